@@ -1,0 +1,99 @@
+package lite
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tidemarkdb/tidemark"
+)
+
+// Busy reports whether err says that somebody else holds the lock.
+func Busy(err error) bool {
+	return errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.LOCKED)
+}
+
+// NotADatabase reports whether err says that the file is not SQLite, or is encrypted.
+func NotADatabase(err error) bool { return errors.Is(err, sqlite3.NOTADB) }
+
+// Full reports whether err says that the disk is full.
+func Full(err error) bool { return errors.Is(err, sqlite3.FULL) }
+
+// Corrupt reports whether err says that the file is damaged.
+func Corrupt(err error) bool { return errors.Is(err, sqlite3.CORRUPT) }
+
+// ReadOnly reports whether err says that the file cannot be written.
+func ReadOnly(err error) bool { return errors.Is(err, sqlite3.READONLY) }
+
+// Interrupted reports whether err says that the connection's context ended.
+func Interrupted(err error) bool { return errors.Is(err, sqlite3.INTERRUPT) }
+
+// Violation explains err when it is a constraint's or a trigger's refusal of
+// the data: code, message and, where SQLite tells, table and columns. It
+// returns nil for every other error (busy, full, I/O, ...).
+func Violation(err error) *tidemark.Error {
+	var se *sqlite3.Error
+	if !errors.As(err, &se) {
+		return nil
+	}
+	if se.Code() == sqlite3.TOOBIG {
+		return &tidemark.Error{Code: tidemark.CodeTooLarge, Msg: "a value is larger than SQLite allows"}
+	}
+	if se.Code() == sqlite3.MISMATCH {
+		return &tidemark.Error{Code: tidemark.CodeType, Msg: "a rowid must be an integer"}
+	}
+	if se.Code() != sqlite3.CONSTRAINT {
+		return nil
+	}
+	msg := constraintMessage(se)
+	v := &tidemark.Error{Msg: msg, Err: nil}
+	switch se.ExtendedCode() {
+	case sqlite3.CONSTRAINT_UNIQUE, sqlite3.CONSTRAINT_PRIMARYKEY, sqlite3.CONSTRAINT_ROWID:
+		v.Code = tidemark.CodeUnique
+		v.Table, v.Columns = places(msg, "UNIQUE constraint failed: ")
+	case sqlite3.CONSTRAINT_NOTNULL:
+		v.Code = tidemark.CodeNotNull
+		v.Table, v.Columns = places(msg, "NOT NULL constraint failed: ")
+	case sqlite3.CONSTRAINT_CHECK:
+		v.Code = tidemark.CodeCheck
+	case sqlite3.CONSTRAINT_FOREIGNKEY:
+		v.Code = tidemark.CodeForeignKey
+	case sqlite3.CONSTRAINT_TRIGGER:
+		v.Code = tidemark.CodeRaised
+	case sqlite3.CONSTRAINT_DATATYPE:
+		v.Code = tidemark.CodeType
+	default:
+		v.Code = tidemark.CodeCheck
+	}
+	return v
+}
+
+// constraintMessage cuts the driver's prefix off, which names only the error class.
+func constraintMessage(se *sqlite3.Error) string {
+	msg := strings.TrimPrefix(se.Error(), "sqlite3: ")
+	for _, cut := range []string{"constraint failed: "} {
+		if rest, ok := strings.CutPrefix(msg, cut); ok {
+			return rest
+		}
+	}
+	return msg
+}
+
+// places reads "t.a, t.b" behind a prefix. Names with dots stay ambiguous in
+// SQLite's text; callers that know the table take it from there.
+func places(msg, prefix string) (table string, columns []string) {
+	rest, ok := strings.CutPrefix(msg, prefix)
+	if !ok || strings.HasPrefix(rest, "index '") {
+		return "", nil
+	}
+	for _, part := range strings.Split(rest, ", ") {
+		t, c, ok := strings.Cut(part, ".")
+		if !ok {
+			return "", nil
+		}
+		table = t
+		columns = append(columns, c)
+	}
+	return table, columns
+}
