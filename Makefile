@@ -1,0 +1,77 @@
+# make run   serves a sample space and says what to do next
+# make test  everything that CI runs
+#
+# Needs Go and nothing else. What the tests need beyond that (sqlite3, python3) is
+# found when it is there; `make tools` installs it on Debian.
+
+GO      ?= go
+BIN     := bin/tidemark
+SEED    ?= 1
+STEPS   ?= 400
+REPLICAS ?= 3
+RUNS    ?= 1
+FUZZTIME ?= 20s
+
+.PHONY: run build test fmt fmt-check lint gen gen-check unit sim planted fuzz bench soak tools clean
+
+run: build
+	$(BIN) demo
+
+build:
+	$(GO) build -o $(BIN) ./cmd/tidemark
+
+# The order is from cheap to dear, so that a slip shows early. The test runner's
+# own summary lines come last.
+test: fmt-check gen-check lint planted unit
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+fmt-check:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not formatted (run make fmt):"; echo "$$out"; exit 1; fi
+
+# The linter is pinned in a module of its own, so that its dependencies stay out of ours.
+LINTER := .tools/golangci-lint
+
+$(LINTER): tools/go.mod
+	cd tools && $(GO) build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+lint: $(LINTER)
+	$(LINTER) run
+
+gen:
+	$(GO) generate ./...
+
+gen-check:
+	@cp codes.go .codes.before && $(GO) generate ./... && if ! cmp -s codes.go .codes.before; then rm -f .codes.before; echo "generated files changed (commit what make gen writes)"; exit 1; fi; rm -f .codes.before
+
+# All packages with the race detector; the simulator is one of them.
+unit:
+	$(GO) test -race -timeout 20m ./...
+
+sim:
+	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -v -sim.seed=$(SEED) -sim.steps=$(STEPS) -sim.replicas=$(REPLICAS) -sim.runs=$(RUNS)
+
+# The simulator must catch every deliberate fault of internal/planted.
+planted:
+	$(GO) test -tags planted -timeout 10m ./internal/sim -run 'TestPlanted'
+
+fuzz:
+	$(GO) test ./internal/wire -run '^$$' -fuzz FuzzDecodeUp -fuzztime $(FUZZTIME)
+	$(GO) test ./internal/wire -run '^$$' -fuzz FuzzDecodeDown -fuzztime $(FUZZTIME)
+	$(GO) test ./internal/wire -run '^$$' -fuzz FuzzDecodeChanges -fuzztime $(FUZZTIME)
+	$(GO) test ./internal/schema -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME)
+
+# Figures are ratios against plain SQLite or a bare loop in the same run.
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./store/sqlite ./internal/replica ./server ./client
+
+soak:
+	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000
+
+# sqlite3 and python3 write into replicas in the tests, as any user's tools would.
+tools:
+	apt-get update && apt-get install -y --no-install-recommends sqlite3 python3
+
+clean:
+	rm -rf bin
