@@ -33,22 +33,20 @@ func Interrupted(err error) bool { return errors.Is(err, sqlite3.INTERRUPT) }
 // the data: code, message and, where SQLite tells, table and columns. It
 // returns nil for every other error (busy, full, I/O, ...).
 func Violation(err error) *tidemark.Error {
-	var se *sqlite3.Error
-	if !errors.As(err, &se) {
-		return nil
-	}
-	if se.Code() == sqlite3.TOOBIG {
+	// The driver returns a bare code where SQLite has no message of its own.
+	switch {
+	case errors.Is(err, sqlite3.TOOBIG):
 		return &tidemark.Error{Code: tidemark.CodeTooLarge, Msg: "a value is larger than SQLite allows"}
-	}
-	if se.Code() == sqlite3.MISMATCH {
+	case errors.Is(err, sqlite3.MISMATCH):
 		return &tidemark.Error{Code: tidemark.CodeType, Msg: "a rowid must be an integer"}
-	}
-	if se.Code() != sqlite3.CONSTRAINT {
+	case !errors.Is(err, sqlite3.CONSTRAINT):
 		return nil
 	}
-	msg := constraintMessage(se)
-	v := &tidemark.Error{Msg: msg, Err: nil}
-	switch se.ExtendedCode() {
+	var code sqlite3.ExtendedErrorCode
+	errors.As(err, &code)
+	msg := constraintMessage(err)
+	v := &tidemark.Error{Msg: msg}
+	switch code {
 	case sqlite3.CONSTRAINT_UNIQUE, sqlite3.CONSTRAINT_PRIMARYKEY, sqlite3.CONSTRAINT_ROWID:
 		v.Code = tidemark.CodeUnique
 		v.Table, v.Columns = places(msg, "UNIQUE constraint failed: ")
@@ -70,14 +68,9 @@ func Violation(err error) *tidemark.Error {
 }
 
 // constraintMessage cuts the driver's prefix off, which names only the error class.
-func constraintMessage(se *sqlite3.Error) string {
-	msg := strings.TrimPrefix(se.Error(), "sqlite3: ")
-	for _, cut := range []string{"constraint failed: "} {
-		if rest, ok := strings.CutPrefix(msg, cut); ok {
-			return rest
-		}
-	}
-	return msg
+func constraintMessage(err error) string {
+	msg := strings.TrimPrefix(err.Error(), "sqlite3: ")
+	return strings.TrimPrefix(msg, "constraint failed: ")
 }
 
 // places reads "t.a, t.b" behind a prefix. Names with dots stay ambiguous in
