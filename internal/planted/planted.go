@@ -1,0 +1,50 @@
+// Package planted is a list of deliberate faults. Each names a mistake that a
+// sync engine could make; the engines ask Is at the place where the mistake
+// would be. A normal build has no faults: Is is the constant false there and
+// the compiler removes the question. A build with the tag planted has the one
+// that Plant chose, and the simulator must catch it. This measures the tests.
+package planted
+
+// Fault names a deliberate mistake.
+type Fault string
+
+// The faults.
+const (
+	AckBeforeCommit    Fault = "acknowledge before commit"
+	ForgetOutcome      Fault = "keep no outcome of what was accepted"
+	DedupOff           Fault = "apply a replayed changeset again"
+	IgnoreGap          Fault = "take a changeset out of order"
+	DropRetryTimer     Fault = "set no timer for the next attempt"
+	CheckpointFirst    Fault = "move the checkpoint without the data"
+	SkipTombstone      Fault = "leave deletes out of catch-up"
+	ForgetBase         Fault = "forget the confirmed image on the second rebase"
+	WrongSide          Fault = "undo with the new values instead of the old"
+	ForgetHints        Fault = "miss the row that REPLACE evicts"
+	SettleAnyHash      Fault = "settle without comparing the hash"
+	SkipForeignKeys    Fault = "skip the deferred foreign keys"
+	NoCascades         Fault = "leave cascades out of the effects"
+	LoseOwnMark        Fault = "seal own transactions together with their neighbours"
+	ApplyUnsealed      Fault = "apply without sealing first"
+	SumIgnoresDeletes  Fault = "keep deleted rows in the digest"
+	OutcomeEarly       Fault = "settle an outcome before its seq"
+	KeepRejected       Fault = "leave a rejected changeset's effect in the tables"
+	DropRejected       Fault = "keep no record of a rejected changeset"
+	HalfChangeset      Fault = "drop the last change of a changeset"
+	StaleBatch         Fault = "apply a batch that does not begin at the checkpoint"
+	SkipFirstStaged    Fault = "forget the first staged chunk"
+	ReuseNumber        Fault = "number the next changeset like the last"
+	IgnoreTicket       Fault = "take a copied file for the original"
+	IgnoreTerm         Fault = "take a restored server for the same"
+	PushOnceOnly       Fault = "never send a changeset a second time"
+	DropRejectedBehind Fault = "lose what stands behind a rejected changeset"
+)
+
+// All lists the faults.
+var All = []Fault{
+	AckBeforeCommit, ForgetOutcome, DedupOff, IgnoreGap, DropRetryTimer,
+	CheckpointFirst, SkipTombstone, ForgetBase, WrongSide, ForgetHints,
+	SettleAnyHash, SkipForeignKeys, NoCascades, LoseOwnMark, ApplyUnsealed,
+	SumIgnoresDeletes, OutcomeEarly, KeepRejected, DropRejected, HalfChangeset,
+	StaleBatch, SkipFirstStaged, ReuseNumber, IgnoreTicket, IgnoreTerm,
+	PushOnceOnly, DropRejectedBehind,
+}
