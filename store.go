@@ -2,8 +2,14 @@ package tidemark
 
 import (
 	"context"
+	"errors"
 	"io"
 )
+
+// ErrTransactionGone says that an error ended a store's whole transaction, and
+// not only the savepoint in which it happened. An error that wraps it may wrap
+// the cause as well.
+var ErrTransactionGone = errors.New("tidemark: the transaction is gone")
 
 // Store keeps one space on the server: the app's tables, the log and the
 // server's bookkeeping. store/sqlite is the embedded one; store/storetest
@@ -63,6 +69,9 @@ type View interface {
 // Tx writes one group.
 type Tx interface {
 	View
+
+	// StartTerm appends a term whose first seq is head+1.
+	StartTerm(term string) error
 
 	// Foreign sequences nothing itself: it returns what other programs did
 	// since the last group, each part with its before- and after-images, and
