@@ -1,0 +1,88 @@
+package wire
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+)
+
+func TestChangesRoundTrip(t *testing.T) {
+	r := seeded(t)
+	for range 20000 {
+		old := r.IntN(2) == 0
+		want := randomChanges(r, old)
+		b := AppendChanges(nil, want, old)
+		got, err := DecodeChanges(b)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("changes moved\n got %v\nwant %v\n  as %s", got, want, b)
+		}
+	}
+}
+
+func TestOldIsLeftOut(t *testing.T) {
+	r := seeded(t)
+	for range 2000 {
+		want := randomChanges(r, true)
+		got, err := DecodeChanges(AppendChanges(nil, want, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			want[i].Old = nil
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v\nwant %v", got, want)
+		}
+	}
+}
+
+func TestRunsAreBounded(t *testing.T) {
+	var changes []tidemark.Change
+	for i := range 3*maxRun + 1 {
+		changes = append(changes, tidemark.Change{Table: 1, Op: tidemark.Delete, Key: []tidemark.Value{tidemark.Int(int64(i))}})
+	}
+	got, err := DecodeChanges(AppendChanges(nil, changes, false))
+	if err != nil || !reflect.DeepEqual(got, changes) {
+		t.Fatalf("%d changes came back, error %v", len(got), err)
+	}
+}
+
+// What one change may grow into must not reach its neighbours.
+func TestDecodedListsDoNotOverlap(t *testing.T) {
+	got, err := DecodeChanges([]byte(`[[1,"i",[0],[1,2],["a","b"]],[1,"u",[1],[1,2],["c","d"]]]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		got[i].Key = append(got[i].Key, tidemark.Text("more"))
+		got[i].New = append(got[i].New, tidemark.Text("more"))
+		got[i].Key[0] = tidemark.Text("other")
+	}
+	for i, want := range []string{"a", "b", "c", "d"} {
+		c := got[i]
+		if v := c.New[len(c.New)-2].Str(); v != want {
+			t.Errorf("change %d holds %q, want %q", i, v, want)
+		}
+	}
+	if got[0].New[0] != tidemark.Int(1) {
+		t.Error("a key shares memory with its row")
+	}
+}
+
+func TestBadChanges(t *testing.T) {
+	for _, in := range []string{
+		``, `{}`, `[1]`, `[[]]`, `[[1]]`, `[[1,"z"]]`, `[[-1,"d",1]]`, `[[1,"i",[1],5]]`, `[[1,"i",[-1],5]]`,
+		`[[1,"u",[1,2],5]]`, `[[1,"U",[1],5]]`, `[[1,"d",[1,2],[3]]]`, `[[1,"d",[1,2],3]]`, `[[1,"d",[]]]`,
+		`[[1,"x",4,[1],[],[]]]`, `[[1,"d",1]`, `[[1,"d",1],]`, `[,]`, `[[1,"d",1]]x`, `[[1,"d",true]]`,
+	} {
+		if got, err := DecodeChanges([]byte(in)); err == nil {
+			t.Errorf("%s: came back as %v", in, got)
+		} else if tidemark.CodeOf(err) != tidemark.CodeProtocol {
+			t.Errorf("%s: %v has code %q", in, err, tidemark.CodeOf(err))
+		}
+	}
+}

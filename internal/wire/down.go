@@ -1,0 +1,75 @@
+package wire
+
+import "strconv"
+
+// Down is a message from the server to a replica.
+type Down interface {
+	down()
+	write(*writer)
+	read(*array)
+}
+
+// Kinds of messages to a replica, the first element of their array.
+const (
+	kindWelcome  = "w"
+	kindSchema   = "s"
+	kindOutcomes = "o"
+	kindBatch    = "b"
+	kindRanges   = "g"
+	kindRows     = "r"
+	kindRefusal  = "x"
+)
+
+func (*Welcome) down()  {}
+func (*Schema) down()   {}
+func (*Outcomes) down() {}
+func (*Batch) down()    {}
+func (*Ranges) down()   {}
+func (*Rows) down()     {}
+func (*Refusal) down()  {}
+
+// newDown makes the empty message of a kind, or nil.
+func newDown(kind string) Down {
+	switch kind {
+	case kindWelcome:
+		return new(Welcome)
+	case kindSchema:
+		return new(Schema)
+	case kindOutcomes:
+		return new(Outcomes)
+	case kindBatch:
+		return new(Batch)
+	case kindRanges:
+		return new(Ranges)
+	case kindRows:
+		return new(Rows)
+	case kindRefusal:
+		return new(Refusal)
+	}
+	return nil
+}
+
+// AppendDown encodes a message to a replica.
+func AppendDown(b []byte, m Down) []byte {
+	w := writer{b: b}
+	m.write(&w)
+	return w.end()
+}
+
+// DecodeDown reads a message to a replica.
+func DecodeDown(b []byte) (Down, error) {
+	r := newReader(b)
+	a := r.array()
+	kind := a.str()
+	m := newDown(kind)
+	if m == nil {
+		r.fail("no such message to a replica: " + strconv.Quote(short(kind)))
+		return nil, r.finish()
+	}
+	m.read(&a)
+	a.close()
+	if err := r.finish(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}

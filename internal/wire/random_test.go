@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+)
+
+// seeded makes a source of randomness and prints its seed when the test fails.
+// TIDEMARK_SEED repeats a run.
+func seeded(t testing.TB) *rand.Rand {
+	seed := rand.Uint64()
+	if s := os.Getenv("TIDEMARK_SEED"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed = n
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("repeat with TIDEMARK_SEED=%d", seed)
+		}
+	})
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+var oddValues = []tidemark.Value{
+	tidemark.Null,
+	tidemark.Int(0), tidemark.Int(-1), tidemark.Int(1 << 53), tidemark.Int(1<<53 + 1), tidemark.Int(-1 << 53),
+	tidemark.Int(-1<<53 - 1), tidemark.Int(math.MaxInt64), tidemark.Int(math.MinInt64),
+	tidemark.Real(0), tidemark.Real(math.Copysign(0, -1)), tidemark.Real(1), tidemark.Real(-1), tidemark.Real(1.5),
+	tidemark.Real(0.1), tidemark.Real(1e-7), tidemark.Real(1e20), tidemark.Real(1e21), tidemark.Real(1e300),
+	tidemark.Real(math.MaxFloat64), tidemark.Real(math.SmallestNonzeroFloat64), tidemark.Real(1 << 53),
+	tidemark.Real(math.Inf(1)), tidemark.Real(math.Inf(-1)), tidemark.Real(123456789.125),
+	tidemark.Text(""), tidemark.Text("a\x00b"), tidemark.Text("\"\\/\b\f\n\r\t\x7f"), tidemark.Text("grüße 𝄞 \u2028"),
+	tidemark.Text("\xff"), tidemark.Text("\xed\xa0\x80"), tidemark.Text("a\uFFFDb"), tidemark.Text("<script>&"),
+	tidemark.Blob(nil), tidemark.Blob([]byte{0}), tidemark.Blob([]byte{0xff, 0xfe}), tidemark.BlobString("abc"),
+}
+
+func randomValue(r *rand.Rand) tidemark.Value {
+	switch r.IntN(8) {
+	case 0:
+		return tidemark.Int(int64(r.Uint64()) >> r.IntN(64))
+	case 1:
+		return tidemark.Real(math.Float64frombits(r.Uint64()))
+	case 2:
+		return tidemark.Real(float64(r.IntN(1000)) / 4)
+	case 3, 4:
+		return tidemark.Text(randomString(r))
+	case 5:
+		return tidemark.BlobString(randomString(r))
+	}
+	return oddValues[r.IntN(len(oddValues))]
+}
+
+func randomString(r *rand.Rand) string {
+	b := make([]byte, r.IntN(20))
+	for i := range b {
+		if b[i] = byte(r.IntN(128)); r.IntN(8) == 0 {
+			b[i] = byte(r.Uint32())
+		}
+	}
+	return string(b)
+}
+
+// randomText is UTF-8, as names and sentences in messages are.
+func randomText(r *rand.Rand) string {
+	runes := make([]rune, r.IntN(10))
+	for i := range runes {
+		runes[i] = rune(r.IntN(0xD000))
+	}
+	return string(runes)
+}
+
+func randomValues(r *rand.Rand, n int) []tidemark.Value {
+	vs := make([]tidemark.Value, n)
+	for i := range vs {
+		vs[i] = randomValue(r)
+	}
+	return vs
+}
+
+// randomChanges makes changes as engines do, in runs of like shape, with a few
+// odd ones among them. Lists without elements are nil, as decoders give them.
+func randomChanges(r *rand.Rand, old bool) []tidemark.Change {
+	var changes []tidemark.Change
+	for range r.IntN(5) {
+		table, op, width := r.IntN(4), tidemark.Op(1+r.IntN(3)), 1+r.IntN(6)
+		cols := r.Perm(width)[:1+r.IntN(width)]
+		for range 1 + r.IntN(5) {
+			changes = append(changes, randomChange(r, table, op, width, cols, old))
+		}
+		if r.IntN(4) == 0 {
+			changes = append(changes, oddChange(r, old))
+		}
+	}
+	return changes
+}
+
+func randomChange(r *rand.Rand, table int, op tidemark.Op, width int, cols []int, old bool) tidemark.Change {
+	row := randomValues(r, width)
+	c := tidemark.Change{Table: table, Op: op, Key: []tidemark.Value{row[width-1]}}
+	switch op {
+	case tidemark.Insert:
+		c.New = row
+	case tidemark.Update:
+		c.Cols, c.New = cols, randomValues(r, len(cols))
+		if old {
+			c.Old = randomValues(r, len(cols))
+		}
+	case tidemark.Delete:
+		if old {
+			c.Old = row
+		}
+	}
+	return c
+}
+
+// oddChange fills the fields without sense.
+func oddChange(r *rand.Rand, old bool) tidemark.Change {
+	some := func() []tidemark.Value { return orNil(randomValues(r, r.IntN(4))) }
+	c := tidemark.Change{Table: r.IntN(9), Op: tidemark.Op(1 + r.IntN(3)), Key: some(), New: some()}
+	if n := r.IntN(3); n > 0 {
+		c.Cols = r.Perm(5)[:n]
+	}
+	if old {
+		c.Old = some()
+	}
+	return c
+}

@@ -1,0 +1,188 @@
+package wire
+
+import "github.com/tidemarkdb/tidemark"
+
+// DecodeChanges reads what AppendChanges wrote. Changes of one run share their
+// Cols; lists without elements come back as nil.
+func DecodeChanges(b []byte) ([]tidemark.Change, error) {
+	r := newReader(b)
+	changes := r.changes()
+	if err := r.finish(); err != nil {
+		return nil, err
+	}
+	return changes, nil
+}
+
+func (r *reader) changes() []tidemark.Change {
+	var changes []tidemark.Change
+	var scratch []tidemark.Value
+	for a := r.array(); a.next(); {
+		run := r.array()
+		table, form := run.place(), run.str()
+		if form == formOdd {
+			changes = append(changes, r.odd(table, &run))
+			continue
+		}
+		d := decoder{table: table, form: form, flat: scratch[:0]}
+		d.read(r, &run)
+		if r.err != nil {
+			return nil
+		}
+		changes = d.changes(changes)
+		scratch = d.flat
+	}
+	return changes
+}
+
+// decoder reads one run. The values lie column by column in flat; their number
+// is bounded by the bytes that spell them.
+type decoder struct {
+	table int
+	form  string
+	cols  []int
+	flat  []tidemark.Value
+	width int // columns
+	n     int // changes
+}
+
+func (d *decoder) read(r *reader, run *array) {
+	switch d.form {
+	case formInsert, formUpdate, formUpdateOld, formDeleteOld:
+		d.cols = run.ints()
+	case formDelete:
+	default:
+		r.fail("no such form of changes")
+		return
+	}
+	for run.next() {
+		d.column(r)
+	}
+	if d.width == 0 {
+		d.n = 1
+	}
+	d.check(r)
+}
+
+// column reads one column: a value for one change, a list for several.
+func (d *decoder) column(r *reader) {
+	before := len(d.flat)
+	if r.peek() == '[' {
+		for a := r.array(); a.next(); {
+			d.flat = append(d.flat, r.value())
+		}
+	} else {
+		d.flat = append(d.flat, r.value())
+	}
+	n := len(d.flat) - before
+	if d.width == 0 {
+		d.n = n
+	}
+	if n != d.n || n == 0 {
+		r.fail("columns of different lengths")
+	}
+	d.width++
+}
+
+// check compares the columns that are named with those that are there.
+func (d *decoder) check(r *reader) {
+	named := len(d.cols)
+	switch d.form {
+	case formUpdateOld:
+		if 2*named > d.width {
+			r.fail("columns are missing")
+		}
+	case formInsert, formDeleteOld:
+		for _, at := range d.cols {
+			if at >= d.width {
+				r.fail("the key lies outside the row")
+			}
+		}
+	}
+	if named > d.width {
+		r.fail("columns are missing")
+	}
+}
+
+// changes turns columns into changes.
+func (d *decoder) changes(out []tidemark.Change) []tidemark.Change {
+	rows := make([]tidemark.Value, len(d.flat))
+	for c := range d.width {
+		for i := range d.n {
+			rows[i*d.width+c] = d.flat[c*d.n+i]
+		}
+	}
+	var keys []tidemark.Value
+	if d.form == formInsert || d.form == formDeleteOld {
+		keys = make([]tidemark.Value, 0, d.n*len(d.cols))
+	}
+	for i := range d.n {
+		row := cut(rows, i*d.width, d.width)
+		c := tidemark.Change{Table: d.table}
+		switch d.form {
+		case formDelete:
+			c.Op, c.Key = tidemark.Delete, row
+		case formUpdate:
+			k := d.width - len(d.cols)
+			c.Op, c.Cols = tidemark.Update, d.cols
+			c.Key, c.New = cut(row, 0, k), cut(row, k, len(d.cols))
+		case formUpdateOld:
+			m := len(d.cols)
+			k := d.width - 2*m
+			c.Op, c.Cols = tidemark.Update, d.cols
+			c.Key, c.New, c.Old = cut(row, 0, k), cut(row, k, m), cut(row, k+m, m)
+		case formInsert, formDeleteOld:
+			start := len(keys)
+			for _, at := range d.cols {
+				keys = append(keys, row[at])
+			}
+			c.Key = cut(keys, start, len(d.cols))
+			if c.Op, c.New = tidemark.Insert, row; d.form == formDeleteOld {
+				c.Op, c.New, c.Old = tidemark.Delete, nil, row
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// cut takes n values from i on, nil for none. Appending to it never reaches its neighbour.
+func cut(vs []tidemark.Value, i, n int) []tidemark.Value {
+	if n == 0 {
+		return nil
+	}
+	return vs[i : i+n : i+n]
+}
+
+// odd reads a change written in full.
+func (r *reader) odd(table int, run *array) tidemark.Change {
+	op := run.int()
+	if op < int64(tidemark.Insert) || op > int64(tidemark.Delete) {
+		r.fail("no such kind of change")
+	}
+	c := tidemark.Change{Table: table, Op: tidemark.Op(op)}
+	c.Key = orNil(run.values())
+	c.Cols = run.ints()
+	c.New = orNil(run.values())
+	c.Old = orNil(run.values())
+	run.close()
+	return c
+}
+
+func orNil(vs []tidemark.Value) []tidemark.Value {
+	if len(vs) == 0 {
+		return nil
+	}
+	return vs
+}
+
+// ints reads a list of positions, nil for none.
+func (a *array) ints() []int {
+	if !a.next() {
+		return nil
+	}
+	var list []int
+	for l := a.r.array(); l.next(); {
+		list = append(list, a.r.place())
+	}
+	return list
+}

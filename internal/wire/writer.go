@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"encoding/base64"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tidemarkdb/tidemark"
+)
+
+// writer writes one array. Elements at the end that have their zero value are
+// cut off again.
+type writer struct {
+	b    []byte
+	keep int // length of b behind the last element that must stay
+}
+
+// sep begins an element.
+func (w *writer) sep() {
+	if w.keep == 0 {
+		w.b = append(w.b, '[')
+		w.keep = len(w.b)
+		return
+	}
+	if w.b[len(w.b)-1] != '[' {
+		w.b = append(w.b, ',')
+	}
+}
+
+// set ends an element that may be left out when it is zero.
+func (w *writer) set(zero bool) {
+	if !zero {
+		w.keep = len(w.b)
+	}
+}
+
+func (w *writer) kind(s string) { w.sep(); w.b = appendString(w.b, s); w.set(false) }
+func (w *writer) str(s string)  { w.sep(); w.b = appendString(w.b, s); w.set(s == "") }
+func (w *writer) int(n int64)   { w.sep(); w.b = strconv.AppendInt(w.b, n, 10); w.set(n == 0) }
+func (w *writer) bool(t bool)   { w.sep(); w.b = strconv.AppendBool(w.b, t); w.set(!t) }
+
+// bin writes bytes of a fixed length; all zero is written as "".
+func (w *writer) bin(p []byte) {
+	w.sep()
+	w.b = append(w.b, '"')
+	zero := allZero(p)
+	if !zero {
+		w.b = base64.RawURLEncoding.AppendEncode(w.b, p)
+	}
+	w.b = append(w.b, '"')
+	w.set(zero)
+}
+
+// raw writes a value that is encoded already.
+func (w *writer) raw(p []byte) {
+	w.sep()
+	if len(p) == 0 {
+		w.b = append(w.b, "null"...)
+	} else {
+		w.b = append(w.b, p...)
+	}
+	w.set(len(p) == 0)
+}
+
+func (w *writer) values(vs []tidemark.Value) {
+	w.sep()
+	w.b = AppendValues(w.b, vs)
+	w.set(vs == nil)
+}
+
+func (w *writer) ints(list []int) {
+	w.sep()
+	w.b = appendInts(w.b, list)
+	w.set(len(list) == 0)
+}
+
+// list writes n inner arrays.
+func (w *writer) list(n int, each func(in *writer, i int)) {
+	w.sep()
+	w.b = append(w.b, '[')
+	for i := range n {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		in := writer{b: w.b}
+		each(&in, i)
+		w.b = in.end()
+	}
+	w.b = append(w.b, ']')
+	w.set(n == 0)
+}
+
+// end closes the array.
+func (w *writer) end() []byte {
+	if w.keep == 0 {
+		return append(w.b, "[]"...)
+	}
+	return append(w.b[:w.keep], ']')
+}
+
+func appendInts(b []byte, list []int) []byte {
+	b = append(b, '[')
+	for i, n := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return append(b, ']')
+}
+
+func allZero(p []byte) bool {
+	for _, c := range p {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString writes a JSON string. Bytes that are not UTF-8 become U+FFFD:
+// only names and sentences for people come here unchecked, values do not.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	done := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				b = append(append(b, s[done:i]...), "\uFFFD"...)
+				done = i + 1
+			}
+			i += size
+			continue
+		}
+		b = appendEscape(append(b, s[done:i]...), c)
+		i++
+		done = i
+	}
+	return append(append(b, s[done:]...), '"')
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}
