@@ -1,0 +1,506 @@
+package replica
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// fakeCopy is a replica without a file: numbers instead of rows.
+type fakeCopy struct {
+	seq      tidemark.Seq
+	head     tidemark.Seq
+	pending  []*wire.Push
+	settled  []tidemark.Outcome
+	unsealed int
+	repair   string
+	stopped  tidemark.Code
+	renamed  int
+	proved   int
+	fail     error // of the next call that can fail
+	schema   tidemark.Schema
+	mine     map[int]map[int64]int64 // table, key, value: what ranges are computed of
+	repaired int
+}
+
+func (f *fakeCopy) take() error {
+	err := f.fail
+	f.fail = nil
+	return err
+}
+
+func (f *fakeCopy) Seal(int64) (int, error) {
+	n := f.unsealed
+	for ; f.unsealed > 0; f.unsealed-- {
+		f.pending = append(f.pending, &wire.Push{N: int64(len(f.settled) + len(f.pending) + 1), Body: make([]byte, 100)})
+	}
+	return n, f.take()
+}
+
+func (f *fakeCopy) Unsent(after int64, size int) ([]*wire.Push, error) {
+	var out []*wire.Push
+	for _, p := range f.pending {
+		if p.N > after && (len(out) == 0 || size > 0) {
+			out, size = append(out, p), size-len(p.Body)
+		}
+	}
+	return out, f.take()
+}
+
+func (f *fakeCopy) Hello() (*wire.Hello, error) {
+	return &wire.Hello{Seq: f.seq, Term: "t", Settled: int64(len(f.settled))}, f.take()
+}
+
+func (f *fakeCopy) Welcome(w *wire.Welcome, _ int64) error {
+	if w.Resync {
+		f.seq, f.repair = w.Head, "resync"
+	}
+	f.head, f.stopped = w.Head, ""
+	return f.take()
+}
+
+func (f *fakeCopy) Reidentify() error             { f.renamed++; return f.take() }
+func (f *fakeCopy) SaveSchema(*wire.Schema) error { return f.take() }
+func (f *fakeCopy) Schema() *tidemark.Schema      { return &f.schema }
+func (f *fakeCopy) Stop(c tidemark.Code) error    { f.stopped = c; return nil }
+func (f *fakeCopy) Prove(int64) error             { f.proved++; f.repair = ""; return f.take() }
+
+func (f *fakeCopy) Status() (Status, error) {
+	return Status{
+		Seq: f.seq, Head: f.head, Pending: len(f.pending), Unsealed: f.unsealed > 0,
+		Stopped: string(f.stopped), Repair: f.repair,
+	}, nil
+}
+
+func (f *fakeCopy) Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
+	if err := f.take(); err != nil {
+		return nil, err
+	}
+	if b.From != f.seq {
+		return nil, ErrMoved
+	}
+	if b.More {
+		return &Applied{Seq: f.seq, Staged: true}, nil
+	}
+	f.seq = b.To
+	f.head = max(f.head, b.To)
+	return f.Settle(outcomes, now)
+}
+
+func (f *fakeCopy) Settle(outcomes []tidemark.Outcome, _ int64) (*Applied, error) {
+	for _, o := range outcomes {
+		if o.Seq > f.seq {
+			return nil, errors.New("an outcome settled before its seq")
+		}
+		if len(f.pending) > 0 && f.pending[0].N == o.N {
+			f.pending, f.settled = f.pending[1:], append(f.settled, o)
+		}
+	}
+	return &Applied{Seq: f.seq, Settled: outcomes, Repair: f.repair}, f.take()
+}
+
+func (f *fakeCopy) ConfirmedRanges(table int, after, upto []tidemark.Value, bounds [][]tidemark.Value) ([]tidemark.RangeSum, error) {
+	return sumRanges(f.mine[table], after, upto, bounds), f.take()
+}
+
+func (f *fakeCopy) splitKeys(table int, after, upto []tidemark.Value, parts int) ([][]tidemark.Value, error) {
+	return cutKeys(f.mine[table], after, upto, parts), nil
+}
+
+func (f *fakeCopy) RepairAll(list []RangeRows, _ tidemark.Code, _ int64) (int, error) {
+	n := 0
+	for _, p := range list {
+		n += putRange(f.mine[p.Table], p)
+	}
+	f.repaired += n
+	return n, f.take()
+}
+
+// testLoop keeps the timer of a loop beside it, as a shell would.
+type testLoop struct {
+	*Loop
+	copy  *fakeCopy
+	timer time.Duration
+	dials int
+	up    []wire.Up
+	notes []Note
+}
+
+func newTestLoop(seed uint64) *testLoop {
+	f := &fakeCopy{mine: map[int]map[int64]int64{}}
+	var s [32]byte
+	s[0] = byte(seed)
+	return &testLoop{copy: f, Loop: newLoop(f, LoopOptions{Rand: rand.NewChaCha8(s)})}
+}
+
+func (l *testLoop) step(ev Event) error {
+	if _, ok := ev.(Tick); ok {
+		l.timer = 0
+	}
+	effects, err := l.Step(1, ev)
+	for _, e := range effects {
+		switch e := e.(type) {
+		case SetTimer:
+			l.timer = e.After
+		case Dial:
+			l.dials++
+		case Send:
+			l.up = append(l.up, e.Msgs...)
+		case Close:
+		case Notify:
+			l.notes = append(l.notes, e.Note)
+		}
+	}
+	return err
+}
+
+// mustStep fails the test on an error of the file.
+func (l *testLoop) mustStep(t *testing.T, events ...Event) {
+	t.Helper()
+	for _, ev := range events {
+		if err := l.step(ev); err != nil {
+			t.Fatalf("%T in %v: %v", ev, l.State(), err)
+		}
+	}
+}
+
+func (l *testLoop) sent() []wire.Up {
+	up := l.up
+	l.up = nil
+	return up
+}
+
+// in brings a new loop into a state by the way that leads there.
+func in(t *testing.T, s State) *testLoop {
+	t.Helper()
+	l := newTestLoop(1)
+	l.copy.schema.Tables = []*tidemark.Table{{ID: 1, Columns: []tidemark.Column{{Name: "a"}, {Name: "b"}}, Key: []int{0}}}
+	greeted := []Event{Start{}, Connected{}}
+	way := map[State][]Event{
+		Offline:    {},
+		Dialing:    {Start{}},
+		Greeting:   greeted,
+		CatchingUp: append(greeted[:2:2], down(&wire.Welcome{Head: 5})),
+		Idle:       append(greeted[:2:2], down(&wire.Welcome{})),
+		Pushing:    append(greeted[:2:2], down(&wire.Welcome{})),
+		Verifying:  append(greeted[:2:2], down(&wire.Welcome{}), Verify{}),
+		Backoff:    {Start{}, Disconnected{}},
+		AuthNeeded: append(greeted[:2:2], down(&wire.Refusal{Code: tidemark.CodeForbidden})),
+		Stopped:    append(greeted[:2:2], down(&wire.Refusal{Code: tidemark.CodeIncarnation, Fatal: true})),
+	}
+	if s == Pushing {
+		l.copy.unsealed = 2
+	}
+	l.mustStep(t, way[s]...)
+	if l.State() != s {
+		t.Fatalf("the way to %v leads to %v", s, l.State())
+	}
+	return l
+}
+
+func down(m wire.Down) Received { return Received{Msg: m} }
+
+// samples has one or more events of every kind.
+func samples() map[kind][]Event {
+	refusals := []Event{}
+	for _, c := range []tidemark.Code{
+		tidemark.CodeGap, tidemark.CodeFork, tidemark.CodeRestored, tidemark.CodeIncarnation, tidemark.CodeWrongSpace,
+		tidemark.CodeProtocol, tidemark.CodeShutdown, tidemark.CodeForbidden, tidemark.CodeBusy, "something new",
+	} {
+		refusals = append(refusals, down(&wire.Refusal{Code: c}), down(&wire.Refusal{Code: c, Fatal: true}))
+	}
+	return map[kind][]Event{
+		kStart:     {Start{}},
+		kConnected: {Connected{}},
+		kWelcome:   {down(&wire.Welcome{Head: 3}), down(&wire.Welcome{Head: 3, Resync: true})},
+		kSchema:    {down(&wire.Schema{})},
+		kOutcomes:  {down(&wire.Outcomes{}), down(outcomesOf(1, 0)), down(outcomesOf(1, 9)), down(outcomesOf(77, 0))},
+		kBatch: {
+			down(&wire.Batch{From: 0, To: 1}), down(&wire.Batch{From: 0, To: 5, More: true}),
+			down(&wire.Batch{From: 3, To: 4}), down(&wire.Batch{}),
+		},
+		kRanges:       {down(&wire.Ranges{ID: 1}), down(&wire.Ranges{ID: 1, List: make([]tidemark.RangeSum, 1)}), down(&wire.Ranges{ID: 99, Seq: 99})},
+		kRows:         {down(&wire.Rows{ID: 1}), down(&wire.Rows{ID: 99, More: true})},
+		kRefusal:      refusals,
+		kGarbage:      {Received{}},
+		kDisconnected: {Disconnected{}, Disconnected{Err: errors.New("gone")}, Disconnected{Err: &tidemark.Error{Code: tidemark.CodeForbidden}}},
+		kLocal:        {Local{}},
+		kTick:         {Tick{}},
+		kVerify:       {Verify{}},
+		kHangup:       {Hangup{}},
+	}
+}
+
+func outcomesOf(n int64, seq tidemark.Seq) *wire.Outcomes {
+	return &wire.Outcomes{List: []tidemark.Outcome{{Name: tidemark.Name{N: n}, Kind: tidemark.Accepted, Seq: seq}}}
+}
+
+func hasTimer(s State) bool {
+	switch s {
+	case Offline, AuthNeeded, Stopped:
+		return false
+	case Dialing, Greeting, CatchingUp, Pushing, Idle, Verifying, Backoff:
+		return true
+	}
+	panic("a state that the test does not know")
+}
+
+// Every pair of state and event is taken, with and without a failing file,
+// and leads to a state that waits for something.
+func TestEveryEventInEveryState(t *testing.T) {
+	for s := range State(states) {
+		for k := range kind(kinds) {
+			if table[k][s] == nil {
+				t.Fatalf("nothing is said about event %d in state %v", k, s)
+			}
+			for i, ev := range samples()[k] {
+				for _, broken := range []error{nil, errors.New("disk I/O error"), ErrMoved} {
+					t.Run(fmt.Sprintf("%v/%d.%d/%v", s, k, i, broken), func(t *testing.T) {
+						l := in(t, s)
+						l.copy.fail = broken
+						_ = l.step(ev)
+						if got := l.timer > 0; got != hasTimer(l.State()) {
+							t.Errorf("in %v the timer is %v", l.State(), l.timer)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+func TestSamplesCoverEveryKind(t *testing.T) {
+	for k := range kind(kinds) {
+		evs := samples()[k]
+		if len(evs) == 0 {
+			t.Errorf("no sample of event %d", k)
+		}
+		for _, ev := range evs {
+			if kindOf(ev) != k {
+				t.Errorf("%#v is filed under %d", ev, k)
+			}
+		}
+	}
+}
+
+func TestSessionPushesAndSettles(t *testing.T) {
+	l := in(t, Greeting)
+	if _, ok := l.sent()[0].(*wire.Hello); !ok {
+		t.Fatal("a session does not begin with hello")
+	}
+	l.copy.unsealed = 2
+	l.mustStep(t, down(&wire.Welcome{Head: 1}))
+	l.mustStep(t, Local{})
+	pushes := 0
+	for _, m := range l.sent() {
+		if _, ok := m.(*wire.Push); ok {
+			pushes++
+		}
+	}
+	if pushes != 2 || l.State() != CatchingUp {
+		t.Fatalf("%d pushes in %v; local changes must not wait for catch-up", pushes, l.State())
+	}
+	// The outcomes come first, each settles with its batch.
+	l.mustStep(t, down(outcomesOf(1, 2)), down(outcomesOf(2, 3)))
+	if len(l.copy.settled) != 0 {
+		t.Fatal("an outcome settled before its rows came")
+	}
+	l.mustStep(t, down(&wire.Batch{From: 0, To: 1}), down(&wire.Batch{From: 1, To: 2}))
+	if len(l.copy.settled) != 1 || l.State() != Pushing {
+		t.Fatalf("settled %d in %v", len(l.copy.settled), l.State())
+	}
+	l.mustStep(t, down(&wire.Batch{From: 2, To: 3}))
+	if l.State() != Idle || !l.Settled() {
+		t.Fatalf("%v, settled %v", l.State(), l.Settled())
+	}
+}
+
+func TestWindowBoundsWhatIsInFlight(t *testing.T) {
+	l := newTestLoop(1)
+	l.opts.PushBytes = 250
+	l.copy.unsealed = 10
+	l.mustStep(t, Start{}, Connected{}, down(&wire.Welcome{}))
+	if n := len(l.flying); n != 3 {
+		t.Fatalf("%d pushes of 100 bytes in a window of 250", n)
+	}
+	for n := int64(1); n <= 10; n++ {
+		l.mustStep(t, down(outcomesOf(n, 0)))
+		if len(l.flying) > 3 {
+			t.Fatalf("%d in flight", len(l.flying))
+		}
+	}
+	if len(l.copy.settled) != 10 || l.State() != Idle {
+		t.Fatalf("%d settled, %v", len(l.copy.settled), l.State())
+	}
+}
+
+func TestBatchesThatDoNotFit(t *testing.T) {
+	l := in(t, Idle)
+	l.mustStep(t, down(&wire.Batch{From: 0, To: 1}), down(&wire.Batch{From: 0, To: 1}))
+	if l.State() != Idle || l.seq != 1 {
+		t.Fatalf("a batch that came twice: %v at %d", l.State(), l.seq)
+	}
+	dials := l.dials
+	l.mustStep(t, down(&wire.Batch{From: 2, To: 3}))
+	if l.State() != Dialing || l.dials != dials+1 {
+		t.Fatalf("a missing batch must begin a new session, not %v", l.State())
+	}
+}
+
+// Beginning anew without a pause is for honest surprises. A server that
+// surprises for ever is a failure.
+func TestAnewIsBounded(t *testing.T) {
+	l := in(t, Idle)
+	for range 2 * maxAgain {
+		l.mustStep(t, down(&wire.Refusal{Code: tidemark.CodeGap}))
+		if l.State() == Backoff {
+			return
+		}
+		l.mustStep(t, Connected{}, down(&wire.Welcome{Head: 5}))
+	}
+	t.Fatal("the loop never paused")
+}
+
+func TestForkRenamesBeforeHello(t *testing.T) {
+	l := in(t, Greeting)
+	l.sent()
+	l.mustStep(t, down(&wire.Refusal{Code: tidemark.CodeFork}), Connected{})
+	if l.copy.renamed != 1 || l.State() != Greeting || len(l.sent()) != 1 {
+		t.Fatalf("renamed %d times, %v", l.copy.renamed, l.State())
+	}
+}
+
+func TestRestoredServerIsComparedWhole(t *testing.T) {
+	l := in(t, Idle)
+	l.copy.seq, l.copy.unsealed = 9, 1
+	l.mustStep(t, Tick{}, Connected{})
+	l.sent()
+	l.mustStep(t, down(&wire.Refusal{Code: tidemark.CodeRestored}), Connected{})
+	h := l.sent()[0].(*wire.Hello)
+	if h.Seq != 0 || h.Term != "" {
+		t.Fatalf("hello still claims %d of term %q", h.Seq, h.Term)
+	}
+	l.mustStep(t, down(&wire.Welcome{Head: 4, Resync: true}))
+	if l.State() != Verifying || l.check.code != tidemark.CodeRecovered {
+		t.Fatalf("%v", l.State())
+	}
+	for _, m := range l.sent() {
+		if _, ok := m.(*wire.Push); ok {
+			t.Fatal("pushed before the copy was compared")
+		}
+	}
+	l.mustStep(t, down(&wire.Ranges{ID: 1, Seq: 4, List: make([]tidemark.RangeSum, 1)}))
+	if l.State() != Pushing || l.copy.proved != 1 {
+		t.Fatalf("%v, proved %d", l.State(), l.copy.proved)
+	}
+}
+
+func TestRefusalsThatStop(t *testing.T) {
+	for _, c := range []tidemark.Code{tidemark.CodeIncarnation, tidemark.CodeWrongSpace, tidemark.CodeProtocol} {
+		l := in(t, Pushing)
+		l.mustStep(t, down(&wire.Refusal{Code: c, Fatal: true, Message: "why"}))
+		if l.State() != Stopped || l.copy.stopped != c || len(l.copy.pending) != 2 {
+			t.Fatalf("%s: %v, remembered %q, %d pending", c, l.State(), l.copy.stopped, len(l.copy.pending))
+		}
+		l.mustStep(t, Start{})
+		if l.State() != Dialing {
+			t.Fatal("Start does not begin again")
+		}
+	}
+}
+
+func TestServerSaysWhenToComeBack(t *testing.T) {
+	l := in(t, Idle)
+	l.mustStep(t, down(&wire.Refusal{Code: tidemark.CodeShutdown, Retry: 5000}))
+	if l.State() != Backoff || l.timer < 5*time.Second || l.timer > 6*time.Second {
+		t.Fatalf("%v for %v", l.State(), l.timer)
+	}
+}
+
+func TestBackoffGrowsIsCappedAndReset(t *testing.T) {
+	l := newTestLoop(3)
+	l.mustStep(t, Start{})
+	var longest time.Duration
+	for i := range 200 {
+		l.mustStep(t, Disconnected{Err: errors.New("refused")})
+		ceiling := l.opts.MaxDelay
+		if i < 8 {
+			ceiling = min(ceiling, l.opts.MinDelay<<i)
+		}
+		if l.timer <= 0 || l.timer > ceiling {
+			t.Fatalf("failure %d waits %v, at most %v is right", i, l.timer, ceiling)
+		}
+		longest = max(longest, l.timer)
+		l.mustStep(t, Tick{})
+	}
+	if longest < l.opts.MaxDelay/2 {
+		t.Errorf("the longest of 200 pauses was %v", longest)
+	}
+	if l.Retries() != 200 {
+		t.Errorf("counted %d", l.Retries())
+	}
+	l.mustStep(t, Connected{}, down(&wire.Welcome{}), Disconnected{})
+	if l.timer > l.opts.MinDelay {
+		t.Errorf("after a success the first pause is %v", l.timer)
+	}
+}
+
+// A writer that never rests must not hide a server that never answers.
+func TestLocalWritesDoNotWindTheTimerUp(t *testing.T) {
+	l := in(t, Pushing)
+	l.timer = time.Second
+	l.copy.unsealed = 1
+	l.mustStep(t, Local{})
+	if l.timer != time.Second {
+		t.Fatalf("the timer was set to %v", l.timer)
+	}
+}
+
+func TestFileErrorsHangUpAndComeBack(t *testing.T) {
+	l := in(t, Idle)
+	l.copy.fail = errors.New("database or disk is full")
+	if err := l.step(down(&wire.Batch{From: 0, To: 1})); err == nil {
+		t.Fatal("the error was swallowed")
+	}
+	if l.State() != Backoff {
+		t.Fatal(l.State())
+	}
+	l.mustStep(t, Tick{}, Connected{}, down(&wire.Welcome{Head: 1}), down(&wire.Batch{From: 0, To: 1}))
+	if l.State() != Idle || l.seq != 1 {
+		t.Fatalf("%v at %d", l.State(), l.seq)
+	}
+}
+
+// Whatever comes in whatever order, the loop waits for something and does not panic.
+func TestRandomEvents(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	l := in(t, Idle)
+	for i := range 20000 {
+		evs := samples()[kind(rnd.IntN(kinds))]
+		if rnd.IntN(50) == 0 {
+			l.copy.fail = errors.New("disk I/O error")
+		}
+		if rnd.IntN(10) == 0 {
+			l.copy.unsealed++
+		}
+		ev := evs[rnd.IntN(len(evs))]
+		_ = l.step(ev)
+		if got := l.timer > 0; got != hasTimer(l.State()) {
+			t.Fatalf("seed %d step %d: after %#v in %v the timer is %v", seed, i, ev, l.State(), l.timer)
+		}
+	}
+}
+
+func TestJitterSurvivesAnEmptySource(t *testing.T) {
+	l := newLoop(&fakeCopy{}, LoopOptions{Rand: bytes.NewReader(nil)})
+	if d := l.jitter(); d != l.opts.MinDelay {
+		t.Fatal(d)
+	}
+}
