@@ -139,7 +139,7 @@ func appendKeyValue(b []byte, v Value, collation string) []byte {
 		s := v.s
 		switch collation {
 		case "NOCASE":
-			s = foldASCII(s)
+			s = foldNoCase(s)
 		case "RTRIM":
 			s = strings.TrimRight(s, " ")
 		}
@@ -152,20 +152,29 @@ func appendKeyValue(b []byte, v Value, collation string) []byte {
 	return append(b, 'n')
 }
 
-// foldASCII lowers A to Z only, as SQLite's NOCASE does.
-func foldASCII(s string) string {
+// foldNoCase gives all texts that SQLite's NOCASE takes for equal the same
+// form: A to Z are lowered, and behind a zero byte only the length counts,
+// because there the comparison of bytes ends.
+func foldNoCase(s string) string {
 	for i := 0; i < len(s); i++ {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
-			}
-			return string(b)
+		if s[i] == 0 || 'A' <= s[i] && s[i] <= 'Z' {
+			return string(foldBytes([]byte(s), i))
 		}
 	}
 	return s
+}
+
+func foldBytes(b []byte, from int) []byte {
+	for i := from; i < len(b); i++ {
+		switch {
+		case b[i] == 0:
+			clear(b[i:])
+			return b
+		case 'A' <= b[i] && b[i] <= 'Z':
+			b[i] += 'a' - 'A'
+		}
+	}
+	return b
 }
 
 // ParseKeyID turns a KeyID back into key values. Text comes back folded by its
