@@ -126,8 +126,7 @@ func (m *maker) trackName() string {
 
 func (m *maker) artists(n int) error {
 	for id := 1; id <= n; id++ {
-		name := m.unique("artist", m.artistName)
-		if err := m.insert("Artist", id, name, m.some(6, m.pick(towns)), m.some(4, 1961+m.rng.IntN(60))); err != nil {
+		if err := m.insert("Artist", id, m.unique("artist", m.artistName)); err != nil {
 			return err
 		}
 	}

@@ -4,9 +4,7 @@ package sample
 var tables = []string{
 	`CREATE TABLE Artist (
   ArtistId INTEGER PRIMARY KEY,
-  Name     TEXT NOT NULL UNIQUE,
-  Town     TEXT,
-  Since    INTEGER CHECK (Since BETWEEN 1900 AND 2100)
+  Name     TEXT NOT NULL UNIQUE
 )`,
 	`CREATE TABLE Genre (
   GenreId INTEGER PRIMARY KEY,
@@ -16,7 +14,7 @@ var tables = []string{
   AlbumId  INTEGER PRIMARY KEY,
   Title    TEXT NOT NULL,
   ArtistId INTEGER NOT NULL REFERENCES Artist (ArtistId) ON DELETE CASCADE,
-  Year     INTEGER,
+  Year     INTEGER CHECK (Year BETWEEN 1900 AND 2100),
   UNIQUE (ArtistId, Title)
 )`,
 	`CREATE TABLE Track (
