@@ -1,0 +1,85 @@
+package capture
+
+import "slices"
+
+// A move says where a row went; netting follows the moves forward to learn
+// which row at the end is which row of the beginning.
+type move struct {
+	kind moveKind
+	id   rowID
+	to   rowID // moved only
+}
+
+type moveKind uint8
+
+const (
+	appears moveKind = iota
+	disappears
+	moved
+)
+
+// origins tells for the rows that were moved or made which key they had when
+// the segment began; nobody means that they are new. A row that is not listed
+// has always been where it is.
+func (p *pass) origins() map[rowID]rowID {
+	nobody := rowID{}
+	at := map[rowID]rowID{}
+	for _, m := range slices.Backward(p.moves) {
+		switch {
+		case m.kind != moved:
+			at[m.id] = nobody
+		case m.id != m.to:
+			from, known := at[m.id]
+			if !known {
+				from = m.id
+			}
+			at[m.to] = from
+			at[m.id] = nobody
+		}
+	}
+	return at
+}
+
+// net compares the two ends of the segment.
+func (p *pass) net() []RowChange {
+	if len(p.touched) == 0 {
+		return nil
+	}
+	ids := p.sortedTouches()
+	from, left := p.links(ids)
+	var out []RowChange
+	for _, id := range ids {
+		t := p.touched[id]
+		c := RowChange{Table: t.table, After: t.after}
+		if o, ok := from[id]; ok {
+			c.Before = p.state[o]
+		} else if !left[id] {
+			c.Before = p.state[id]
+		}
+		if (c.Before != nil || c.After != nil) && !same(c.Before, c.After) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// links finds the rows that ended under another key than they began with:
+// from gives each its old place, left lists the places that they left.
+func (p *pass) links(ids []rowID) (from map[rowID]rowID, left map[rowID]bool) {
+	from, left = map[rowID]rowID{}, map[rowID]bool{}
+	if len(p.moves) == 0 {
+		return from, left
+	}
+	origin := p.origins()
+	for _, id := range ids {
+		o, ok := origin[id]
+		if !ok || o == id || left[o] || p.touched[id].after == nil || p.touched[o] == nil || p.state[o] == nil {
+			continue
+		}
+		from[id] = o
+		left[o] = true
+	}
+	return from, left
+}
+
+func same(a, b image) bool { return a != nil && b != nil && slices.Equal(a, b) }

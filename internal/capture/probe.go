@@ -1,0 +1,106 @@
+package capture
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+// REPLACE evicts rows without firing delete triggers. The probes look, before
+// an INSERT or an UPDATE, for rows that hold the key or a unique value of the
+// new row and record them whole. Most find nothing: the conditions are looked
+// up in the WHEN clause, which leaves the log untouched. A probe that finds
+// too much does no harm.
+func (m maker) probes() []trigger {
+	var onInsert, onUpdate []string
+	var cols []int
+	onInsert = append(onInsert, m.matchKey("NEW."))
+	all := false // watch every update
+	for _, u := range m.t.Uniques {
+		where := m.matchUnique(u)
+		onInsert = append(onInsert, where)
+		onUpdate = append(onUpdate, "("+where+") AND NOT ("+m.matchKey("OLD.")+")")
+		for _, term := range u.Terms {
+			all = all || term.Column < 0
+			cols = append(cols, term.Column)
+		}
+	}
+	out := []trigger{m.probe("evi", "BEFORE INSERT", onInsert)}
+	if len(onUpdate) == 0 {
+		return out
+	}
+	event := "BEFORE UPDATE"
+	if !all {
+		event += " OF " + m.list(distinct(cols))
+	}
+	return append(out, m.probe("evu", event, onUpdate))
+}
+
+func (m maker) probe(kind, event string, wheres []string) trigger {
+	var steps, found []string
+	for _, w := range wheres {
+		found = append(found, "EXISTS (SELECT 1 FROM "+m.table()+" WHERE "+w+")")
+		steps = append(steps, m.imageWhere(w)...)
+	}
+	return m.named(kind, event, strings.Join(found, " OR "), steps...)
+}
+
+// matchUnique is the condition that a row of the table holds the unique value
+// that NEW will have. Of a partial index only the row's side counts: whether
+// NEW is in it, too, is left open.
+func (m maker) matchUnique(u tidemark.Unique) string {
+	var parts []string
+	for _, term := range u.Terms {
+		if term.Column >= 0 {
+			parts = append(parts, fmt.Sprintf("%s%s COLLATE %s = %s", m.prefix(), m.column(term.Column), lite.Quote(term.Collation), m.newValue(term.Column)))
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("(%s) COLLATE %s = (SELECT %s FROM (SELECT %s))", term.Expr, lite.Quote(term.Collation), term.Expr, m.newRow()))
+	}
+	if u.Partial != "" {
+		parts = append(parts, "("+u.Partial+")")
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// newValue is the value that NEW will have in a column: OR REPLACE puts the
+// default where NULL is not allowed.
+func (m maker) newValue(c int) string {
+	col := m.t.Columns[c]
+	v := "NEW." + m.column(c)
+	if col.NotNull && col.Default != "" {
+		v = "coalesce(" + v + ", " + col.Default + ")"
+	}
+	return v
+}
+
+// newRow lists the columns of NEW under their own names, so that an indexed
+// expression can be evaluated on it as it stands.
+func (m maker) newRow() string {
+	vals := make([]string, len(m.names))
+	for i, name := range m.names {
+		vals[i] = "NEW." + lite.Quote(name) + " AS " + lite.Quote(name)
+	}
+	for c, col := range m.t.Columns {
+		for i, name := range m.names {
+			if name == col.Name {
+				vals[i] = m.newValue(c) + " AS " + m.column(c)
+			}
+		}
+	}
+	return strings.Join(vals, ", ")
+}
+
+func distinct(cols []int) []int {
+	seen := map[int]bool{}
+	var out []int
+	for _, c := range cols {
+		if !seen[c] {
+			seen[c] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}

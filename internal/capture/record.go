@@ -1,0 +1,116 @@
+package capture
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// record is one log record as a trigger writes it.
+type record struct {
+	op    int
+	row   string // prefix of the row whose key it names: "NEW.", "OLD." or the table's
+	group int
+	mask  string
+	cells []string // SQL of o0, o1, ...
+}
+
+// addition is an INSERT into the log, in parts.
+type addition struct{ cols, vals []string }
+
+func (a *addition) add(col, val string) {
+	a.cols = append(a.cols, col)
+	a.vals = append(a.vals, val)
+}
+
+func (a *addition) target() string { return "INSERT INTO _tm_log (" + strings.Join(a.cols, ", ") + ")" }
+
+// always writes the statement that adds the record in any case.
+func (a *addition) always() string {
+	return a.target() + " VALUES (" + strings.Join(a.vals, ", ") + ")"
+}
+
+// from writes the statement that adds a record for each row of a source, or
+// under a condition: source begins with FROM or WHERE.
+func (a *addition) from(source string) string {
+	return a.target() + " SELECT " + strings.Join(a.vals, ", ") + " " + source
+}
+
+// additions are what a record takes in the log: itself and, for a wide key,
+// the rest of the key behind it.
+func (m maker) additions(r record) []addition {
+	out := []addition{m.main(r)}
+	rest := m.t.Key[min(keySlots, len(m.t.Key)):]
+	for g := 0; len(rest) > 0; g++ {
+		a := addition{}
+		a.add("t", strconv.Itoa(m.t.ID))
+		a.add("op", strconv.Itoa(opKeyRest))
+		a.add("g", strconv.Itoa(g))
+		n := min(groupSlots, len(rest))
+		for i, c := range rest[:n] {
+			a.add(fmt.Sprintf("o%d", i), r.row+m.column(c))
+		}
+		out = append(out, a)
+		rest = rest[n:]
+	}
+	return out
+}
+
+func (m maker) main(r record) addition {
+	a := addition{}
+	a.add("t", strconv.Itoa(m.t.ID))
+	a.add("op", strconv.Itoa(r.op))
+	for i, c := range m.t.Key[:min(keySlots, len(m.t.Key))] {
+		a.add(fmt.Sprintf("k%d", i+1), r.row+m.column(c))
+	}
+	if r.cells == nil {
+		return a
+	}
+	a.add("g", strconv.Itoa(r.group))
+	a.add("m", r.mask)
+	for i, cell := range r.cells {
+		a.add(fmt.Sprintf("o%d", i), cell)
+	}
+	return a
+}
+
+// always writes the statements for records that are made in any case.
+func (m maker) always(records ...record) []string {
+	var steps []string
+	for _, r := range records {
+		for _, a := range m.additions(r) {
+			steps = append(steps, a.always())
+		}
+	}
+	return steps
+}
+
+// from writes the statements for records that are made from a source.
+func (m maker) from(source string, records ...record) []string {
+	var steps []string
+	for _, r := range records {
+		for _, a := range m.additions(r) {
+			steps = append(steps, a.from(source))
+		}
+	}
+	return steps
+}
+
+// image is the records of a whole row, one for each group.
+func (m maker) image(op int, row string) []record {
+	var out []record
+	for g := 0; g*groupSlots < len(m.t.Columns); g++ {
+		var cells []string
+		for _, c := range m.group(g) {
+			cells = append(cells, row+m.column(c))
+		}
+		out = append(out, record{op: op, row: row, group: g, mask: strconv.Itoa(1<<len(cells) - 1), cells: cells})
+	}
+	return out
+}
+
+// imageWhere records the row of the table that meets the condition, if one
+// does. It must not meet more: the rest of a wide key goes by its place.
+func (m maker) imageWhere(where string) []string {
+	return m.from("FROM "+m.table()+" WHERE "+where, m.image(opImage, m.prefix())...)
+}

@@ -1,0 +1,192 @@
+package capture
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+// trigger is a trigger to be made: everything behind CREATE [TEMP] TRIGGER,
+// the form in which sqlite_schema keeps it.
+type trigger struct {
+	name string
+	body string
+}
+
+// maker writes the triggers of one table. All SQL is that of SQLite 3.8.
+type maker struct {
+	t     *tidemark.Table
+	place Place
+	names []string // all columns, the generated ones too
+}
+
+func (m maker) triggers() []trigger {
+	out := []trigger{m.inserted(), m.deleted()}
+	for g := 0; g*groupSlots < len(m.t.Columns); g++ {
+		out = append(out, m.updated(g))
+	}
+	out = append(out, m.keyChanging(), m.keyChanged())
+	if m.place == Main {
+		out = append(out, m.probes()...)
+	}
+	return out
+}
+
+// named finishes a trigger of a kind: its time and event, condition and steps.
+func (m maker) named(kind, event, when string, steps ...string) trigger {
+	name := fmt.Sprintf("_tm_%d_%s", m.t.ID, kind)
+	b := lite.Quote(name) + " " + event + " ON " + lite.Quote(m.t.Name)
+	if m.place == Temp {
+		b = lite.Quote(name) + " " + event + " ON main." + lite.Quote(m.t.Name)
+	}
+	if when != "" {
+		b += " WHEN " + when
+	}
+	return trigger{name, b + " BEGIN " + strings.Join(steps, "; ") + "; END"}
+}
+
+// table names the synced table as it stands in FROM inside a trigger. One
+// that is called new or old gets another name there.
+func (m maker) table() string {
+	name := lite.Quote(m.t.Name)
+	if m.place == Temp {
+		name = "main." + name
+	}
+	if m.ambiguous() {
+		name += " AS _tm_x"
+	}
+	return name
+}
+
+// prefix is how that table's columns are named.
+func (m maker) prefix() string {
+	if m.ambiguous() {
+		return "_tm_x."
+	}
+	return lite.Quote(m.t.Name) + "."
+}
+
+func (m maker) ambiguous() bool {
+	return strings.EqualFold(m.t.Name, "NEW") || strings.EqualFold(m.t.Name, "OLD")
+}
+
+func (m maker) column(c int) string { return lite.Quote(m.t.Columns[c].Name) }
+
+// kindInserted ends the name of the trigger whose place among the app's matters.
+const kindInserted = "ins"
+
+// inserted is the one trigger that looks back after the write, because before
+// it an automatic rowid is not known.
+func (m maker) inserted() trigger {
+	return m.named(kindInserted, "AFTER INSERT", "", m.always(record{op: opAbsent, row: "NEW."})...)
+}
+
+func (m maker) deleted() trigger {
+	return m.named("del", "BEFORE DELETE", "", m.always(m.image(opDelete, "OLD.")...)...)
+}
+
+// updated records the old values of the group's columns that change. Group 0
+// does so for every update, so that each leaves a trace of its key.
+func (m maker) updated(g int) trigger {
+	cols := m.group(g)
+	bits, olds := make([]string, len(cols)), make([]string, len(cols))
+	for i, c := range cols {
+		bits[i] = fmt.Sprintf("((%s) << %d)", m.changes(c), i)
+		if i == 0 {
+			bits[i] = "(" + m.changes(c) + ")"
+		}
+		olds[i] = "CASE WHEN " + m.changes(c) + " THEN OLD." + m.column(c) + " END"
+	}
+	r := record{op: opPart, row: "OLD.", group: g, mask: strings.Join(bits, " | "), cells: olds}
+	event, when := "BEFORE UPDATE", ""
+	if g > 0 {
+		event += " OF " + m.list(cols)
+		when = m.anyChanges(cols)
+	}
+	return m.named("upd_"+strconv.Itoa(g), event, when, m.always(r)...)
+}
+
+// keyChanging records the whole row that moves and what is where it goes.
+func (m maker) keyChanging() trigger {
+	there := m.matchKey("NEW.")
+	steps := m.always(m.image(opImage, "OLD.")...)
+	steps = append(steps, m.imageWhere(there)...)
+	steps = append(steps, m.from("WHERE NOT EXISTS (SELECT 1 FROM "+m.table()+" WHERE "+there+")", record{op: opVacant, row: "NEW."})...)
+	return m.named("key", "BEFORE UPDATE OF "+m.list(m.t.Key), m.anyChanges(m.t.Key), steps...)
+}
+
+// keyChanged records that the move happened.
+func (m maker) keyChanged() trigger {
+	steps := m.always(record{op: opFrom, row: "OLD."}, record{op: opTo, row: "NEW."})
+	return m.named("move", "AFTER UPDATE OF "+m.list(m.t.Key), m.anyChanges(m.t.Key), steps...)
+}
+
+// refusals are the triggers of a copy that nobody may write.
+func (m maker) refusals() []trigger {
+	var out []trigger
+	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
+		out = append(out, m.named("ro_"+strings.ToLower(event[:3]), "BEFORE "+event, "",
+			"SELECT RAISE(ABORT, 'this copy is read-only: make a writable clone to change it')"))
+	}
+	return out
+}
+
+// changes is the condition that column c changes. It may hold for a value that
+// stays the same, netting drops that; it never fails to hold for one that
+// changes. IS NOT tells apart all that differ as values; what it takes for
+// equal and is not depends on what the column can hold: -2^63 as integer and
+// as real in a numeric column; 1 and 1.0, 0.0 and -0.0 where nothing is
+// converted.
+func (m maker) changes(c int) string {
+	q := m.column(c)
+	differ := "OLD." + q + " IS NOT NEW." + q + " COLLATE BINARY"
+	if m.t.RowidAlias && m.t.Key[0] == c {
+		return "OLD." + q + " IS NOT NEW." + q
+	}
+	switch m.t.Columns[c].Affinity {
+	case tidemark.AffinityText, tidemark.AffinityReal:
+		return differ
+	case tidemark.AffinityBlob:
+		return differ + " OR OLD." + q + " = 0 OR typeof(OLD." + q + ") <> typeof(NEW." + q + ")"
+	}
+	return differ + " OR OLD." + q + " = -9223372036854775808"
+}
+
+// anyChanges joins the conditions of many columns, in a balanced way since
+// SQLite bounds the depth of an expression.
+func (m maker) anyChanges(cols []int) string {
+	if len(cols) == 1 {
+		return "(" + m.changes(cols[0]) + ")"
+	}
+	half := len(cols) / 2
+	return "(" + m.anyChanges(cols[:half]) + " OR " + m.anyChanges(cols[half:]) + ")"
+}
+
+// group lists the columns of group g.
+func (m maker) group(g int) []int {
+	var cols []int
+	for c := g * groupSlots; c < min((g+1)*groupSlots, len(m.t.Columns)); c++ {
+		cols = append(cols, c)
+	}
+	return cols
+}
+
+func (m maker) list(cols []int) string {
+	names := make([]string, len(cols))
+	for i, c := range cols {
+		names[i] = m.column(c)
+	}
+	return strings.Join(names, ", ")
+}
+
+// matchKey is the condition that a row of the table has the key of NEW or OLD.
+func (m maker) matchKey(row string) string {
+	parts := make([]string, len(m.t.Key))
+	for i, c := range m.t.Key {
+		parts[i] = m.prefix() + m.column(c) + " = " + row + m.column(c)
+	}
+	return strings.Join(parts, " AND ")
+}
