@@ -2,10 +2,7 @@
 // can sync, and compares one schema with another.
 package schema
 
-import (
-	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/lite"
-)
+import "github.com/tidemarkdb/tidemark"
 
 // Verdict is what Inspect says of one table.
 type Verdict struct {
@@ -73,4 +70,3 @@ type Out struct {
 	Table  *tidemark.Table
 	Reason string // what happened and what to do, one sentence each
 }
-

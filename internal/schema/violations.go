@@ -131,8 +131,7 @@ func (f *finder) checks(t *tidemark.Table) error {
 func (f *finder) check(scratch *lite.DB, t *tidemark.Table, values []tidemark.Value) error {
 	err := row.Insert(scratch, t, values)
 	if err == nil {
-		_, err = row.Delete(scratch, t, t.KeyOf(values))
-		return err
+		return scratch.Run("DELETE FROM main." + lite.Quote(t.Name))
 	}
 	v := lite.Violation(err)
 	if v == nil {
