@@ -5,7 +5,7 @@ package tidemark
 // Code is a stable error code; spec/errors.json says what each means and what to do.
 type Code string
 
-// Codes of rejected changesets.
+// Codes of rejected changesets. Some of them also answer a session or a request.
 const (
 	CodeForbidden   Code = "forbidden"
 	CodeNotFound    Code = "not_found"
@@ -20,20 +20,25 @@ const (
 	CodeRateLimited Code = "rate_limited"
 	CodeConflict    Code = "conflict"
 	CodeRaised      Code = "raised"
+	CodeType        Code = "type"
 	CodeInternal    Code = "internal"
 	CodeUncaptured  Code = "uncaptured"
 	CodeRecovered   Code = "recovered"
-	CodeType        Code = "type"
 )
 
-// Codes of operations and sessions; none of these is an outcome.
+// Codes of refusals that end or delay a session. None of these is an outcome.
 const (
-	CodeFork         Code = "fork"
-	CodeGap          Code = "gap"
-	CodeIncarnation  Code = "incarnation"
-	CodeRestored     Code = "restored"
-	CodeWrongSpace   Code = "wrong_space"
-	CodeProtocol     Code = "protocol"
+	CodeFork        Code = "fork"
+	CodeGap         Code = "gap"
+	CodeIncarnation Code = "incarnation"
+	CodeRestored    Code = "restored"
+	CodeWrongSpace  Code = "wrong_space"
+	CodeProtocol    Code = "protocol"
+	CodeShutdown    Code = "shutdown"
+)
+
+// Codes of operations on files and of requests. None of these is an outcome.
+const (
 	CodeNotSQLite    Code = "not_sqlite"
 	CodeEncrypted    Code = "encrypted"
 	CodeReadOnly     Code = "read_only"
@@ -45,10 +50,47 @@ const (
 	CodeFileReplaced Code = "file_replaced"
 	CodeBusy         Code = "busy"
 	CodeOffline      Code = "offline"
-	CodeShutdown     Code = "shutdown"
 	CodeExists       Code = "exists"
 	CodeNoSpace      Code = "no_space"
 	CodeFull         Code = "disk_full"
 	CodeCorrupt      Code = "corrupt"
 	CodeUsage        Code = "usage"
 )
+
+// HTTPStatus is the status of an HTTP answer that carries the code; 500 when
+// spec/errors.json gives none.
+func (c Code) HTTPStatus() int {
+	switch c {
+	case CodeForbidden:
+		return 403
+	case CodeNotFound:
+		return 404
+	case CodeSchema:
+		return 422
+	case CodeTooLarge:
+		return 413
+	case CodeRateLimited:
+		return 429
+	case CodeConflict:
+		return 409
+	case CodeWrongSpace:
+		return 409
+	case CodeProtocol:
+		return 400
+	case CodeShutdown:
+		return 503
+	case CodeReadOnly:
+		return 403
+	case CodeBusy:
+		return 503
+	case CodeExists:
+		return 409
+	case CodeNoSpace:
+		return 404
+	case CodeFull:
+		return 507
+	case CodeUsage:
+		return 400
+	}
+	return 500
+}

@@ -6,3 +6,5 @@
 // serve one use package server. Both speak the protocol of spec/protocol.md.
 // spec/glossary.md defines every word used here.
 package tidemark
+
+//go:generate go run ./internal/gen

@@ -1,0 +1,33 @@
+// Command gen writes codes.go from spec/errors.json. Run it in the root of the
+// repository, by way of go generate.
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("gen: ")
+	if err := run("spec/errors.json", "codes.go"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	codes, err := parse(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	source, err := goSource(codes)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, source, 0o644)
+}
