@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
+)
+
+type detachCommand struct {
+	File  string `arg:"" help:"A served file, or a copy."`
+	Force bool   `help:"Also when changesets are pending or rejected: their records are lost, what is in the tables stays."`
+}
+
+// Help is shown below the command's one line.
+func (detachCommand) Help() string {
+	return `Drops the tables and triggers whose names begin with _tm_ and restores the journal mode. Your tables, views, indexes, triggers and rows stay as they are. The history of a served file is lost, and its copies can no longer sync with it.
+
+Example:
+
+    tidemark detach shop.db`
+}
+
+// detached is what detach prints with --json.
+type detached struct {
+	Path string `json:"path"`
+	Role string `json:"role"` // what the file was
+}
+
+// Run detaches.
+func (c *detachCommand) Run(s *shell) error {
+	role, err := roleOf(c.File)
+	switch {
+	case err != nil:
+		return err
+	case role == meta.RoleServer:
+		err = sqlite.Detach(c.File)
+	case role == meta.RoleReplica:
+		err = replica.Detach(c.File, c.Force)
+	default:
+		s.printf("%s is an ordinary SQLite file already\n", c.File)
+		return s.document(detached{c.File, role})
+	}
+	if err != nil {
+		return err
+	}
+	s.printf("%s is an ordinary SQLite file again\n", c.File)
+	return s.document(detached{c.File, role})
+}

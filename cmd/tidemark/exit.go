@@ -1,0 +1,72 @@
+package main
+
+import "github.com/tidemarkdb/tidemark"
+
+// Exit codes, as `tidemark help exit-codes` explains them.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitRejected    = 3
+	exitOffline     = 4
+	exitDiffers     = 5
+	exitRefused     = 6
+	exitInterrupted = 130
+)
+
+const exitCodes = `Exit codes of every command:
+
+  0    done; for sync: everything is settled
+  1    an error, told on standard error with what to do next
+  2    the command line is wrong
+  3    done, but something was rejected and is kept: see tidemark rejected FILE
+  4    the server could not be reached, or not everything was settled in time;
+       nothing is lost, the same command goes on
+  5    verify or doctor found differences or damage (verify has repaired what it found)
+  6    refused, because a person must decide: rows that break their own
+       constraints, pending changesets, a copied file, another server
+  130  ended by Ctrl-C
+
+With --json a command prints one JSON document on standard output (sync --watch:
+one per line). When it fails before it has a result, the document is
+
+  {"error": {"code": "...", "message": "...", "hint": "...", "exit": 1}}
+
+and the codes are those of spec/errors.json.
+`
+
+// ending is a result that needs an exit code of its own. With an empty msg
+// nothing more is said.
+type ending struct {
+	exit int
+	code tidemark.Code
+	msg  string
+	hint string
+}
+
+func (e *ending) Error() string { return e.msg }
+
+func exitOf(code tidemark.Code) int {
+	switch code {
+	case tidemark.CodeUsage:
+		return exitUsage
+	case tidemark.CodeOffline, tidemark.CodeShutdown, tidemark.CodeRateLimited:
+		return exitOffline
+	case tidemark.CodeViolations, tidemark.CodePending, tidemark.CodeFork, tidemark.CodeIncarnation,
+		tidemark.CodeRestored, tidemark.CodeWrongSpace, tidemark.CodeFileReplaced:
+		return exitRefused
+	}
+	return exitError
+}
+
+// hints are for errors that bring none of their own.
+var hints = map[tidemark.Code]string{
+	tidemark.CodeOffline:    "nothing is lost: run the command again when the server can be reached",
+	tidemark.CodeShutdown:   "nothing is lost: run the command again when the server is back",
+	tidemark.CodeBusy:       "another program holds a lock on the file; end its transaction and try again",
+	tidemark.CodeFull:       "make room on the disk and run the command again",
+	tidemark.CodeNotAdopted: "serve the file with tidemark serve, or make a copy with tidemark clone",
+	tidemark.CodeNotSQLite:  "give the path of an SQLite database",
+	tidemark.CodeNoSpace:    "look up the space's name in the server's address list, e.g. http://HOST:7420/NAME",
+	tidemark.CodeCorrupt:    "restore the file from a backup, or clone it anew",
+}

@@ -1,0 +1,102 @@
+// Command tidemark serves SQLite databases, makes copies of them, and keeps
+// the copies in sync.
+//
+// It is a thin shell: every command parses its arguments, calls package
+// client, server, store/sqlite or internal/sample, and prints the result. What
+// a command prints goes to standard output, for people or, with --json, as one
+// JSON document. Errors go to standard error with the next step below them.
+// Exit codes are those of `tidemark help exit-codes`.
+//
+// The first Ctrl-C ends a command cleanly, the second kills it.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the whole command line.
+type commands struct {
+	JSON    bool `name:"json" help:"Print one JSON document instead of text."`
+	Verbose bool `short:"v" help:"Write what happens inside to standard error."`
+
+	Serve    serveCommand    `cmd:"" group:"serve" help:"Serve SQLite files as spaces."`
+	Check    checkCommand    `cmd:"" group:"serve" help:"Say what serving a file would do; changes nothing."`
+	Migrate  migrateCommand  `cmd:"" group:"serve" help:"Run an SQL script that changes the schema of a served file."`
+	Clone    cloneCommand    `cmd:"" group:"copy" help:"Make a copy of a space: an ordinary SQLite file."`
+	Sync     syncCommand     `cmd:"" group:"copy" help:"Send what was written into a copy, fetch what is new."`
+	Status   statusCommand   `cmd:"" group:"copy" help:"Show where a file stands."`
+	Pending  pendingCommand  `cmd:"" group:"copy" help:"List changesets that the server has not answered yet."`
+	Rejected rejectedCommand `cmd:"" group:"copy" help:"List, show, retry, discard or export rejected changesets."`
+	Log      logCommand      `cmd:"" group:"copy" help:"Show what was accepted, when and from whom."`
+	Verify   verifyCommand   `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
+	Doctor   doctorCommand   `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
+	Detach   detachCommand   `cmd:"" group:"care" help:"Take everything of Tidemark off a file again."`
+	Sample   sampleCommand   `cmd:"" group:"try" help:"Make a sample database to try things on."`
+	Demo     demoCommand     `cmd:"" group:"try" help:"Make a sample database, serve it, and say what to do next."`
+	Help     helpCommand     `cmd:"" group:"try" help:"Explain a command or a topic, such as exit-codes."`
+	Version  versionCommand  `cmd:"" group:"try" help:"Print the version."`
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := interruptible()
+	defer stop()
+	s := newShell(ctx)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var c commands
+	parser, err := newParser(&c)
+	if err != nil {
+		return s.fail(err)
+	}
+	s.parser = parser
+	k, err := parser.Parse(args)
+	s.configure(c.JSON, c.Verbose)
+	if err != nil {
+		return s.fail(usage(err))
+	}
+	return s.fail(k.Run(s))
+}
+
+func newParser(c *commands) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("tidemark"),
+		kong.Description("Serve any SQLite database, copy it anywhere, write to any copy with any tool, and all copies converge."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "serve", Title: "On the server:"},
+			{Key: "copy", Title: "On a copy:"},
+			{Key: "care", Title: "Care:"},
+			{Key: "try", Title: "To begin with:"},
+		}),
+	)
+}
+
+// interruptible returns a context that ends with the first Ctrl-C or SIGTERM.
+// The second is no longer caught and kills.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// usage turns a parse error into one with exit code 2 and the way to the help.
+func usage(err error) error {
+	next := "tidemark --help"
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil && p.Context.Command() != "" {
+		if sel := p.Context.Selected(); sel != nil {
+			next = sel.FullPath() + " --help"
+		}
+	}
+	return &ending{exit: exitUsage, code: "usage", msg: err.Error(), hint: next}
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/client"
+)
+
+// withReplica opens a copy, runs fn on it and closes it.
+func withReplica(path string, o client.Options, fn func(*client.DB) error) error {
+	if err := replicaOnly(path); err != nil {
+		return err
+	}
+	db, err := client.Open(path, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+// names reads the schema of a file for its tables' and columns' names.
+func names(path string) (*tidemark.Schema, error) {
+	db, _, err := peek(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := schemaOf(db)
+	return s, errors.Join(err, db.Close())
+}

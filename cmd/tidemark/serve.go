@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/server"
+)
+
+type serveCommand struct {
+	Files            []string `arg:"" optional:"" name:"file" help:"SQLite files; each becomes the space that is named after it."`
+	Listen           string   `default:"127.0.0.1:7420" placeholder:"ADDRESS" help:"Where to listen; port 0 takes a free one (${default})."`
+	Dir              string   `placeholder:"DIR" help:"Serve every SQLite file in this folder, each when first asked for."`
+	Create           bool     `help:"With --dir: make a space that is asked for and not there. With a file: make it when it is not there."`
+	Name             string   `placeholder:"NAME" help:"Name of the space, instead of the file's."`
+	AcceptViolations bool     `help:"Serve files although rows in them break their own constraints."`
+	Insecure         bool     `name:"insecure-any-address" help:"Listen where others can reach it, although everyone may then read and write."`
+	ReadyFile        string   `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
+
+	guide func(s *shell, url string) // prints what to do next, instead of the usual lines
+}
+
+// Help is shown below the command's one line.
+func (serveCommand) Help() string {
+	return `The file stays an ordinary SQLite database: bookkeeping tables and triggers whose names begin with _tm_ are added, nothing else is touched, and tidemark detach takes them off again. What other programs write into it while it is served syncs like everything else.
+
+Examples:
+
+    tidemark serve shop.sqlite
+    tidemark serve shop.sqlite stock.sqlite --listen 127.0.0.1:8080
+    tidemark serve --dir /var/lib/spaces
+
+Ctrl-C finishes the running commit and tells the copies to come back later.`
+}
+
+// shutdownTime is how long a stopping server waits for what is under way.
+const shutdownTime = 10 * time.Second
+
+// Run serves until the context ends.
+func (c *serveCommand) Run(s *shell) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	l, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	srv, spaces, err := c.open(s)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if err := c.announce(s, l.Addr().String(), spaces); err != nil {
+		return errors.Join(err, l.Close(), srv.Close())
+	}
+	return serve(s, l, srv)
+}
+
+func (c *serveCommand) check() error {
+	switch {
+	case len(c.Files) == 0 && c.Dir == "":
+		return usageError("no file to serve", "tidemark serve FILE, or tidemark serve --dir DIR")
+	case c.Name != "" && len(c.Files) != 1:
+		return usageError("--name goes with exactly one file", "serve the other files under their own names, or by another server")
+	case !c.Insecure && !loopback(c.Listen):
+		return &ending{exit: exitRefused, code: tidemark.CodeUsage,
+			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
+			hint: "listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
+	}
+	return nil
+}
+
+func usageError(msg, hint string) error {
+	return &tidemark.Error{Code: tidemark.CodeUsage, Msg: msg, Hint: hint}
+}
+
+// loopback reports whether only programs on this machine can reach the address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true // listening will say what is wrong with it
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, &tidemark.Error{Code: tidemark.CodeBusy, Msg: address + " is in use by another program",
+			Hint: "stop the other server, or take another port: --listen 127.0.0.1:0 takes a free one"}
+	case err != nil:
+		return nil, &tidemark.Error{Code: tidemark.CodeUsage, Msg: "cannot listen on " + address, Err: err,
+			Hint: "give an address of this machine, e.g. --listen 127.0.0.1:7420"}
+	}
+	return l, nil
+}
+
+// open opens the server with its files and returns the spaces' names.
+func (c *serveCommand) open(s *shell) (*server.Server, []string, error) {
+	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Logger: s.log})
+	if err != nil {
+		return nil, nil, err
+	}
+	var names []string
+	for _, path := range c.Files {
+		name := c.Name
+		if name == "" {
+			name = spaceName(path)
+		}
+		if err := c.add(s.ctx, srv, name, path); err != nil {
+			return nil, nil, errors.Join(err, srv.Close())
+		}
+		names = append(names, name)
+	}
+	return srv, names, nil
+}
+
+func (c *serveCommand) add(ctx context.Context, srv *server.Server, name, path string) error {
+	if !c.Create {
+		if err := mustBeThere(path); err != nil {
+			return err
+		}
+	}
+	return srv.Add(ctx, name, path)
+}
+
+// spaceName names a space after its file.
+func spaceName(path string) string {
+	base := filepath.Base(path)
+	if name := strings.TrimSuffix(base, filepath.Ext(base)); name != "" {
+		return name
+	}
+	return base
+}
+
+// serving is what serve prints with --json.
+type serving struct {
+	Address string        `json:"address"`
+	URL     string        `json:"url"`
+	Dir     string        `json:"dir,omitempty"`
+	Spaces  []servedSpace `json:"spaces"`
+}
+
+type servedSpace struct {
+	Name string `json:"name"`
+	File string `json:"file"`
+	URL  string `json:"url"`
+}
+
+func (c *serveCommand) announce(s *shell, address string, names []string) error {
+	d := serving{Address: address, URL: "http://" + address, Dir: c.Dir, Spaces: []servedSpace{}}
+	for i, name := range names {
+		d.Spaces = append(d.Spaces, servedSpace{name, c.Files[i], d.URL + "/" + url.PathEscape(name)})
+	}
+	c.introduce(s, d)
+	if err := s.document(d); err != nil {
+		return err
+	}
+	if c.ReadyFile == "" {
+		return nil
+	}
+	// Written beside and renamed, so that a script never reads half of it.
+	part := c.ReadyFile + ".part"
+	if err := os.WriteFile(part, []byte(address+"\n"), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, c.ReadyFile)
+}
+
+func (c *serveCommand) introduce(s *shell, d serving) {
+	defer c.warn(s, d.Address)
+	for _, sp := range d.Spaces {
+		s.printf("serving %s as space %s\n  %s\n", sp.File, sp.Name, sp.URL)
+	}
+	example := d.URL + "/NAME"
+	if c.Dir != "" {
+		s.printf("serving the files of %s\n  %s\n", c.Dir, example)
+	}
+	if len(d.Spaces) > 0 {
+		example = d.Spaces[0].URL
+	}
+	if c.guide != nil {
+		c.guide(s, example)
+		return
+	}
+	s.printf("\nIn another terminal:\n  tidemark clone %s copy.db\n  tidemark sync --watch copy.db\n\nCtrl-C stops the server.\n", quoteArg(example))
+}
+
+func (c *serveCommand) warn(s *shell, address string) {
+	if !loopback(address) {
+		_, _ = fmt.Fprintf(s.err, "tidemark: warning: everyone who can reach %s can read and write these spaces\n", address)
+	}
+}
+
+// serve answers requests until the context ends or the listener breaks.
+func serve(s *shell, l net.Listener, srv *server.Server) error {
+	h := &http.Server{Handler: srv, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(l) }()
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), srv.Close())
+	case <-s.ctx.Done():
+	}
+	s.note("stopping: finishing the running commit (Ctrl-C again kills)")
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	// Connections that were taken over for WebSocket are srv's to end.
+	err := errors.Join(srv.Shutdown(ctx), h.Shutdown(ctx))
+	if err != nil {
+		return &ending{exit: exitError, code: tidemark.CodeInternal, msg: "stopping: " + err.Error(),
+			hint: "nothing that was confirmed is lost; start the server again"}
+	}
+	return nil
+}

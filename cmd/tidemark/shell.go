@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tidemarkdb/tidemark"
+)
+
+// shell is what every command prints to.
+type shell struct {
+	ctx      context.Context
+	in       io.Reader
+	out, err io.Writer
+	parser   *kong.Kong
+	log      *slog.Logger
+	json     bool
+	told     bool // a JSON document was printed
+	terminal bool // standard error is one: progress may be drawn
+}
+
+func newShell(ctx context.Context) *shell {
+	return &shell{
+		ctx: ctx, in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		log: slog.New(slog.DiscardHandler), terminal: isTerminal(os.Stderr),
+	}
+}
+
+// configure takes the flags that all commands have.
+func (s *shell) configure(asJSON, verbose bool) {
+	s.json = asJSON
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelDebug
+	}
+	s.log = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+}
+
+// printf writes a piece of text for people; nothing with --json.
+func (s *shell) printf(format string, args ...any) {
+	if !s.json {
+		_, _ = fmt.Fprintf(s.out, format, args...)
+	}
+}
+
+// note writes a line for people beside the result.
+func (s *shell) note(format string, args ...any) {
+	if !s.json {
+		_, _ = fmt.Fprintf(s.err, format+"\n", args...)
+	}
+}
+
+// document prints the command's result with --json; nothing without.
+func (s *shell) document(v any) error {
+	if !s.json {
+		return nil
+	}
+	s.told = true
+	e := json.NewEncoder(s.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// line prints one of many JSON documents, each on a line of its own.
+func (s *shell) line(v any) error {
+	s.told = true
+	e := json.NewEncoder(s.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// table prints aligned columns for people; cells are separated by tabs.
+func (s *shell) table(rows []string) {
+	if s.json {
+		return
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, row)
+	}
+	_ = w.Flush()
+	for l := range strings.Lines(b.String()) {
+		_, _ = fmt.Fprintln(s.out, strings.TrimRight(l, " \n"))
+	}
+}
+
+// fail reports how a command ended and returns its exit code.
+func (s *shell) fail(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	f := s.failure(err)
+	if f.Message != "" {
+		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", f.Message)
+	}
+	if f.Hint != "" {
+		_, _ = fmt.Fprintf(s.err, "  next: %s\n", f.Hint)
+	}
+	if s.json && !s.told {
+		_ = s.document(struct {
+			Error failure `json:"error"`
+		}{f})
+	}
+	return f.Exit
+}
+
+// failure is an error as it is shown.
+type failure struct {
+	Code    tidemark.Code `json:"code"`
+	Message string        `json:"message"`
+	Hint    string        `json:"hint,omitempty"`
+	Exit    int           `json:"exit"`
+}
+
+func (s *shell) failure(err error) failure {
+	var e *ending
+	switch {
+	case errors.As(err, &e):
+		return failure{e.code, oneLine(e.msg), e.hint, e.exit}
+	case s.ctx.Err() != nil:
+		return failure{"interrupted", "interrupted", tidemark.HintOf(err), exitInterrupted}
+	}
+	code := tidemark.CodeOf(err)
+	hint := tidemark.HintOf(err)
+	if hint == "" {
+		hint = hints[code]
+	}
+	if code == "" {
+		code = tidemark.CodeInternal
+	}
+	return failure{code, oneLine(err.Error()), hint, exitOf(code)}
+}
+
+// oneLine keeps a message greppable: joined errors come on several lines.
+func oneLine(msg string) string {
+	return strings.Join(strings.FieldsFunc(msg, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// withoutDocument is the same shell for a part of a command's text.
+func (s *shell) withoutDocument() *shell {
+	part := *s
+	if s.json {
+		part.out = io.Discard
+	}
+	return &part
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/client"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+)
+
+type syncCommand struct {
+	File    string        `arg:"" help:"The copy."`
+	Watch   bool          `short:"w" help:"Keep running: exchange every change as it comes, until Ctrl-C."`
+	DryRun  bool          `short:"n" help:"Only say what would be sent."`
+	Timeout time.Duration `default:"30s" placeholder:"TIME" help:"Give up when not everything is settled by then; 0 waits for ever (${default})."`
+	Server  string        `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
+}
+
+// Help is shown below the command's one line.
+func (syncCommand) Help() string {
+	return `Sends every changeset that was written into the copy, by whatever program, fetches what the others wrote, and returns when the server has answered everything. Exits with 0 when everything is settled, 3 when something was rejected, 4 when the server could not be reached in time; nothing is lost then.
+
+With --watch --json each piece of news is one JSON document on a line of its own.
+
+Examples:
+
+    tidemark sync shop.db
+    tidemark sync --watch shop.db
+    tidemark sync --dry-run shop.db`
+}
+
+// Run syncs.
+func (c *syncCommand) Run(s *shell) error {
+	if c.Watch && c.DryRun {
+		return usageError("--watch and --dry-run do not go together", "give one of them")
+	}
+	o := client.Options{Server: c.Server, Logger: s.log}
+	switch {
+	case c.Watch:
+		return watch(s, c.File, o)
+	case c.DryRun:
+		return dryRun(s, c.File)
+	}
+	return withReplica(c.File, o, func(db *client.DB) error { return c.once(s, db) })
+}
+
+// synced is what sync prints with --json.
+type synced struct {
+	Path     string       `json:"path"`
+	State    string       `json:"state"` // settled, rejected, offline
+	Pushed   int          `json:"pushed"`
+	Accepted int          `json:"accepted"`
+	Merged   int          `json:"merged"`
+	Rejected int          `json:"rejected"`
+	Received int          `json:"received"` // changesets of others
+	Seq      tidemark.Seq `json:"seq"`
+	Pending  int          `json:"pending"`
+	Outcomes []outcome    `json:"outcomes"`
+}
+
+func (c *syncCommand) once(s *shell, db *client.DB) error {
+	before, err := db.Status()
+	if err != nil {
+		return err
+	}
+	ctx := s.ctx
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
+	res, err := db.Sync(ctx)
+	if res == nil {
+		res = &client.SyncResult{}
+	}
+	after, serr := db.Status()
+	if serr != nil {
+		return errors.Join(err, serr)
+	}
+	d := c.result(res, before, after)
+	if err != nil {
+		return c.unsettled(s, d, err)
+	}
+	s.printf("%s\n", d.text())
+	if err := s.document(d); err != nil {
+		return err
+	}
+	return c.verdict(d)
+}
+
+func (c *syncCommand) result(res *client.SyncResult, before, after replica.Status) synced {
+	d := synced{Path: c.File, State: "settled", Rejected: res.Rejected, Seq: after.Seq, Pending: after.Pending, Outcomes: []outcome{}}
+	for _, o := range res.Settled {
+		d.Outcomes = append(d.Outcomes, outcomeOf(o))
+		switch o.Kind {
+		case tidemark.Accepted:
+			d.Accepted++
+		case tidemark.Merged:
+			d.Merged++
+		}
+	}
+	d.Pushed = d.Accepted + d.Merged + d.Rejected
+	if after.Incarnation == before.Incarnation {
+		d.Received = max(int(after.Seq-before.Seq)-d.Accepted-d.Merged, 0)
+	}
+	if d.Rejected > 0 {
+		d.State = "rejected"
+	}
+	return d
+}
+
+func (d synced) text() string {
+	merged := ""
+	if d.Merged > 0 {
+		merged = fmt.Sprintf("merged %d, ", d.Merged)
+	}
+	return fmt.Sprintf("pushed %d, accepted %d, %srejected %d, received %s, at seq %d",
+		d.Pushed, d.Accepted, merged, d.Rejected, plural(d.Received, "changeset"), d.Seq)
+}
+
+// verdict turns a settled sync into its exit code.
+func (c *syncCommand) verdict(d synced) error {
+	if d.Rejected == 0 {
+		return nil
+	}
+	return &ending{exit: exitRejected, code: "rejected",
+		msg:  plural(d.Rejected, "changeset") + " rejected, undone here and kept",
+		hint: "tidemark rejected " + quoteArg(c.File)}
+}
+
+// unsettled reports a sync that ended before everything was settled.
+func (c *syncCommand) unsettled(s *shell, d synced, err error) error {
+	passing := errors.Is(err, context.DeadlineExceeded) || exitOf(tidemark.CodeOf(err)) == exitOffline
+	if s.ctx.Err() != nil || !passing {
+		return err
+	}
+	d.State = "offline"
+	if derr := s.document(d); derr != nil {
+		return derr
+	}
+	msg := "not everything is settled yet"
+	if tidemark.CodeOf(err) != "" {
+		msg = err.Error()
+	}
+	return &ending{exit: exitOffline, code: tidemark.CodeOffline,
+		msg:  msg,
+		hint: plural(d.Pending, "pending changeset") + " kept; run the command again when the server can be reached"}
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"github.com/tidemarkdb/tidemark/client"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+)
+
+type verifyCommand struct {
+	File   string `arg:"" help:"The copy."`
+	Server string `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
+}
+
+// Help is shown below the command's one line.
+func (verifyCommand) Help() string {
+	return `Reads every row on both sides and compares. A row that differs is repaired: the server's is put in its place, after what stood here was kept as a rejected changeset (code uncaptured), which tidemark rejected FILE retry sends after all. Exits with 5 when something differed.
+
+Example:
+
+    tidemark verify shop.db`
+}
+
+// verified is what verify prints with --json.
+type verified struct {
+	Path  string `json:"path"`
+	Equal bool   `json:"equal"` // before the repair
+	*replica.VerifyReport
+}
+
+// Run verifies.
+func (c *verifyCommand) Run(s *shell) error {
+	return withReplica(c.File, client.Options{Server: c.Server, Logger: s.log}, func(db *client.DB) error {
+		r, err := db.Verify(s.ctx)
+		if err != nil {
+			return err
+		}
+		return c.report(s, r)
+	})
+}
+
+func (c *verifyCommand) report(s *shell, r *replica.VerifyReport) error {
+	equal := r.Differed == 0 && r.Saved == 0
+	if err := s.document(verified{c.File, equal, r}); err != nil {
+		return err
+	}
+	read := plural(r.Rows, "row") + " in " + plural(r.Tables, "table") + " compared"
+	if equal {
+		s.printf("%s equals the server at seq %d: %s\n", c.File, r.Seq, read)
+		return nil
+	}
+	s.printf("%s differed from the server at seq %d: %s, %s repaired\n", c.File, r.Seq, read, plural(r.Differed, "row"))
+	e := &ending{exit: exitDiffers, code: "differed", msg: plural(r.Differed, "row") + " differed and now equal the server's",
+		hint: "tidemark doctor " + quoteArg(c.File) + " looks for the cause"}
+	if r.Saved > 0 {
+		e.hint = "what stood here is kept: tidemark rejected " + quoteArg(c.File)
+	}
+	return e
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/client"
+)
+
+// news is what sync --watch prints with --json, one per line.
+type news struct {
+	Time      string         `json:"time"`
+	State     string         `json:"state,omitempty"`
+	Seq       tidemark.Seq   `json:"seq"`
+	Outcome   *outcome       `json:"outcome,omitempty"`
+	Suspended *suspendedNews `json:"suspended,omitempty"`
+	Error     *failure       `json:"error,omitempty"`
+}
+
+type suspendedNews struct {
+	N     int64  `json:"n"`
+	Cause string `json:"cause"`
+}
+
+// watch keeps a copy in sync until Ctrl-C.
+func watch(s *shell, path string, o client.Options) error {
+	w := &watcher{s: s, path: path}
+	o.OnEvent = w.event
+	return withReplica(path, o, func(db *client.DB) error {
+		st, err := db.Status()
+		if err != nil {
+			return err
+		}
+		w.seq = st.Seq
+		s.printf("watching %s, a copy of %s at %s; Ctrl-C stops\n", path, st.Space, st.Server)
+		if err := db.Run(s.ctx); err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+}
+
+// watcher prints the events of a running sync; they come one at a time.
+type watcher struct {
+	s     *shell
+	path  string
+	state string
+	seq   tidemark.Seq
+	said  string // the last error, which is not repeated at every attempt
+}
+
+func (w *watcher) event(ev client.Event) {
+	if w.s.json {
+		_ = w.s.line(w.news(ev))
+		return
+	}
+	if ev.Outcome != nil {
+		w.outcome(*ev.Outcome)
+	}
+	if ev.Suspended != nil {
+		w.say("changeset %d is suspended: %s", ev.Suspended.N, ev.Suspended.Cause)
+	}
+	if ev.Err != nil && ev.Err.Error() != w.said {
+		w.said = ev.Err.Error()
+		w.say("%s", oneLine(w.said))
+	}
+	if ev.Seq > w.seq {
+		w.seq, w.said = ev.Seq, ""
+		w.say("at seq %d", w.seq)
+	}
+	if ev.State != "" && ev.State != w.state {
+		w.state = ev.State
+		if w.state == "idle" {
+			w.said = ""
+			w.say("in sync at seq %d", w.seq)
+		}
+	}
+}
+
+func (w *watcher) outcome(o tidemark.Outcome) {
+	if o.Kind != tidemark.Rejected {
+		w.say("changeset %d %s at seq %d", o.N, o.Kind, o.Seq)
+		return
+	}
+	w.say("changeset %d rejected (%s): %s", o.N, o.Code, oneLine(o.Message))
+	w.s.note("  next: tidemark rejected %s", quoteArg(w.path))
+}
+
+func (w *watcher) say(format string, args ...any) {
+	w.s.printf("%s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+}
+
+func (w *watcher) news(ev client.Event) news {
+	n := news{Time: time.Now().UTC().Format(time.RFC3339Nano), State: ev.State, Seq: ev.Seq}
+	if ev.Outcome != nil {
+		o := outcomeOf(*ev.Outcome)
+		n.Outcome = &o
+	}
+	if ev.Suspended != nil {
+		n.Suspended = &suspendedNews{ev.Suspended.N, ev.Suspended.Cause}
+	}
+	if ev.Err != nil {
+		f := w.s.failure(ev.Err)
+		n.Error = &f
+	}
+	return n
+}
