@@ -18,7 +18,7 @@ const (
 // so that the replica compares equal states.
 func (s *Session) ask(m wire.Up) []wire.Down {
 	if len(s.asks) >= maxAsks {
-		return s.refuse(fatal(tidemark.CodeTooLarge, fmt.Sprintf("more than %d questions at once", maxAsks), ""))
+		return s.refuse(badAsk(tidemark.CodeTooLarge, fmt.Sprintf("more than %d questions at once", maxAsks)))
 	}
 	s.asks = append(s.asks, m)
 	return nil

@@ -142,7 +142,8 @@ func (h *Hub) passed(v tidemark.View, term string, seq tidemark.Seq) (bool, erro
 }
 
 // identify finds out which replica this is and gives it its next ticket. The
-// ticket before stays good until the replica has proved that it has the new one.
+// ticket before stays good until the replica has proved that it has the new
+// one, and brings that one again: a Hello may come twice, or its answer be lost.
 func (h *Hub) identify(tx tidemark.Tx, principal string, m *wire.Hello) (*tidemark.ReplicaState, *wire.Refusal, error) {
 	ticket, err := h.random("ticket")
 	if err != nil {
@@ -160,9 +161,8 @@ func (h *Hub) identify(tx tidemark.Tx, principal string, m *wire.Hello) (*tidema
 		return nil, refusal, nil
 	}
 	if same(m.Ticket, r.Ticket) {
-		r.Previous = r.Ticket
+		r.Previous, r.Ticket = r.Ticket, ticket
 	}
-	r.Ticket = ticket
 	// What the replica has settled is settled, also where this file lost it.
 	r.Settled = max(r.Settled, m.Settled)
 	r.LastN = max(r.LastN, r.Settled)

@@ -35,8 +35,8 @@ func (g *group) merge(changes []tidemark.Change) (write []tidemark.Change, lost 
 }
 
 // leaving lists the keys that the changeset itself makes free.
-func (g *group) leaving(changes []tidemark.Change) map[rowID]bool {
-	keys := map[rowID]bool{}
+func (g *group) leaving(changes []tidemark.Change) rowSet {
+	keys := rowSet{}
 	for i := range changes {
 		c := &changes[i]
 		if c.Op == tidemark.Insert {

@@ -30,7 +30,7 @@ func (g *group) read(cs *tidemark.Changeset) ([]tidemark.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{made: made, now: g.tx.Schema(), row: limits.Row, seen: make(map[rowID]bool, len(changes))}
+	r := reader{made: made, now: g.tx.Schema(), row: limits.Row, left: rowSet{}, reached: rowSet{}}
 	for i := range changes {
 		if err := r.check(&changes[i]); err != nil {
 			return nil, err
@@ -70,7 +70,8 @@ type reader struct {
 	made *tidemark.Schema // when the changeset was made
 	now  *tidemark.Schema
 	row  int // bytes that a row may have
-	seen map[rowID]bool
+	// A row may leave a key that another one takes, but no two leave or take the same.
+	left, reached rowSet
 }
 
 func (r *reader) check(c *tidemark.Change) error {
@@ -84,8 +85,10 @@ func (r *reader) check(c *tidemark.Change) error {
 	if err := notNull(t, c.Key); err != nil {
 		return err
 	}
+	to := c.Key
 	if c.Op == tidemark.Update {
-		if err := notNull(t, movedTo(t, c)); err != nil {
+		to = movedTo(t, c)
+		if err := notNull(t, to); err != nil {
 			return err
 		}
 	}
@@ -95,12 +98,23 @@ func (r *reader) check(c *tidemark.Change) error {
 			Msg: fmt.Sprintf("a row of %s has %d bytes, this server takes %d", t.Name, n, r.row),
 		}
 	}
-	id := rowID{c.Table, t.KeyID(c.Key)}
-	if r.seen[id] {
+	if c.Op != tidemark.Insert && !r.left.add(rowID{c.Table, t.KeyID(c.Key)}) ||
+		c.Op != tidemark.Delete && !r.reached.add(rowID{c.Table, t.KeyID(to)}) {
 		return misfit(t, "changes one row twice")
 	}
-	r.seen[id] = true
 	return nil
+}
+
+// rowSet is a set of rows.
+type rowSet map[rowID]bool
+
+// add reports whether the row was not there.
+func (s rowSet) add(id rowID) bool {
+	if s[id] {
+		return false
+	}
+	s[id] = true
+	return true
 }
 
 // table finds a table as it was when the changeset was made, if it still syncs.

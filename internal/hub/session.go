@@ -81,7 +81,8 @@ func (s *Session) Receive(ctx context.Context, now int64, m wire.Up) ([]wire.Dow
 		down, sub := s.push(m)
 		return down, sub, nil
 	case *wire.Ack:
-		return s.ack(m), nil, nil
+		s.ack(m)
+		return nil, nil, nil
 	case *wire.AskRanges, *wire.AskRows:
 		return s.ask(m), nil, nil
 	}
@@ -114,12 +115,12 @@ func (s *Session) push(m *wire.Push) ([]wire.Down, *Submission) {
 	return nil, &Submission{Session: s, Changeset: cs}
 }
 
-func (s *Session) ack(m *wire.Ack) []wire.Down {
-	if m.Seq < 0 || m.Seq > max(s.at, s.hub.state.Head) {
-		return s.refuse(fatal(tidemark.CodeProtocol, fmt.Sprintf("seq %d was acknowledged but never sent", m.Seq), ""))
+// ack believes no more than was sent: after a restore a replica may name a
+// seq that this log does not have.
+func (s *Session) ack(m *wire.Ack) {
+	if m.Seq <= s.at {
+		s.acked = max(s.acked, m.Seq)
 	}
-	s.acked = max(s.acked, m.Seq)
-	return nil
 }
 
 // refuse answers with a refusal and does to the session what the refusal says.
