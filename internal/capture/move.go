@@ -1,6 +1,10 @@
 package capture
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+)
 
 // A move says where a row went; netting follows the moves forward to learn
 // which row at the end is which row of the beginning.
@@ -48,17 +52,22 @@ func (p *pass) net() []RowChange {
 	ids := p.sortedTouches()
 	from, left := p.links(ids)
 	var out []RowChange
+	add := func(t *tidemark.Table, before, after image) {
+		if (before != nil || after != nil) && !same(before, after) {
+			out = append(out, RowChange{Table: t, Before: before, After: after})
+		}
+	}
 	for _, id := range ids {
 		t := p.touched[id]
-		c := RowChange{Table: t.table, After: t.after}
+		before := p.state[id]
+		if left[id] {
+			before = nil // told as the beginning of the row that left
+		}
 		if o, ok := from[id]; ok {
-			c.Before = p.state[o]
-		} else if !left[id] {
-			c.Before = p.state[id]
+			add(t.table, before, nil) // what was here made room
+			before = p.state[o]
 		}
-		if (c.Before != nil || c.After != nil) && !same(c.Before, c.After) {
-			out = append(out, c)
-		}
+		add(t.table, before, t.after)
 	}
 	return out
 }

@@ -150,9 +150,9 @@ func (m maker) changes(c int) string {
 	case tidemark.AffinityText, tidemark.AffinityReal:
 		return differ
 	case tidemark.AffinityBlob:
-		return differ + " OR OLD." + q + " = 0 OR typeof(OLD." + q + ") <> typeof(NEW." + q + ")"
+		return differ + " OR OLD." + q + " IS 0 OR typeof(OLD." + q + ") <> typeof(NEW." + q + ")"
 	}
-	return differ + " OR OLD." + q + " = -9223372036854775808"
+	return differ + " OR OLD." + q + " IS -9223372036854775808"
 }
 
 // anyChanges joins the conditions of many columns, in a balanced way since
