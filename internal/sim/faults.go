@@ -1,0 +1,56 @@
+package sim
+
+import "math/rand/v2"
+
+// faults is what can go wrong in a run. Every kind is on or off by the seed, so
+// that some runs see few faults often: bugs hide behind the noise of all at once.
+type faults struct {
+	frames  bool // single frames are lost, doubled, swapped, cut; else a loss breaks the connection
+	loss    float64
+	twice   float64
+	damage  float64
+	latency int64 // milliseconds at most
+
+	breaks    float64 // chances per step
+	storm     float64
+	partition float64
+	kill      float64 // a device's engine dies
+	power     float64 // a device loses its power
+	midway    float64 // a death comes in the middle of a write
+	serverDie float64
+	deaf      float64 // the connection dies between commit and answer
+	foreign   float64 // somebody writes into the server's file
+	clock     float64
+	fork      float64
+	restore   float64
+	verify    float64
+	rot       float64 // a row changes behind capture's back
+	dispose   float64 // somebody discards or retries what was rejected
+}
+
+func chooseFaults(r *rand.Rand, calm bool) faults {
+	f := faults{latency: 1 + r.Int64N(120)}
+	if calm {
+		return f
+	}
+	some := func(p float64) float64 {
+		if r.IntN(2) == 0 {
+			return 0
+		}
+		return p * (0.3 + r.Float64())
+	}
+	f.frames = r.IntN(3) == 0
+	f.loss, f.twice, f.damage = some(0.05), some(0.05), some(0.01)
+	f.breaks, f.storm, f.partition = some(0.05), some(0.01), some(0.04)
+	f.kill, f.power, f.midway = some(0.04), some(0.04), some(0.5)
+	f.serverDie, f.deaf = some(0.03), some(0.1)
+	f.foreign, f.clock = some(0.06), some(0.03)
+	f.verify, f.rot, f.dispose = some(0.02), some(0.01), some(0.04)
+	if r.IntN(4) == 0 {
+		f.fork = 0.01
+	}
+	if r.IntN(4) == 0 {
+		f.restore = 0.008
+	}
+	return f
+}

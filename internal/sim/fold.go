@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"context"
+	"slices"
+	"sort"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
+)
+
+// catchUp reads what the server recorded since the last look, folds it into
+// the oracle and compares: the log entry by entry, every new outcome, and in
+// the end every row.
+func (l *ledger) catchUp(s *server) {
+	entries, outcomes := l.recorded(s)
+	l.judgeRejected(outcomes, l.now.head())
+	for _, e := range entries {
+		l.accept(s, e)
+		l.judgeRejected(outcomes, e.Seq)
+	}
+	s.finishForeign()
+	l.noteOutcomes(outcomes)
+	l.compareServer(s)
+}
+
+// verdict is a newly recorded outcome of a changeset that we know.
+type verdict struct {
+	of *local
+	o  tidemark.Outcome
+}
+
+func (l *ledger) recorded(s *server) (entries []tidemark.LogEntry, outcomes []verdict) {
+	err := s.store.View(context.Background(), func(v tidemark.View) error {
+		err := v.Log(l.now.head(), 1<<30, func(e tidemark.LogEntry) error {
+			entries = append(entries, e)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		outcomes, err = l.newOutcomes(v)
+		return err
+	})
+	l.w.must(err, "reading the server's log")
+	return entries, outcomes
+}
+
+// newOutcomes looks up every changeset that was submitted and has no outcome yet.
+func (l *ledger) newOutcomes(v tidemark.View) ([]verdict, error) {
+	var out []verdict
+	for _, c := range l.locals {
+		if c.outcome != nil {
+			continue
+		}
+		for _, n := range c.names {
+			o, err := v.Outcome(n.Replica, n.N)
+			if err != nil {
+				return nil, err
+			}
+			if o != nil && o.Hash == c.hash {
+				out = append(out, verdict{c, *o})
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// accept folds one log entry.
+func (l *ledger) accept(s *server, e tidemark.LogEntry) {
+	w := l.w
+	if e.Seq != l.now.head()+1 {
+		w.fail("I4", "the log jumps from %d to %d", l.now.head(), e.Seq)
+	}
+	if e.Name.Replica == tidemark.FileReplica {
+		l.acceptForeign(s, e)
+		return
+	}
+	c := l.byHash[e.Name.Hash]
+	if c == nil {
+		w.fail("I3", "seq %d holds a changeset %s/%d that no device committed", e.Seq, e.Name.Replica, e.Name.N)
+	}
+	if slices.Contains(l.now.log, c.hash) {
+		w.fail("I3", "changeset %d (%s/%d) was applied twice, again at seq %d", c.id, e.Name.Replica, e.Name.N, e.Seq)
+	}
+	if c.seen >= e.Seq && !l.rewound {
+		w.fail("I10", "changeset %d had seen %d and was accepted at %d", c.id, c.seen, e.Seq)
+	}
+	v := w.model.Judge(l.now.at(l.now.head()), c.changes)
+	if len(v.Refused) > 0 {
+		w.fail("I14", "seq %d: changeset %d was accepted, the oracle refuses it: %v\n%v", e.Seq, c.id, v.Refused, c.changes)
+	}
+	l.now.append(v.State, c.hash)
+	if text := w.work.invariant(v.State); text != "" {
+		w.fail("I5", "seq %d: %s", e.Seq, text)
+	}
+}
+
+// acceptForeign folds what other programs wrote into the server's file.
+func (l *ledger) acceptForeign(s *server, e tidemark.LogEntry) {
+	changes := s.foreignChanges()
+	if len(changes) == 0 {
+		l.w.fail("I14", "seq %d holds a change of the server's file that nobody made: %v", e.Seq, e.Effects)
+	}
+	v := l.w.model.Judge(l.now.at(l.now.head()), changes)
+	if len(v.Refused) > 0 {
+		l.w.fail("I15", "seq %d: what was written into the server's file breaks %v and was sequenced", e.Seq, v.Refused)
+	}
+	s.foreignDone = true
+	l.now.append(v.State, tidemark.Hash{})
+}
+
+// judgeRejected checks the changesets that were rejected at seq k.
+func (l *ledger) judgeRejected(outcomes []verdict, k tidemark.Seq) {
+	for _, v := range outcomes {
+		if v.o.Kind != tidemark.Rejected || v.o.Seq != k {
+			continue
+		}
+		want := l.w.model.Judge(l.now.at(k), v.of.changes)
+		if len(want.Refused) == 0 {
+			l.w.fail("I14", "changeset %d was rejected (%s: %s) at seq %d, the oracle accepts it\n%v",
+				v.of.id, v.o.Code, v.o.Message, k, v.of.changes)
+		}
+		if !slices.Contains(want.Refused, v.o.Code) {
+			l.w.fail("I14", "changeset %d was rejected as %s, the oracle says %v", v.of.id, v.o.Code, want.Refused)
+		}
+	}
+}
+
+// noteOutcomes keeps the new outcomes; from here on they may never change.
+func (l *ledger) noteOutcomes(outcomes []verdict) {
+	sort.SliceStable(outcomes, func(i, j int) bool { return outcomes[i].o.N < outcomes[j].o.N })
+	for _, v := range outcomes {
+		o := v.o
+		v.of.outcome = &o
+		v.of.recorded = l.recordedSoFar
+		l.recordedSoFar++
+		accepted := o.Kind != tidemark.Rejected
+		if accepted != slices.Contains(l.now.log, v.of.hash) {
+			l.w.fail("I3", "changeset %d has outcome %s@%d; in the log: %v", v.of.id, o.Kind, o.Seq, !accepted)
+		}
+		if accepted && l.now.log[o.Seq] != v.of.hash {
+			l.w.fail("I3", "changeset %d has outcome %s@%d, the log has another one there", v.of.id, o.Kind, o.Seq)
+		}
+		l.count(o.Kind)
+		l.w.trace("outcome %d %s@%d %s", v.of.id, o.Kind, o.Seq, o.Code)
+	}
+	l.inOrder(outcomes)
+}
+
+// inOrder checks that a replica's changesets are judged by number.
+func (l *ledger) inOrder(outcomes []verdict) {
+	for _, v := range outcomes {
+		last := l.order[v.o.Replica]
+		if v.o.N <= last.n || v.o.Seq < last.seq {
+			l.w.fail("I4", "replica %s: changeset %d was judged at seq %d, after %d at %d", v.o.Replica, v.o.N, v.o.Seq, last.n, last.seq)
+		}
+		l.order[v.o.Replica] = place{v.o.N, v.o.Seq}
+	}
+}
+
+func (l *ledger) count(kind tidemark.OutcomeKind) {
+	switch kind {
+	case tidemark.Accepted:
+		l.w.stats.Accepted++
+	case tidemark.Merged:
+		l.w.stats.Merged++
+	default:
+		l.w.stats.Rejected++
+	}
+}
+
+// compareServer compares every row of the server's file with the oracle.
+func (l *ledger) compareServer(s *server) {
+	got, err := dump(s.shell, l.w.model)
+	if s.host.Dead() {
+		return
+	}
+	l.w.must(err, "dumping the server's file")
+	if text := oracle.Diff(l.now.at(l.now.head()), got, 8); text != "" {
+		l.w.fail("I14", "the server at seq %d differs from the oracle:\n%s", l.now.head(), text)
+	}
+}
+
+// stillTrue checks, after a restart, that everything the server ever told stands.
+func (l *ledger) stillTrue(s *server) {
+	err := s.store.View(context.Background(), func(v tidemark.View) error {
+		st, err := v.State()
+		if err != nil {
+			return err
+		}
+		if st.Head < l.now.head() {
+			l.w.fail("I2", "the server came back at seq %d, it had committed %d", st.Head, l.now.head())
+		}
+		for _, c := range l.locals {
+			if c.outcome != nil && c.told {
+				l.sameFate(v, c)
+			}
+		}
+		return nil
+	})
+	l.w.must(err, "reading the restarted server")
+}
+
+func (l *ledger) sameFate(v tidemark.View, c *local) {
+	o, err := v.Outcome(c.outcome.Replica, c.outcome.N)
+	l.w.must(err, "reading an outcome")
+	if o == nil || o.Kind != c.outcome.Kind || o.Seq != c.outcome.Seq || o.Hash != c.hash {
+		l.w.fail("I2", "changeset %d was told %s@%d, now the server says %+v", c.id, c.outcome.Kind, c.outcome.Seq, o)
+	}
+}

@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// ledger is what an all-knowing bookkeeper would write down: every changeset
+// that a device committed, every outcome that the server recorded or told, and
+// every state of the space.
+type ledger struct {
+	w      *world
+	locals []*local
+	bySalt map[tidemark.Salt]*local
+	byHash map[tidemark.Hash]*local
+	now    *history
+	terms  map[string]*history // which history a term belongs to
+	order  map[string]place    // the last judged changeset by replica
+
+	rewound       bool // the server's file was replaced by an older one
+	recordedSoFar int  // outcomes so far
+}
+
+// place is where a replica's last judged changeset stood.
+type place struct {
+	n   int64
+	seq tidemark.Seq
+}
+
+// local is one changeset that a device committed.
+type local struct {
+	id      int
+	device  *device // who made it
+	own     bool    // made through the library: its boundary is exact
+	poison  bool    // breaks a constraint that the device did not enforce
+	before  oracle.State
+	after   oracle.State
+	changes []oracle.Change
+	salt    tidemark.Salt
+	hash    tidemark.Hash
+	names   []tidemark.Name   // the names under which it was submitted
+	outcome *tidemark.Outcome // as the server recorded it durably
+	told    bool
+	undone  bool   // the server's file went back behind its outcome
+	merged  *local // sealed as a part of this one
+	seen    tidemark.Seq
+
+	recorded int // place among all outcomes
+}
+
+func seqOf(n int) tidemark.Seq { return tidemark.Seq(n) }
+
+// history is one line of states of the space; a restored server begins another.
+type history struct {
+	states []oracle.State
+	log    []tidemark.Hash // log[k] is the changeset accepted at k; zero for the file's own
+}
+
+func (h *history) head() tidemark.Seq { return tidemark.Seq(len(h.states) - 1) }
+
+func (h *history) at(k tidemark.Seq) oracle.State {
+	if k < 0 || int(k) >= len(h.states) {
+		return nil
+	}
+	return h.states[k]
+}
+
+func (h *history) append(s oracle.State, hash tidemark.Hash) {
+	h.states = append(h.states, s)
+	h.log = append(h.log, hash)
+}
+
+// cut returns the history up to k.
+func (h *history) cut(k tidemark.Seq) *history {
+	return &history{states: append([]oracle.State(nil), h.states[:k+1]...), log: append([]tidemark.Hash(nil), h.log[:k+1]...)}
+}
+
+func newLedger(w *world) *ledger {
+	return &ledger{
+		w: w, bySalt: map[tidemark.Salt]*local{}, byHash: map[tidemark.Hash]*local{},
+		terms: map[string]*history{}, order: map[string]place{},
+	}
+}
+
+// begin starts the first history.
+func (l *ledger) begin(s oracle.State) {
+	l.now = &history{states: []oracle.State{s}, log: make([]tidemark.Hash, 1)}
+}
+
+// commit writes a local commit down, before anybody sealed it.
+func (l *ledger) commit(c *local) {
+	c.id = len(l.locals) + 1
+	l.locals = append(l.locals, c)
+	l.w.stats.Commits++
+	if c.salt != (tidemark.Salt{}) {
+		l.bySalt[c.salt] = c
+	}
+}
+
+// sealed learns the name of a changeset from the push that carries it.
+func (l *ledger) sealed(c *local, p *wire.Push) {
+	c.salt, c.seen = p.Salt, p.Seen
+	c.hash = wire.HashOf(p.Salt, p.Body)
+	l.bySalt[c.salt] = c
+	l.byHash[c.hash] = c
+}
+
+// submitted learns under which name a changeset reached the server.
+func (l *ledger) submitted(cs *tidemark.Changeset) {
+	c := l.bySalt[cs.Salt]
+	if c == nil || c.hash != cs.Hash {
+		l.w.fail("I1", "the server got a changeset %s/%d that no device committed", cs.Replica, cs.N)
+	}
+	for _, n := range c.names {
+		if n.Replica == cs.Replica && n.N == cs.N {
+			return
+		}
+	}
+	c.names = append(c.names, cs.Name)
+}
+
+// toldBy checks that a message to a device says only what is durable.
+func (l *ledger) toldBy(s *server, m wire.Down) {
+	switch m := m.(type) {
+	case *wire.Outcomes:
+		for i := range m.List {
+			l.toldOutcome(&m.List[i])
+		}
+	case *wire.Batch:
+		if m.To > l.now.head() {
+			l.w.fail("I2", "a batch to seq %d was sent at head %d", m.To, l.now.head())
+		}
+	case *wire.Welcome:
+		if m.Head > l.now.head() {
+			l.w.fail("I2", "the server told head %d at head %d", m.Head, l.now.head())
+		}
+	}
+}
+
+func (l *ledger) toldOutcome(o *tidemark.Outcome) {
+	c := l.byHash[o.Hash]
+	if c == nil {
+		l.w.fail("I3", "the server told an outcome of %s/%d, a changeset that no device committed", o.Replica, o.N)
+	}
+	if c.outcome == nil {
+		l.w.fail("I2", "changeset %d was told %s@%d before it was durable", c.id, o.Kind, o.Seq)
+	}
+	if c.outcome.Kind != o.Kind || c.outcome.Seq != o.Seq || c.outcome.Code != o.Code {
+		l.w.fail("I3", "changeset %d was told %s@%d %s, recorded is %s@%d %s",
+			c.id, o.Kind, o.Seq, o.Code, c.outcome.Kind, c.outcome.Seq, c.outcome.Code)
+	}
+	c.told = true
+}

@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/sim/disk"
+)
+
+// mostDevices bounds how many copies of copies there are.
+const mostDevices = 8
+
+// fork copies a device's file, as somebody who does not know better would, and
+// goes on with both.
+func (w *world) fork(d *device) {
+	if len(w.devices) >= mostDevices || len(d.unsealed) > 0 || d.maybe != nil || d.app.Dead() {
+		return // what is not sealed yet cannot be told apart afterwards, and need not be
+	}
+	n := len(w.devices) + 1
+	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed)}
+	twin.mine = slices.Clone(d.mine)
+	twin.disk = d.disk.Copy(w.source(twin.name + " disk"))
+	w.devices = append(w.devices, twin)
+	w.trace("%s is a copy of %s", twin.name, d.name)
+	twin.startApp()
+	twin.start()
+}
+
+// backup is a copy of the server's file, with what the ledger held then.
+type backup struct {
+	disk     *disk.Disk
+	head     int
+	recorded int
+}
+
+// backupOrRestore takes a copy of the server's file, or puts the one taken
+// before in place of the file.
+func (w *world) backupOrRestore() {
+	s := w.server
+	if s.foreignBefore != nil || !s.up || s.host.Dead() {
+		return
+	}
+	if s.backup == nil {
+		s.backup = &backup{disk: s.disk.Copy(w.rand), head: int(w.ledger.now.head()), recorded: w.ledger.recordedSoFar}
+		w.trace("the server's file is copied at head %d", s.backup.head)
+		return
+	}
+	w.trace("the server's file is replaced by the copy of head %d", s.backup.head)
+	s.crash(true)
+	s.disk.Replace(s.backup.disk)
+	w.ledger.rewind(s.backup)
+	s.backup = nil
+	s.lives++ // the restart that the crash planned is off
+	s.start()
+}
+
+// rewind goes back to what the ledger was when the backup was made.
+func (l *ledger) rewind(b *backup) {
+	l.now = l.now.cut(seqOf(b.head))
+	l.rewound = true
+	clear(l.order)
+	for _, c := range l.locals {
+		if c.outcome != nil && c.recorded >= b.recorded {
+			c.outcome, c.told, c.undone = nil, false, true
+		}
+	}
+}
+
+// dispose lets the app deal with a rejected changeset.
+func (d *device) dispose() {
+	if !d.up || d.app.Dead() {
+		return
+	}
+	list, err := d.r.Rejected()
+	d.w.must(err, d.name+": rejected")
+	if len(list) == 0 {
+		return
+	}
+	r := list[d.w.rand.IntN(len(list))]
+	if d.w.chance(0.5) {
+		d.w.trace("%s discards rejected changeset %d", d.name, r.ID)
+		err = d.r.Discard(r.ID)
+	} else {
+		err = d.retry(r)
+	}
+	if d.host.Dead() {
+		d.crash(false)
+		return
+	}
+	d.w.must(err, d.name+": disposing of a rejected changeset")
+	d.forgetRejected(r)
+	d.observe()
+	d.step(replica.Local{})
+}
+
+// retry applies a rejected changeset again, as a new one.
+func (d *device) retry(r replica.Rejected) error {
+	if _, err := d.r.Seal(d.clock()); err != nil {
+		return err
+	}
+	d.observe()
+	if d.host.Dead() {
+		return nil
+	}
+	c := &local{device: d, own: true, before: d.state()}
+	parts, err := d.r.Retry(r.ID, false, d.clock())
+	if d.host.Dead() {
+		d.maybe, c.after = c, d.state()
+		return nil
+	}
+	d.w.trace("%s retries rejected changeset %d: %d parts", d.name, r.ID, parts)
+	c.after = d.state()
+	if parts > 0 {
+		d.committed(c)
+	}
+	return refusedAgain(err)
+}
+
+// forgetRejected notes that a rejected changeset is not kept any more, if it is not.
+func (d *device) forgetRejected(r replica.Rejected) {
+	list, err := d.r.Rejected()
+	d.w.must(err, d.name+": rejected")
+	if slices.ContainsFunc(list, func(other replica.Rejected) bool { return other.ID == r.ID }) {
+		return
+	}
+	changes := named(d.r.Schema(), r.Changes)
+	for _, c := range d.w.ledger.locals {
+		if d.kept[c] && c.outcome != nil && c.outcome.Code == r.Code && sameChanges(c.changes, changes) {
+			delete(d.kept, c)
+			d.disposed[c] = true
+			return
+		}
+	}
+}

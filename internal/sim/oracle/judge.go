@@ -1,0 +1,212 @@
+package oracle
+
+import (
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+)
+
+// Verdict is what a changeset does to a state.
+type Verdict struct {
+	State   State           // the next state; the same one when refused
+	Refused []tidemark.Code // every constraint that is broken; empty: accepted
+	Lost    int             // updates of rows that were deleted in the meantime
+}
+
+// Judge says what must become of a changeset at state s.
+func (m *Model) Judge(s State, changes []Change) Verdict {
+	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}}
+	j.write(changes)
+	j.followUpdates()
+	j.followDeletes()
+	j.constraints()
+	if len(j.refused) > 0 {
+		return Verdict{State: s, Refused: j.refused, Lost: j.lost}
+	}
+	return Verdict{State: j.after, Lost: j.lost}
+}
+
+// Apply does what the changes say and nothing else: no foreign-key action, no
+// constraint but the primary key, as a replica shows a pending changeset. It
+// reports false when a row that is inserted or moved finds its key taken.
+func (m *Model) Apply(s State, changes []Change) (State, bool) {
+	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}}
+	j.write(changes)
+	return j.after, len(j.refused) == 0
+}
+
+// Violations lists the codes of what is broken in the difference between two states.
+func (m *Model) Violations(before, after State) []tidemark.Code {
+	j := &judgement{model: m, before: before, after: after}
+	j.constraints()
+	return j.refused
+}
+
+// judgement is one changeset on its way.
+type judgement struct {
+	model   *Model
+	before  State
+	after   State
+	set     map[cell]bool // cells that the changeset itself sets
+	moved   []moved
+	deleted []moved
+	refused []tidemark.Code
+	lost    int
+}
+
+type cell struct {
+	table, key string
+	column     int
+}
+
+// moved is a row that referencing rows may have to follow; to is nil when it is gone.
+type moved struct {
+	table    *Table
+	from, to Row
+}
+
+func (j *judgement) refuse(code tidemark.Code) {
+	if !slices.Contains(j.refused, code) {
+		j.refused = append(j.refused, code)
+	}
+}
+
+// write does what the changes say, all at once: rows leave first, then they arrive.
+func (j *judgement) write(changes []Change) {
+	type arrival struct {
+		t   *Table
+		row Row
+		ins bool
+		c   Change
+	}
+	var arrivals []arrival
+	for _, c := range changes {
+		t := j.model.Table(c.Table)
+		key := t.KeyOf(c.Key)
+		old, there := j.before[t.Name][key]
+		switch c.Op {
+		case tidemark.Insert:
+			arrivals = append(arrivals, arrival{t: t, row: c.New, ins: true, c: c})
+		case tidemark.Delete:
+			if there {
+				delete(j.after[t.Name], key)
+				j.deleted = append(j.deleted, moved{table: t, from: old})
+			}
+		case tidemark.Update:
+			if !there {
+				j.lost++
+				continue
+			}
+			row := slices.Clone(old)
+			for i, col := range c.Cols {
+				row[col] = c.New[i]
+			}
+			delete(j.after[t.Name], key)
+			arrivals = append(arrivals, arrival{t: t, row: row, c: c})
+			j.moved = append(j.moved, moved{table: t, from: old, to: row})
+		}
+	}
+	for _, a := range arrivals {
+		key := a.t.KeyOfRow(a.row)
+		if held, taken := j.after[a.t.Name][key]; taken {
+			if !a.ins || !slices.Equal(held, a.row) {
+				j.refuse(tidemark.CodeUnique)
+			}
+			continue
+		}
+		j.model.Put(j.after, a.t.Name, a.row)
+		for _, col := range a.c.Cols {
+			j.set[cell{a.t.Name, key, col}] = true
+		}
+	}
+}
+
+// followUpdates carries ON UPDATE actions out for rows whose referenced columns changed.
+func (j *judgement) followUpdates() {
+	for i := 0; i < len(j.moved); i++ {
+		m := j.moved[i]
+		j.eachRef(m, func(child *Table, ref Ref, key string, row Row) {
+			to := pick(m.to, ref.To)
+			if ref.OnUpdate == NoAction || same(pick(m.from, ref.To), to) {
+				return
+			}
+			j.point(child, ref, key, row, to, ref.OnUpdate)
+		})
+	}
+}
+
+// followDeletes carries ON DELETE actions out for what still references a row that is gone.
+func (j *judgement) followDeletes() {
+	for i := 0; i < len(j.deleted); i++ {
+		m := j.deleted[i]
+		j.eachRef(m, func(child *Table, ref Ref, key string, row Row) {
+			if j.exists(ref, row) {
+				return // another row took the referenced value over
+			}
+			switch ref.OnDelete {
+			case Cascade:
+				delete(j.after[child.Name], key)
+				j.deleted = append(j.deleted, moved{table: child, from: row})
+			case SetNull:
+				j.point(child, ref, key, row, nil, SetNull)
+			}
+		})
+	}
+}
+
+// eachRef finds the rows that reference m.from as it was.
+func (j *judgement) eachRef(m moved, fn func(child *Table, ref Ref, key string, row Row)) {
+	for _, child := range j.model.Tables {
+		for _, ref := range child.Refs {
+			if ref.Parent != m.table.Name {
+				continue
+			}
+			was := pick(m.from, ref.To)
+			for _, key := range sortedKeys(j.after[child.Name]) {
+				row := j.after[child.Name][key]
+				if row != nil && same(pick(row, ref.Columns), was) {
+					fn(child, ref, key, row)
+				}
+			}
+		}
+	}
+}
+
+// point makes a child reference something else, unless the changeset itself said what.
+func (j *judgement) point(child *Table, ref Ref, key string, row Row, to []tidemark.Value, action Action) {
+	next := slices.Clone(row)
+	for i, col := range ref.Columns {
+		if j.set[cell{child.Name, key, col}] {
+			return
+		}
+		if action == SetNull {
+			next[col] = tidemark.Null
+		} else {
+			next[col] = to[i]
+		}
+	}
+	delete(j.after[child.Name], key)
+	if _, taken := j.after[child.Name][child.KeyOfRow(next)]; taken {
+		j.refuse(tidemark.CodeUnique)
+	}
+	j.model.Put(j.after, child.Name, next)
+	j.moved = append(j.moved, moved{table: child, from: row, to: next})
+}
+
+func same(a, b []tidemark.Value) bool {
+	for i := range a {
+		if a[i].IsNull() || b[i].IsNull() || normal(a[i], false) != normal(b[i], false) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *judgement) exists(ref Ref, row Row) bool {
+	for _, parent := range j.after[ref.Parent] {
+		if same(pick(row, ref.Columns), pick(parent, ref.To)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,38 @@
+//go:build planted
+
+package sim_test
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark/internal/planted"
+	"github.com/tidemarkdb/tidemark/internal/sim"
+)
+
+var (
+	plantedRuns = flag.Int("planted.runs", 150, "seeds to try for each fault")
+	plantedOnly = flag.String("planted.only", "", "only this fault")
+)
+
+// TestPlanted plants one deliberate fault after another. Each must make the
+// simulation fail within a bounded number of seeds.
+func TestPlanted(t *testing.T) {
+	defer planted.Plant("")
+	for _, fault := range planted.All {
+		if *plantedOnly != "" && string(fault) != *plantedOnly {
+			continue
+		}
+		t.Run(string(fault), func(t *testing.T) {
+			planted.Plant(fault)
+			for seed := range uint64(*plantedRuns) {
+				_, f := sim.Run(sim.Options{Seed: 1 + seed, Steps: *stepsFlag, Workload: *workloadFlag})
+				if f != nil {
+					t.Logf("caught by seed %d: %s: %.200s", 1+seed, f.Invariant, f.Text)
+					return
+				}
+			}
+			t.Errorf("not caught in %d runs", *plantedRuns)
+		})
+	}
+}
