@@ -35,12 +35,8 @@ func openBox(path string) (*box, error) {
 	return nil, notAdopted(path)
 }
 
-func replicaBox(path string) (*box, error) {
-	sch, err := names(path)
-	if err != nil {
-		return nil, err
-	}
-	b := &box{role: meta.RoleReplica, schema: sch}
+func replicaBox(path string) (b *box, err error) {
+	b = &box{role: meta.RoleReplica}
 	b.retry = func(ctx context.Context, id int64, apart bool) (n int, err error) {
 		err = withReplica(path, client.Options{}, func(db *client.DB) error {
 			n, err = db.Retry(ctx, id, apart)
@@ -52,6 +48,7 @@ func replicaBox(path string) (*box, error) {
 		return withReplica(path, client.Options{}, func(db *client.DB) error { return db.Discard(ctx, id) })
 	}
 	return b, withReplica(path, client.Options{}, func(db *client.DB) error {
+		b.schema = db.Schema()
 		b.list, err = db.Rejected()
 		return err
 	})

@@ -97,9 +97,9 @@ func describe(s *tidemark.Schema, c tidemark.Change) string {
 		}
 	}
 	if len(parts) == 0 {
-		return head
+		return clean(head)
 	}
-	return head + ": " + strings.Join(parts, ", ")
+	return clean(head + ": " + strings.Join(parts, ", "))
 }
 
 func keyText(key []tidemark.Value) string {
@@ -113,14 +113,9 @@ func keyText(key []tidemark.Value) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// short writes a value for one line of a terminal: no control characters, not endless.
+// short writes a value so that it fits on a line with others.
 func short(v tidemark.Value) string {
-	s := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '·'
-		}
-		return r
-	}, v.String())
+	s := clean(v.String())
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {
 		return s
@@ -145,5 +140,5 @@ func summary(s *tidemark.Schema, changes []tidemark.Change) string {
 	if len(changes) == 0 {
 		return "nothing"
 	}
-	return plural(len(changes), "row") + " in " + strings.Join(touched(s, changes), ", ")
+	return clean(plural(len(changes), "row") + " in " + strings.Join(touched(s, changes), ", "))
 }

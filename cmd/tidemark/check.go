@@ -70,18 +70,18 @@ func printVerdicts(s *shell, tables []schema.Verdict) {
 		s.printf("It has no tables.\n")
 		return
 	}
-	rows := []string{"TABLE\tSYNCS\t"}
+	rows := [][]string{{"TABLE", "SYNCS", ""}}
 	for _, v := range tables {
-		row := v.Table + "\tyes\t"
+		row := []string{v.Table, "yes", ""}
 		if !v.Syncs {
-			row = v.Table + "\tno\t" + v.Reason
+			row = []string{v.Table, "no", v.Reason}
 		}
 		rows = append(rows, row)
 		if v.Hint != "" {
-			rows = append(rows, "\t\tnext: "+v.Hint)
+			rows = append(rows, []string{"", "", "next: " + v.Hint})
 		}
 		for _, note := range v.Notes {
-			rows = append(rows, "\t\tnote: "+note)
+			rows = append(rows, []string{"", "", "note: " + note})
 		}
 	}
 	s.table(rows)
@@ -91,9 +91,9 @@ func printTriggers(s *shell, triggers []schema.Trigger) {
 	if len(triggers) == 0 {
 		return
 	}
-	rows := []string{"TRIGGER\tON\tFIRES\tWRITES"}
+	rows := [][]string{{"TRIGGER", "ON", "FIRES", "WRITES"}}
 	for _, t := range triggers {
-		rows = append(rows, t.Name+"\t"+t.Table+"\t"+string(t.Class)+"\t"+strings.Join(t.Writes, ", "))
+		rows = append(rows, []string{t.Name, t.Table, string(t.Class), strings.Join(t.Writes, ", ")})
 	}
 	s.printf("\n")
 	s.table(rows)
@@ -104,9 +104,9 @@ func printViolations(s *shell, list []schema.Violation) {
 		s.printf("\nEvery row keeps the constraints of its table.\n")
 		return
 	}
-	rows := []string{"TABLE\tKEY\tBREAKS\t"}
+	rows := [][]string{{"TABLE", "KEY", "BREAKS", ""}}
 	for _, v := range list {
-		rows = append(rows, v.Table+"\t"+v.KeyText+"\t"+v.Constraint+"\t"+v.Detail)
+		rows = append(rows, []string{v.Table, v.KeyText, v.Constraint, v.Detail})
 	}
 	s.printf("\n")
 	s.table(rows)

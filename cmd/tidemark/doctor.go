@@ -52,14 +52,14 @@ func (c *doctorCommand) Run(s *shell) error {
 
 func (c *doctorCommand) report(s *shell, role string, found []sqlite.Finding) error {
 	errs := 0
-	var rows []string
+	var rows [][]string
 	for _, f := range found {
 		if f.Level == "error" {
 			errs++
 		}
-		rows = append(rows, f.Level+"\t"+f.About+"\t"+oneLine(f.Message))
+		rows = append(rows, []string{f.Level, f.About, oneLine(f.Message)})
 		if f.Hint != "" {
-			rows = append(rows, "\t\tnext: "+f.Hint)
+			rows = append(rows, []string{"", "", "next: " + f.Hint})
 		}
 	}
 	s.table(rows)

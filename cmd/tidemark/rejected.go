@@ -125,9 +125,10 @@ func (c *rejectedCommand) list(s *shell, box *box, list []replica.Rejected) erro
 		s.printf("nothing is rejected\n")
 		return s.document(c.items(box, list))
 	}
-	rows := []string{"ID\tWHEN\tCODE\tWHAT"}
+	rows := [][]string{{"ID", "WHEN", "CODE", "WHAT"}}
 	for _, r := range list {
-		rows = append(rows, strconv.FormatInt(r.ID, 10)+"\t"+clock(r.At)+"\t"+string(r.Code)+"\t"+summary(box.schema, r.Changes)+": "+oneLine(r.Message))
+		rows = append(rows, []string{strconv.FormatInt(r.ID, 10), clock(r.At), string(r.Code),
+			summary(box.schema, r.Changes) + ": " + oneLine(r.Message)})
 	}
 	s.table(rows)
 	verbs := "show, retry or discard"
@@ -140,7 +141,7 @@ func (c *rejectedCommand) list(s *shell, box *box, list []replica.Rejected) erro
 
 func (c *rejectedCommand) show(s *shell, box *box, list []replica.Rejected) error {
 	for _, r := range list {
-		s.printf("changeset %d, made %s, rejected %s: %s\n  %s\n", r.ID, clock(r.MadeAt), clock(r.At), r.Code, oneLine(r.Message))
+		s.printf("%d  %s%s\n  %s\n", r.ID, r.Code, moments(r), oneLine(r.Message))
 		if about := aboutRow(r); about != "" {
 			s.printf("  concerns %s\n", about)
 		}
@@ -153,6 +154,18 @@ func (c *rejectedCommand) show(s *shell, box *box, list []replica.Rejected) erro
 		}
 	}
 	return s.document(c.items(box, list))
+}
+
+// moments says when a changeset was made and rejected, as far as that is known.
+func moments(r replica.Rejected) string {
+	text := ""
+	if r.MadeAt != 0 {
+		text += ", made " + clock(r.MadeAt)
+	}
+	if r.At != 0 {
+		text += ", rejected " + clock(r.At)
+	}
+	return text + ", at seq " + grouped(int64(r.Seq))
 }
 
 func aboutRow(r replica.Rejected) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 
-	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
 )
 
@@ -17,14 +16,4 @@ func withReplica(path string, o client.Options, fn func(*client.DB) error) error
 		return err
 	}
 	return errors.Join(fn(db), db.Close())
-}
-
-// names reads the schema of a file for its tables' and columns' names.
-func names(path string) (*tidemark.Schema, error) {
-	db, _, err := peek(path)
-	if err != nil {
-		return nil, err
-	}
-	s, err := schemaOf(db)
-	return s, errors.Join(err, db.Close())
 }

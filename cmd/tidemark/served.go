@@ -11,6 +11,7 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/wire"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
 // served reads the bookkeeping of a server's file. It works beside a running
@@ -80,15 +81,19 @@ func decodeChanges(v tidemark.Value) ([]tidemark.Change, error) {
 	return wire.DecodeChanges(v.Bytes())
 }
 
-// rejected lists what other programs wrote and the server undid.
-func (f *served) rejected() (list []replica.Rejected, err error) {
-	err = f.db.Each("SELECT id, seq, code, message, body FROM main._tm_rejected ORDER BY id", func(s *lite.Stmt) error {
-		r := replica.Rejected{ID: s.Int(0), Seq: tidemark.Seq(s.Int(1)), Code: tidemark.Code(s.Text(2)), Message: s.Text(3)}
-		r.Changes, err = decodeChanges(s.Value(4))
-		list = append(list, r)
-		return err
-	})
-	return list, err
+// undone lists what other programs wrote into the file and the server undid.
+func undone(path string) ([]replica.Rejected, error) {
+	found, err := sqlite.Rejected(path)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]replica.Rejected, len(found))
+	for i, r := range found {
+		o := r.Outcome
+		list[i] = replica.Rejected{ID: r.ID, Seq: o.Seq, Code: o.Code, Message: o.Message,
+			Table: o.Table, Key: o.Key, Columns: o.Columns, Changes: r.Changes}
+	}
+	return list, nil
 }
 
 func serverBox(path string) (*box, error) {
@@ -103,7 +108,7 @@ func serverBox(path string) (*box, error) {
 			"write the rows again with the tool that wrote them, then discard the record")
 	}
 	b.discard = func(_ context.Context, id int64) error { return discardServed(path, id) }
-	b.list, err = f.rejected()
+	b.list, err = undone(path)
 	return b, err
 }
 
@@ -173,20 +178,20 @@ func serverStatus(s *shell, path string) error {
 
 func printServedStatus(s *shell, st servedStatus) {
 	s.printf("%s is the server's file of space %s\n\n", st.Path, st.Space)
-	rows := []string{
-		"head\tseq " + grouped(int64(st.Head)),
-		"tables\t" + grouped(int64(st.Tables)) + " syncing",
-		"rejected\t" + grouped(int64(st.Rejected)),
+	rows := [][]string{
+		{"head", "seq " + grouped(int64(st.Head))},
+		{"tables", grouped(int64(st.Tables)) + " syncing"},
+		{"rejected", grouped(int64(st.Rejected))},
 	}
 	for _, name := range sortedKeys(st.Out) {
-		rows = append(rows, "not syncing\t"+name+": "+st.Out[name])
+		rows = append(rows, []string{"not syncing", name + ": " + st.Out[name]})
 	}
 	now := time.Now().UnixMilli()
 	for _, r := range st.Replicas {
-		rows = append(rows, "copy\t"+r.ID+" at seq "+grouped(int64(r.Seq))+", "+ago(r.Contact, now))
+		rows = append(rows, []string{"copy", r.ID + " at seq " + grouped(int64(r.Seq)) + ", " + ago(r.Contact, now)})
 	}
 	if len(st.Replicas) == 0 {
-		rows = append(rows, "copies\tnone yet")
+		rows = append(rows, []string{"copies", "none yet"})
 	}
 	s.table(rows)
 	if st.Rejected > 0 {

@@ -79,15 +79,21 @@ func (s *shell) line(v any) error {
 	return e.Encode(v)
 }
 
-// table prints aligned columns for people; cells are separated by tabs.
-func (s *shell) table(rows []string) {
+// table prints aligned columns for people.
+func (s *shell) table(rows [][]string) {
 	if s.json {
 		return
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, row)
+		for i, cell := range row {
+			if i > 0 {
+				_, _ = w.Write([]byte{'\t'})
+			}
+			_, _ = io.WriteString(w, clean(cell))
+		}
+		_, _ = fmt.Fprintln(w)
 	}
 	_ = w.Flush()
 	for l := range strings.Lines(b.String()) {
@@ -140,11 +146,6 @@ func (s *shell) failure(err error) failure {
 		code = tidemark.CodeInternal
 	}
 	return failure{code, oneLine(err.Error()), hint, exitOf(code)}
-}
-
-// oneLine keeps a message greppable: joined errors come on several lines.
-func oneLine(msg string) string {
-	return strings.Join(strings.FieldsFunc(msg, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 // withoutDocument is the same shell for a part of a command's text.

@@ -62,17 +62,17 @@ func printReplicaStatus(s *shell, path string, st replica.Status) {
 		kind = "a read-only copy"
 	}
 	s.printf("%s is %s of %s at %s\n\n", path, kind, st.Space, st.Server)
-	rows := []string{
-		"seq\t" + seqText(st),
-		"pending\t" + pendingText(st),
-		"rejected\t" + grouped(int64(st.Rejected)),
-		"last contact\t" + ago(st.Contact, time.Now().UnixMilli()),
+	rows := [][]string{
+		{"seq", seqText(st)},
+		{"pending", pendingText(st)},
+		{"rejected", grouped(int64(st.Rejected))},
+		{"last contact", ago(st.Contact, time.Now().UnixMilli())},
 	}
 	for _, name := range sortedKeys(st.Out) {
-		rows = append(rows, "not syncing\t"+name+": "+st.Out[name])
+		rows = append(rows, []string{"not syncing", name + ": " + st.Out[name]})
 	}
 	if st.Stopped != "" {
-		rows = append(rows, "stopped\t"+st.Stopped)
+		rows = append(rows, []string{"stopped", st.Stopped})
 	}
 	s.table(rows)
 	if next := nextStep(path, st); next != "" {

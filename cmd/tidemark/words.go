@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // size writes a size for people.
@@ -38,10 +39,10 @@ func grouped(n int64) string {
 	return s
 }
 
-// clock writes a moment, given in Unix milliseconds.
+// clock writes a moment, given in Unix milliseconds; 0 is one that nobody noted.
 func clock(ms int64) string {
 	if ms == 0 {
-		return "never"
+		return "-"
 	}
 	return time.UnixMilli(ms).Format(time.DateTime)
 }
@@ -74,4 +75,20 @@ func quoteArg(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// oneLine keeps a message greppable: joined errors come on several lines.
+func oneLine(msg string) string {
+	return clean(strings.Join(strings.FieldsFunc(msg, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
+}
+
+// clean takes control characters out of what comes from data, so that a name or
+// a value cannot move the cursor or break a line.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '·'
+		}
+		return r
+	}, s)
 }
