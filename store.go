@@ -7,35 +7,46 @@ import (
 )
 
 // ErrTransactionGone says that an error ended a store's whole transaction, and
-// not only the savepoint in which it happened. An error that wraps it may wrap
-// the cause as well.
+// not only the savepoint in which it happened, as ON CONFLICT ROLLBACK and
+// RAISE(ROLLBACK) do. Nothing of the group stands; the caller runs it again
+// without the changeset that did it. An error that wraps it may wrap the cause
+// as well.
 var ErrTransactionGone = errors.New("tidemark: the transaction is gone")
 
 // Store keeps one space on the server: the app's tables, the log and the
 // server's bookkeeping. store/sqlite is the embedded one; store/storetest
-// judges every implementation. A Store is driven by one hub at a time; View
-// may run beside Group.
+// judges every implementation. A Store is driven by one hub at a time; View,
+// Snapshot and Dirty may run beside Group, and from several goroutines.
 type Store interface {
 	// Group runs fn in one transaction and returns when its commit is durable.
-	// An error from fn undoes everything.
+	// An error from fn undoes everything and is returned as it is. fn must
+	// call Tx.Foreign before it writes rows or appends. A group that only
+	// keeps books (StartTerm, SaveReplica, SaveOutcome) may leave it out, and
+	// what is foreign stays for the next group. A lock held by another program is
+	// waited for; CodeBusy means that patience ended and nothing was done.
 	Group(ctx context.Context, fn func(Tx) error) error
 
 	// View runs fn on one state of the space that holds no unsequenced change.
-	// It fails with CodeBusy when there is one; run a group first.
+	// It fails with CodeBusy when there is one; run a group first. The View
+	// is over when fn returns. fn must not call the Store.
 	View(ctx context.Context, fn func(View) error) error
 
 	// Dirty reports whether other programs wrote into the tables, or changed
-	// the schema, since the last group. It is cheap enough to poll.
+	// the schema, since the last group. It is cheap enough to poll. It may
+	// say true for nothing, and never says false when there is something.
 	Dirty(ctx context.Context) (bool, error)
 
-	// Snapshot writes the space's current state as an SQLite file to path and
-	// says what it holds. The file has the whole schema, synced rows, no
-	// bookkeeping.
+	// Snapshot writes the space's current state as an SQLite file to path,
+	// which must not exist, and says what it holds. The file has the whole
+	// schema, synced rows, empty unsynced tables, no bookkeeping. It fails
+	// with CodeBusy as View does.
 	Snapshot(ctx context.Context, path string) (SnapshotInfo, error)
 
 	// Scrub recomputes the hashes of up to limit stored rows behind the cursor
-	// and returns the changes that capture missed, as they should be
-	// sequenced, and the next cursor ("" at the end).
+	// ("" at first) and returns the changes that capture missed, as they
+	// should be sequenced by Append in the same group, and the next cursor (""
+	// at the end). A row that is there comes as Insert, one that is gone as
+	// Delete, both without Old. The tables hold them already.
 	Scrub(ctx context.Context, tx Tx, cursor string, limit int) (missed []Change, next string, err error)
 
 	io.Closer
@@ -43,60 +54,113 @@ type Store interface {
 
 // View reads one state of a space.
 type View interface {
+	// Schema returns the current schema. It is shared and must not be changed.
 	Schema() *Schema
+	// State returns where the space is. Term is the newest term.
 	State() (SpaceState, error)
 	// SchemaBody returns an earlier or the current schema by its hash, or nil.
 	SchemaBody(hash string) ([]byte, error)
-	// Since streams rows that changed after the cursor in order of the seq
-	// at which each last changed, with their state now, until fn returns false.
+	// Since streams rows that changed behind the cursor in order of (seq,
+	// table, KeyID), where seq is the one at which each last changed, with
+	// their state now: Insert with the whole row, or Delete. It ends when fn
+	// returns false. Cursor{Seq: s} is behind everything that happened at s,
+	// so Since(Cursor{Seq: s}) is what a replica at s misses; Cursor{Seq: -1}
+	// begins with the rows that were there before the first changeset. at is
+	// the cursor behind the row given. Tables that are Out are left out.
 	Since(cursor Cursor, fn func(at Cursor, c Change) bool) error
-	// Ranges counts and sums the rows of a table as they are stored.
+	// Ranges counts and sums the rows of a table as they are stored, in the
+	// ranges (after, bounds[0]], (bounds[0], bounds[1]] ... (last bound, upto]:
+	// len(bounds)+1 of them. after nil is from the first row, upto nil to the last.
 	Ranges(table int, after, upto []Value, bounds [][]Value) ([]RangeSum, error)
-	// Rows reads rows of a table by key order.
+	// Rows reads the rows of (after, upto] by key order, at most limit (0: all),
+	// and says whether the limit cut it.
 	Rows(table int, after, upto []Value, limit int) (rows [][]Value, more bool, err error)
+	// Row returns a row and who wrote it last at which seq. Values is nil when
+	// it is not there; then Seq and Writer tell who deleted it, if that is known.
+	Row(table int, key []Value) (RowState, error)
 	// Replica returns what is known of a replica, or nil.
 	Replica(id string) (*ReplicaState, error)
 	// Outcome returns the recorded outcome of a changeset, or nil.
 	Outcome(replica string, n int64) (*Outcome, error)
-	// Outcomes lists a replica's outcomes behind n, in order, at most limit.
+	// Outcomes lists a replica's outcomes behind n, in order, at most limit (0: all).
 	Outcomes(replica string, n int64, limit int) ([]Outcome, error)
-	// TermEnd returns the last seq of a term and whether the term is known.
+	// TermEnd returns the last seq of a term (the head for the newest) and
+	// whether the term is known.
 	TermEnd(term string) (Seq, bool, error)
-	// Log streams the history behind seq.
+	// Log streams the history behind seq, at most limit entries (0: all).
 	Log(after Seq, limit int, fn func(LogEntry) error) error
 }
 
-// Tx writes one group.
+// Tx writes one group. All its View methods see what the group wrote so far.
+//
+// A group runs like this:
+//
+//	work, err := tx.Foreign()
+//	switch {
+//	case work.Refused != nil: tx.Undo(work.Changes); tx.SaveRejectedForeign(work.Changes, outcome)
+//		and if work.Moved: tx.Append without effects
+//	case work.Changes or work.Moved: tx.Append(LogEntry{Name.Replica: FileReplica, Effects: work.Changes, ...})
+//	}
+//	for each changeset:
+//		err := tx.Savepoint(func() error {
+//			tx.WriteAll(changes); tx.Settle(changes); effects := tx.Effects()
+//			tx.Append(LogEntry{Effects: effects, ...}); tx.SaveOutcome(...)
+//		})
+//		if err is an *Error of the data: tx.SaveOutcome(rejected)
 type Tx interface {
 	View
 
-	// StartTerm appends a term whose first seq is head+1.
-	StartTerm(term string) error
-
 	// Foreign sequences nothing itself: it returns what other programs did
-	// since the last group, each part with its before- and after-images, and
-	// the schema change that was found, if one was.
+	// since the last group, netted by row in the form of Effects, and the
+	// schema change that was found, if one was. Foreign keys' actions that the
+	// writer skipped are done and among the changes; constraints that it
+	// skipped are judged: when one is broken, Refused says which, and the
+	// caller takes all the changes back with Undo. Otherwise it hands them to
+	// Append; a schema change without row changes too, with no effects.
+	// After it, Schema is the new one. The changes of a new table are its rows.
+	// Call it once, first; a second call returns nothing.
 	Foreign() (ForeignWork, error)
-	// Undo takes foreign changes back that may not stand.
+	// Undo takes foreign changes back that may not stand. Changes without Old
+	// cannot be taken back; Foreign never refuses those.
 	Undo(changes []Change) error
 
-	// Savepoint runs fn and undoes what it did when it fails. It returns
-	// ErrTransactionGone when the whole group is lost.
+	// StartTerm starts a term at head+1.
+	StartTerm(term string) error
+
+	// Savepoint runs fn and undoes what it did when it fails, including
+	// Append and SaveOutcome, and returns fn's error. It returns
+	// ErrTransactionGone when the whole group is lost: return from Group's fn
+	// then. Savepoints nest.
 	Savepoint(fn func() error) error
-	// Row returns a row and who wrote it last at which seq.
-	Row(table int, key []Value) (RowState, error)
-	// Write applies a change. A constraint's refusal is an *Error with its code.
+	// Write applies one change; see WriteAll.
 	Write(c Change) error
-	// Settle checks deferred constraints of what was written since the
-	// savepoint began. A violation is an *Error.
+	// WriteAll applies the changes of one changeset in an order of its own in
+	// which they do not stand in each other's way: unique values may swap,
+	// rows may trade keys, a parent may go when its children leave it. A row
+	// occurs once. An Update or a Delete of a row that is not there does
+	// nothing; an Insert of one that is there is a unique violation. A move
+	// (Update of key columns) is a real one: ON UPDATE actions happen. A
+	// constraint's refusal is an *Error with code, table, key and columns;
+	// the caller then leaves the savepoint with it. Foreign keys are judged by
+	// Settle. A cause that is not the data's (I/O, disk full) is another error.
+	WriteAll(changes []Change) error
+	// Settle judges the foreign keys of what was written since the last
+	// Effects. A violation is an *Error with code foreign_key and the table,
+	// key and columns of the row that refers to a parent that is not there.
+	// changes is what was written; it may help to name the row.
 	Settle(changes []Change) error
-	// Effects returns what the writes since the last call really did,
-	// cascades included, netted by row, with before-images.
+	// Effects returns what the writes since the last call, or since the group
+	// began, really did, cascades included, netted by key, with before-images
+	// and in a fixed order (table, KeyID). A move comes as Delete of the old key and Insert
+	// of the whole row. Empty when nothing changed in the end.
 	Effects() ([]Change, error)
 
 	// Append adds an accepted changeset to the log at head+1 and keeps rows'
-	// seqs, hashes and the digest.
+	// seqs, hashes and the digest. e.Seq must be head+1 or 0. e.Effects must
+	// be what Effects, Foreign or Scrub returned: the tables hold them already.
 	Append(e LogEntry) error
+	// SaveOutcome records an outcome. The first one recorded for (replica, n)
+	// is final: saving another is an error.
 	SaveOutcome(o Outcome) error
 	SaveReplica(r ReplicaState) error
 	SaveRejectedForeign(changes []Change, o Outcome) error
@@ -113,7 +177,8 @@ type SpaceState struct {
 	DigestKey   [16]byte
 }
 
-// Cursor is a place in the order of rows by the seq at which each last changed.
+// Cursor is a place in the order of rows by the seq at which each last changed:
+// behind the row (Table, KeyID) of Seq, or behind all rows of Seq when Table is 0.
 type Cursor struct {
 	Seq   Seq
 	Table int
@@ -159,10 +224,12 @@ type LogEntry struct {
 // ForeignWork is what other programs did to the server's file.
 type ForeignWork struct {
 	Changes []Change
+	Refused *Error      // why the changes may not stand; nil when they may
 	Moved   *SchemaMove // the schema changed
 }
 
-// SchemaMove says how the schema changed.
+// SchemaMove says how the schema changed. New indexes, views and triggers are
+// only seen in Schema.
 type SchemaMove struct {
 	Schema  *Schema
 	Added   []string

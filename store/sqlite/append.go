@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/row"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// Append adds an accepted changeset to the log, see tidemark.Tx.
+func (x *tx) Append(e tidemark.LogEntry) error {
+	if err := x.ready(); err != nil {
+		return err
+	}
+	seq := x.head + 1
+	if e.Seq != 0 && e.Seq != seq {
+		return &tidemark.Error{Code: tidemark.CodeInternal, Op: "append", Msg: fmt.Sprintf("seq %d does not follow head %d", e.Seq, x.head)}
+	}
+	if e.Schema == "" {
+		e.Schema = x.schema.Hash
+	}
+	err := x.db.Run(`INSERT INTO main._tm_changeset (seq, replica, n, hash, author, at, schema, effects)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
+		tidemark.Int(int64(seq)), tidemark.Text(e.Name.Replica), tidemark.Int(e.Name.N), tidemark.Blob(e.Name.Hash[:]),
+		tidemark.Text(e.Author), tidemark.Int(e.At), tidemark.Text(e.Schema),
+		tidemark.Text(string(wire.AppendChanges(nil, e.Effects, true))))
+	if err != nil {
+		return err
+	}
+	writer := tidemark.Text(e.Name.Replica)
+	for i := range e.Effects {
+		if err := x.stamp(seq, writer, &e.Effects[i]); err != nil {
+			return err
+		}
+	}
+	x.head, x.owed = seq, false
+	return nil
+}
+
+// stamp keeps _tm_row and the sums for one effect.
+func (x *tx) stamp(seq tidemark.Seq, writer tidemark.Value, c *tidemark.Change) error {
+	t := x.schema.Table(c.Table)
+	if t == nil || t.Out != "" {
+		return nil
+	}
+	id := t.KeyID(c.Key)
+	before, live, err := x.hashOf(t, id)
+	if err != nil {
+		return err
+	}
+	after, gone, err := x.account(t, id, c, before, live)
+	if err != nil {
+		return err
+	}
+	hash := tidemark.Int(int64(after))
+	if gone {
+		hash = tidemark.Null
+	}
+	return x.db.Run(`INSERT INTO main._tm_row (t, key, seq, writer, hash) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (t, key) DO UPDATE SET seq = ?3, writer = ?4, hash = ?5`,
+		tidemark.Int(int64(t.ID)), tidemark.BlobString(id), tidemark.Int(int64(seq)), writer, hash)
+}
+
+// hashOf reads the hash that is stored for a row; live says whether there is one.
+func (x *tx) hashOf(t *tidemark.Table, id string) (hash uint64, live bool, err error) {
+	r, err := x.db.Get("SELECT hash FROM main._tm_row WHERE t = ?1 AND key = ?2", tidemark.Int(int64(t.ID)), tidemark.BlobString(id))
+	if err != nil || r == nil || r[0].IsNull() {
+		return 0, false, err
+	}
+	return uint64(r[0].Int64()), true, nil
+}
+
+// account books one effect and returns the hash of the row that results. Where
+// the before-image does not explain the stored hash, the difference goes to the
+// table's rest, so that the total stays the sum of the rows' hashes.
+func (x *tx) account(t *tidemark.Table, id string, c *tidemark.Change, before uint64, live bool) (after uint64, gone bool, err error) {
+	l := x.s.ledger
+	switch {
+	case c.Op == tidemark.Delete:
+		if len(c.Old) == len(t.Columns) {
+			before -= l.cells(t, id, nil, c.Old, -1)
+		}
+		l.rest(t.ID, -before)
+		return 0, true, nil
+	case c.Op == tidemark.Update && live && len(c.Old) == len(c.New):
+		after = before - l.cells(t, id, c.Cols, c.Old, -1)
+		return after + l.cells(t, id, c.Cols, c.New, 1), false, nil
+	}
+	values := c.New
+	if c.Op == tidemark.Update {
+		if values, err = row.Get(x.db, t, c.Key); err != nil {
+			return 0, false, err
+		}
+	}
+	if !live {
+		return l.cells(t, id, nil, values, 1), values == nil, nil
+	}
+	after = x.hasher.Row(t, values)
+	l.rest(t.ID, after-before)
+	return after, values == nil, nil
+}

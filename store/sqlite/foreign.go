@@ -1,0 +1,207 @@
+package sqlite
+
+import (
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/meta"
+)
+
+// Foreign returns what other programs did since the last group, see tidemark.Tx.
+func (x *tx) Foreign() (tidemark.ForeignWork, error) {
+	if x.asked {
+		return tidemark.ForeignWork{}, nil
+	}
+	x.asked = true
+	if x.quiet {
+		return tidemark.ForeignWork{}, nil
+	}
+	var w tidemark.ForeignWork
+	moved, err := x.moveSchema()
+	if err != nil {
+		return w, err
+	}
+	w.Moved = moved.report
+	if err := x.s.dress(x.schema); err != nil {
+		return w, err
+	}
+	captured, err := x.takeLog()
+	if err != nil {
+		return w, err
+	}
+	if w.Changes, w.Refused, err = x.judgeForeign(captured, moved.compare); err != nil {
+		return w, err
+	}
+	missed, err := x.compareTables(moved.compare)
+	if err != nil {
+		return w, err
+	}
+	if w.Refused != nil && len(missed) > 0 {
+		// What has no before-image cannot be undone with the rest: next time.
+		if err := meta.SetInt(x.db, keyScrub, 1); err != nil {
+			return w, err
+		}
+		missed = nil
+	}
+	w.Changes = append(w.Changes, missed...)
+	slices.SortFunc(w.Changes, x.compareChanges)
+	x.owed = len(w.Changes) > 0 || w.Moved != nil
+	return w, nil
+}
+
+// takeLog nets the records of other programs and clears them.
+func (x *tx) takeLog() ([]capture.RowChange, error) {
+	seen, err := meta.Int(x.db, keyLogSeen)
+	if err != nil {
+		return nil, err
+	}
+	last, err := x.db.Int("SELECT max(n) FROM main._tm_log")
+	if err != nil || last <= seen {
+		return nil, err
+	}
+	rows, err := capture.Net(x.db, capture.Main, x.schema, seen)
+	if err != nil {
+		return nil, err
+	}
+	if err := capture.Clear(x.db, capture.Main); err != nil {
+		return nil, err
+	}
+	if last, err = x.db.Int("SELECT max(n) FROM main._tm_log"); err != nil {
+		return nil, err
+	}
+	return rows, meta.SetInt(x.db, keyLogSeen, last)
+}
+
+// judgeForeign completes and judges captured rows. Rows of tables that are
+// compared as a whole are left to that: what was captured there is in it.
+func (x *tx) judgeForeign(rows []capture.RowChange, compared []*tidemark.Table) ([]tidemark.Change, *tidemark.Error, error) {
+	rows = slices.DeleteFunc(rows, func(r capture.RowChange) bool { return slices.Contains(compared, r.Table) })
+	all := images(rows)
+	if len(all) == 0 {
+		return nil, nil, nil
+	}
+	err := x.Savepoint(func() error {
+		if err := x.skippedActions(rows, all); err != nil {
+			return err
+		}
+		refused, err := x.broken(all)
+		if err == nil && refused == nil {
+			refused, err = x.s.breaksCheck(all)
+		}
+		if err == nil && refused != nil {
+			return refused
+		}
+		return err
+	})
+	if refused, ok := err.(*tidemark.Error); ok && rejects(refused.Code) {
+		return changesOf(rows), refused, nil
+	}
+	return ordered(all), nil, err
+}
+
+// rejects reports whether a code is the data's fault.
+func rejects(c tidemark.Code) bool {
+	switch c {
+	case tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull, tidemark.CodeUnique,
+		tidemark.CodeType, tidemark.CodeRaised, tidemark.CodeTooLarge:
+		return true
+	}
+	return false
+}
+
+// skippedActions does what foreign keys would have done, had the writer had
+// them on, and lays it over the captured images.
+func (x *tx) skippedActions(rows []capture.RowChange, all map[rowID]*image) error {
+	if err := x.deferKeys(); err != nil {
+		return err
+	}
+	for i := range rows {
+		if err := x.actionsOf(&rows[i]); err != nil {
+			return err
+		}
+	}
+	later, err := capture.Net(x.db, capture.Temp, x.schema, 0)
+	if err != nil {
+		return err
+	}
+	then(all, later)
+	return capture.Clear(x.db, capture.Temp)
+}
+
+func (x *tx) actionsOf(r *capture.RowChange) error {
+	if r.Before == nil {
+		return nil
+	}
+	for _, ref := range x.references().byParent[r.Table.ID] {
+		children, err := x.orphans(ref, r.Before, r.After, -1)
+		if err != nil {
+			return err
+		}
+		for _, key := range children {
+			if err := x.act(ref, key, r.After); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// act does one child's part of ON DELETE (parent nil) or ON UPDATE. Declared
+// actions that do nothing are left to the look-up behind.
+func (x *tx) act(ref reference, key, parent []tidemark.Value) error {
+	action := ref.key.OnDelete
+	if parent != nil {
+		action = ref.key.OnUpdate
+	}
+	c := tidemark.Change{Table: ref.child.ID, Op: tidemark.Update, Key: key, Cols: ref.key.Columns}
+	switch action {
+	case "CASCADE":
+		if parent == nil {
+			return x.Write(tidemark.Change{Table: c.Table, Op: tidemark.Delete, Key: key})
+		}
+		for _, to := range ref.to {
+			c.New = append(c.New, parent[to])
+		}
+	case "SET NULL":
+		c.New = make([]tidemark.Value, len(c.Cols))
+	case "SET DEFAULT":
+		var err error
+		if c.New, err = x.defaults(ref.child, c.Cols); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	return x.Write(c)
+}
+
+// defaults evaluates the defaults of columns.
+func (x *tx) defaults(t *tidemark.Table, cols []int) ([]tidemark.Value, error) {
+	values := make([]tidemark.Value, len(cols))
+	for i, c := range cols {
+		text := t.Columns[c].Default
+		if text == "" {
+			continue
+		}
+		r, err := x.db.Get("SELECT " + text)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = r[0]
+	}
+	return values, nil
+}
+
+func (x *tx) compareChanges(a, b tidemark.Change) int {
+	if a.Table != b.Table {
+		return a.Table - b.Table
+	}
+	t := x.schema.Table(a.Table)
+	if p, q := t.KeyID(a.Key), t.KeyID(b.Key); p < q {
+		return -1
+	} else if p > q {
+		return 1
+	}
+	return 0
+}

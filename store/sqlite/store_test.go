@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+// fixed is a random source that gives the same bytes each run.
+func fixed() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{1}) }
+
+// makeFile runs a script in a new file and returns its path.
+func makeFile(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.sqlite")
+	shell(t, path, script)
+	return path
+}
+
+// shell does what another program would: opens the file, writes, closes.
+func shell(t *testing.T, path, script string) {
+	t.Helper()
+	db, err := lite.Open(path, lite.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Script(script); err != nil {
+		t.Fatalf("%v in %s", err, script)
+	}
+}
+
+func openStore(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Space: "app", Rand: fixed(), Warn: func(m string) { t.Log(m) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// sequence runs a group that takes over what other programs did, as the hub does.
+func sequence(t *testing.T, s *Store) tidemark.ForeignWork {
+	t.Helper()
+	var work tidemark.ForeignWork
+	err := s.Group(context.Background(), func(tx tidemark.Tx) (err error) {
+		work, err = tx.Foreign()
+		if err != nil {
+			return err
+		}
+		e := tidemark.LogEntry{Name: tidemark.Name{Replica: tidemark.FileReplica}, Effects: work.Changes}
+		if work.Refused != nil {
+			if err := tx.Undo(work.Changes); err != nil {
+				return err
+			}
+			e.Effects = nil
+			o := tidemark.Outcome{Kind: tidemark.Rejected, Code: work.Refused.Code, Message: work.Refused.Msg}
+			if err := tx.SaveRejectedForeign(work.Changes, o); err != nil || work.Moved == nil {
+				return err
+			}
+		} else if len(work.Changes) == 0 && work.Moved == nil {
+			return nil
+		}
+		return tx.Append(e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return work
+}
+
+func chinook(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("TIDEMARK_DATA")
+	if dir == "" {
+		dir = "../../../shared/data"
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "chinook.sqlite"))
+	if err != nil {
+		t.Skip("no sample data: ", err)
+	}
+	path := filepath.Join(t.TempDir(), "chinook.sqlite")
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestChinook(t *testing.T) {
+	path := chinook(t)
+	s := openStore(t, path)
+	sequence(t, s)
+	shell(t, path, "UPDATE Track SET Name='x' WHERE TrackId=1; DELETE FROM PlaylistTrack WHERE TrackId=1")
+	w := sequence(t, s)
+	t.Log(len(w.Changes), w.Changes[0])
+}

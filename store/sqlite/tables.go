@@ -1,0 +1,42 @@
+package sqlite
+
+import (
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+// bookkeeping are the server's tables beside _tm_meta, _tm_table, _tm_log and the triggers,
+// which packages meta and capture make. The file stays readable to old builds of
+// SQLite: nothing newer than 3.8.2 may stand here.
+var bookkeeping = []string{
+	`CREATE TABLE main._tm_schema (hash TEXT PRIMARY KEY, body) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_term (i INTEGER PRIMARY KEY, term TEXT UNIQUE, first_seq INTEGER)`,
+	`CREATE TABLE main._tm_replica (id TEXT PRIMARY KEY, principal TEXT, ticket TEXT, previous TEXT,
+	 last_n INTEGER, settled_n INTEGER, seq INTEGER, contact INTEGER, agent TEXT) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_changeset (seq INTEGER PRIMARY KEY, replica TEXT, n INTEGER, hash BLOB,
+	 author TEXT, at INTEGER, schema TEXT, effects)`,
+	`CREATE TABLE main._tm_outcome (replica TEXT, n INTEGER, hash BLOB, kind TEXT, code TEXT, detail TEXT,
+	 seq INTEGER, PRIMARY KEY (replica, n)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_row (t INTEGER, key BLOB, seq INTEGER, writer TEXT, hash INTEGER,
+	 PRIMARY KEY (t, key)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_digest (t INTEGER, c INTEGER, sum INTEGER, PRIMARY KEY (t, c)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, seq INTEGER, code TEXT, message TEXT, detail TEXT, body)`,
+}
+
+// feedIndex orders the rows for catch-up. It is made after adoption filled the table.
+const feedIndex = `CREATE INDEX main._tm_row_seq ON _tm_row (seq, t, key)`
+
+// Facts of _tm_meta that only a server keeps.
+const (
+	keyLogSeen  = "log_seen" // rowid of the last record of _tm_log that was sequenced
+	keyScrub    = "scrub"    // 1: rows changed without capture, compare them all
+	keyAccepted = "accepted" // violations that were there at adoption and were accepted
+)
+
+func makeBookkeeping(db *lite.DB) error {
+	for _, sql := range bookkeeping {
+		if err := db.Run(sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}

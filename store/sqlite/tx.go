@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/capture"
+)
+
+// tx is one group. Its view reads on the writing connection.
+type tx struct {
+	view
+	head     tidemark.Seq
+	term     string
+	version  int64
+	quiet    bool // nobody else wrote since the last group
+	asked    bool // Foreign was called
+	owed     bool // Foreign gave work that is neither appended nor undone
+	refs     *references
+	deferred bool // foreign keys are deferred until the commit
+}
+
+// State is where the space will be after the commit, so far.
+func (x *tx) State() (tidemark.SpaceState, error) {
+	return x.state(x.head, x.term, x.s.ledger.total(x.schema)), nil
+}
+
+// StartTerm starts a term at head+1.
+func (x *tx) StartTerm(term string) error {
+	err := x.db.Run("INSERT INTO main._tm_term (term, first_seq) VALUES (?1, ?2)",
+		tidemark.Text(term), tidemark.Int(int64(x.head+1)))
+	if err == nil {
+		x.term = term
+	}
+	return err
+}
+
+// Savepoint runs fn and undoes what it did when it fails.
+func (x *tx) Savepoint(fn func() error) error {
+	head, owed := x.head, x.owed
+	x.s.ledger.begin()
+	depth := len(x.s.ledger.frames)
+	err := x.db.Savepoint("_tm_changeset", fn)
+	if !x.db.InTransaction() {
+		return gone(err)
+	}
+	// A panic inside fn is cleaned up by the group.
+	if len(x.s.ledger.frames) == depth {
+		x.s.ledger.end(err == nil)
+	}
+	if err != nil {
+		x.head, x.owed = head, owed
+	}
+	return err
+}
+
+func gone(cause error) error {
+	if cause == nil || errors.Is(cause, tidemark.ErrTransactionGone) {
+		return tidemark.ErrTransactionGone
+	}
+	return fmt.Errorf("%w: %w", tidemark.ErrTransactionGone, cause)
+}
+
+// Effects returns what was really written, see tidemark.Tx.
+func (x *tx) Effects() ([]tidemark.Change, error) {
+	rows, err := capture.Net(x.db, capture.Temp, x.schema, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := capture.Clear(x.db, capture.Temp); err != nil {
+		return nil, err
+	}
+	return changesOf(rows), nil
+}
+
+// ready makes sure that nothing is written before foreign work was looked at:
+// it would be mixed up with it.
+func (x *tx) ready() error {
+	if x.asked || x.quiet {
+		return nil
+	}
+	return &tidemark.Error{Code: tidemark.CodeInternal, Op: "write", Msg: "Foreign was not called at the beginning of the group"}
+}
