@@ -73,7 +73,8 @@ func (p *pass) net() []RowChange {
 }
 
 // links finds the rows that ended under another key than they began with:
-// from gives each its old place, left lists the places that they left.
+// from gives each its old place, left lists the places that they left. Where
+// the same row stands at both ends, nothing moved that anyone could see.
 func (p *pass) links(ids []rowID) (from map[rowID]rowID, left map[rowID]bool) {
 	from, left = map[rowID]rowID{}, map[rowID]bool{}
 	if len(p.moves) == 0 {
@@ -82,7 +83,10 @@ func (p *pass) links(ids []rowID) (from map[rowID]rowID, left map[rowID]bool) {
 	origin := p.origins()
 	for _, id := range ids {
 		o, ok := origin[id]
-		if !ok || o == id || left[o] || p.touched[id].after == nil || p.touched[o] == nil || p.state[o] == nil {
+		if !ok || o == id || left[o] || p.touched[o] == nil || p.state[o] == nil {
+			continue
+		}
+		if after := p.touched[id].after; after == nil || same(p.state[id], after) {
 			continue
 		}
 		from[id] = o

@@ -16,12 +16,12 @@ import (
 func (m maker) probes() []trigger {
 	var onInsert, onUpdate []string
 	var cols []int
-	onInsert = append(onInsert, m.matchKey("NEW."))
+	onInsert = append(onInsert, m.matchNew())
 	all := false // watch every update
 	for _, u := range m.t.Uniques {
 		where := m.matchUnique(u)
 		onInsert = append(onInsert, where)
-		onUpdate = append(onUpdate, "("+where+") AND NOT ("+m.matchKey("OLD.")+")")
+		onUpdate = append(onUpdate, "("+where+") AND NOT ("+m.matchOld()+")")
 		for _, term := range u.Terms {
 			all = all || term.Column < 0
 			cols = append(cols, term.Column)
@@ -63,17 +63,6 @@ func (m maker) matchUnique(u tidemark.Unique) string {
 		parts = append(parts, "("+u.Partial+")")
 	}
 	return strings.Join(parts, " AND ")
-}
-
-// newValue is the value that NEW will have in a column: OR REPLACE puts the
-// default where NULL is not allowed.
-func (m maker) newValue(c int) string {
-	col := m.t.Columns[c]
-	v := "NEW." + m.column(c)
-	if col.NotNull && col.Default != "" {
-		v = "coalesce(" + v + ", " + col.Default + ")"
-	}
-	return v
 }
 
 // newRow lists the columns of NEW under their own names, so that an indexed

@@ -8,11 +8,19 @@ import (
 
 // record is one log record as a trigger writes it.
 type record struct {
-	op    int
-	row   string // prefix of the row whose key it names: "NEW.", "OLD." or the table's
-	group int
-	mask  string
-	cells []string // SQL of o0, o1, ...
+	op     int
+	row    string // prefix of the row whose key it names: "NEW.", "OLD." or the table's
+	coming bool   // instead: the key that NEW will have
+	group  int
+	mask   string
+	cells  []string // SQL of o0, o1, ...
+}
+
+func (m maker) keyValue(r record, c int) string {
+	if r.coming {
+		return m.newValue(c)
+	}
+	return r.row + m.column(c)
 }
 
 // addition is an INSERT into the log, in parts.
@@ -48,7 +56,7 @@ func (m maker) additions(r record) []addition {
 		a.add("g", strconv.Itoa(g))
 		n := min(groupSlots, len(rest))
 		for i, c := range rest[:n] {
-			a.add(fmt.Sprintf("o%d", i), r.row+m.column(c))
+			a.add(fmt.Sprintf("o%d", i), m.keyValue(r, c))
 		}
 		out = append(out, a)
 		rest = rest[n:]
@@ -61,7 +69,7 @@ func (m maker) main(r record) addition {
 	a.add("t", strconv.Itoa(m.t.ID))
 	a.add("op", strconv.Itoa(r.op))
 	for i, c := range m.t.Key[:min(keySlots, len(m.t.Key))] {
-		a.add(fmt.Sprintf("k%d", i+1), r.row+m.column(c))
+		a.add(fmt.Sprintf("k%d", i+1), m.keyValue(r, c))
 	}
 	if r.cells == nil {
 		return a

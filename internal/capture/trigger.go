@@ -111,10 +111,10 @@ func (m maker) updated(g int) trigger {
 
 // keyChanging records the whole row that moves and what is where it goes.
 func (m maker) keyChanging() trigger {
-	there := m.matchKey("NEW.")
+	there := m.matchNew()
 	steps := m.always(m.image(opImage, "OLD.")...)
 	steps = append(steps, m.imageWhere(there)...)
-	steps = append(steps, m.from("WHERE NOT EXISTS (SELECT 1 FROM "+m.table()+" WHERE "+there+")", record{op: opVacant, row: "NEW."})...)
+	steps = append(steps, m.from("WHERE NOT EXISTS (SELECT 1 FROM "+m.table()+" WHERE "+there+")", record{op: opVacant, coming: true})...)
 	return m.named("key", "BEFORE UPDATE OF "+m.list(m.t.Key), m.anyChanges(m.t.Key), steps...)
 }
 
@@ -182,11 +182,29 @@ func (m maker) list(cols []int) string {
 	return strings.Join(names, ", ")
 }
 
-// matchKey is the condition that a row of the table has the key of NEW or OLD.
-func (m maker) matchKey(row string) string {
+// matchNew is the condition that a row of the table has the key that NEW will have.
+func (m maker) matchNew() string { return m.matchKey(m.newValue) }
+
+// matchOld is the condition that a row of the table is OLD.
+func (m maker) matchOld() string {
+	return m.matchKey(func(c int) string { return "OLD." + m.column(c) })
+}
+
+func (m maker) matchKey(value func(c int) string) string {
 	parts := make([]string, len(m.t.Key))
 	for i, c := range m.t.Key {
-		parts[i] = m.prefix() + m.column(c) + " = " + row + m.column(c)
+		parts[i] = m.prefix() + m.column(c) + " = " + value(c)
 	}
 	return strings.Join(parts, " AND ")
+}
+
+// newValue is the value that NEW will have in a column: OR REPLACE puts the
+// default where NULL is not allowed, after the triggers that look before.
+func (m maker) newValue(c int) string {
+	col := m.t.Columns[c]
+	v := "NEW." + m.column(c)
+	if col.NotNull && col.Default != "" && !(m.t.RowidAlias && m.t.Key[0] == c) {
+		v = "coalesce(" + v + ", " + col.Default + ")"
+	}
+	return v
 }

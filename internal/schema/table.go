@@ -46,7 +46,7 @@ func readColumns(db *lite.DB, t *tidemark.Table) (places, error) {
 			place = len(t.Columns)
 			t.Columns = append(t.Columns, tidemark.Column{
 				Name: s.Text(0), Type: s.Text(1), Affinity: affinity(s.Text(1), t.Strict),
-				NotNull: s.Int(2) != 0, Default: s.Text(3),
+				NotNull: s.Int(2) != 0, Default: defaultText(s.Text(3)),
 			})
 		}
 		at = append(at, place)
@@ -63,6 +63,20 @@ func readColumns(db *lite.DB, t *tidemark.Table) (places, error) {
 		t.Key = append(t.Key, k.place)
 	}
 	return at, readCollations(db, t)
+}
+
+// defaultText makes a default that is written as a name into the string that
+// SQLite takes it for, so that it means the same in any expression.
+func defaultText(sql string) string {
+	toks := tokens(sql)
+	if len(toks) != 1 || toks[0].name(sql) == "" {
+		return sql
+	}
+	switch strings.ToUpper(sql) {
+	case "NULL", "TRUE", "FALSE", "CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP":
+		return sql
+	}
+	return tidemark.Text(toks[0].name(sql)).String()
 }
 
 func readCollations(db *lite.DB, t *tidemark.Table) error {
