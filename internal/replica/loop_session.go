@@ -100,7 +100,8 @@ func renew(l *Loop, now int64, ev Event) error {
 		return err
 	}
 	l.head = max(l.head, w.Head)
-	return l.decide(now, true)
+	// A round trip that brings nothing else must not wind the timer up for ever.
+	return l.decide(now, l.state == Idle)
 }
 
 func schema(l *Loop, now int64, ev Event) error {
@@ -404,7 +405,14 @@ func (l *Loop) fileError(err error) {
 	switch l.state {
 	case Offline, AuthNeeded, Stopped, Backoff:
 		l.notify(Note{Err: why})
-	case Dialing, Greeting, CatchingUp, Pushing, Idle, Verifying:
+	case Greeting:
+		if stops(why.Code) { // the Welcome was one of another server
+			l.end(Stopped, why)
+			_ = l.e.Stop(why.Code)
+			return
+		}
+		l.backOff(why, 0)
+	case Dialing, CatchingUp, Pushing, Idle, Verifying:
 		l.backOff(why, 0)
 	}
 }

@@ -343,22 +343,3 @@ func (r *Replica) splitKeys(table int, after, upto []tidemark.Value, parts int) 
 	})
 	return bounds, err
 }
-
-// RepairAll repairs ranges one after the other.
-func (r *Replica) RepairAll(list []RangeRows, code tidemark.Code, now int64) (int, error) {
-	total := 0
-	for _, p := range list {
-		n, err := r.Repair(p.Table, p.After, p.Upto, p.Rows, code, now)
-		if err != nil {
-			return total, err
-		}
-		total += n
-	}
-	return total, nil
-}
-
-// Prove is for the owner of replica.go.
-func (r *Replica) Prove(now int64) error { panic("replica.Prove: not written yet") }
-
-// Stop is for the owner of replica.go.
-func (r *Replica) Stop(code tidemark.Code) error { panic("replica.Stop: not written yet") }

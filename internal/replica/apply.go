@@ -1,0 +1,248 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// Applied says what a batch did.
+type Applied struct {
+	Seq       tidemark.Seq
+	Tables    []int // tables whose rows changed
+	Settled   []tidemark.Outcome
+	Suspended []Pending
+	Resumed   []int64
+	Repair    string   // not empty: the copy differs from the server, and why
+	Staged    bool     // kept for later, nothing is visible yet
+	Schema    bool     // the schema changed
+	Skipped   []string // objects of a new schema that could not be made, each with its reason
+}
+
+// Apply applies a batch, with the outcomes that it settles, in one
+// transaction, and rebases pending on top. A chunk with More set is staged.
+// A schema that the replica does not have must have come with SaveSchema
+// before. ErrMoved means that the checkpoint is not where the batch begins, or
+// that somebody else holds the sync lease: say hello again.
+func (r *Replica) Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
+	return r.withoutMirrors(func() (*Applied, error) { return r.applyBatch(b, outcomes, now) })
+}
+
+// Settle settles outcomes whose seq the replica has already reached.
+func (r *Replica) Settle(outcomes []tidemark.Outcome, now int64) (*Applied, error) {
+	return r.withoutMirrors(func() (*Applied, error) { return r.settle(outcomes, now) })
+}
+
+// withoutMirrors does the work a second time, without the app's triggers that
+// fire everywhere, when one of them could not do its own. A full-text index
+// that lags behind must not stop syncing; Skipped tells of it.
+func (r *Replica) withoutMirrors(work func() (*Applied, error)) (*Applied, error) {
+	a, err := work()
+	if err == nil || !errors.Is(err, errMirror) || r.noMirror {
+		return a, err
+	}
+	r.noMirror = true
+	again, err2 := work()
+	if err2 != nil {
+		r.noMirror = false
+		return nil, err
+	}
+	r.left = append(r.left, err.Error())
+	return again, nil
+}
+
+func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
+	var out *Applied
+	err := r.transaction("apply", now, func() error {
+		if err := r.atCheckpoint(b.From); err != nil {
+			return err
+		}
+		if b.More {
+			out = &Applied{Seq: b.From, Staged: true}
+			return r.stage(b)
+		}
+		changes := b.Changes
+		if changes == nil && b.Raw != nil {
+			var err error
+			if changes, err = wire.DecodeChanges(b.Raw); err != nil {
+				return err
+			}
+		}
+		j := &job{outcomes: outcomes, seq: b.To, schema: b.Schema}
+		j.rows = func(fn func(*tidemark.Change) error) error {
+			if err := eachStaged(r.db, b.From, fn); err != nil {
+				return err
+			}
+			return each(changes, fn)
+		}
+		a, err := r.advance(j)
+		if err != nil {
+			return err
+		}
+		out = a.out
+		return r.arrive(b, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// atCheckpoint makes sure that nobody else moved the file meanwhile.
+func (r *Replica) atCheckpoint(from tidemark.Seq) error {
+	if err := r.checkFence(); err != nil {
+		return err
+	}
+	seq, err := meta.Int(r.db, meta.KeySeq)
+	if err != nil {
+		return err
+	}
+	if tidemark.Seq(seq) != from && !planted.Is(planted.StaleBatch) {
+		return fmt.Errorf("%w: the changes begin at seq %d, the file is at %d", ErrMoved, from, seq)
+	}
+	return nil
+}
+
+// arrive moves the checkpoint and proves it.
+func (r *Replica) arrive(b *wire.Batch, a *attempt) error {
+	if err := clearStage(r.db); err != nil {
+		return err
+	}
+	if err := r.prove(b, a); err != nil {
+		return err
+	}
+	head, err := meta.Int(r.db, keyHead)
+	if err != nil {
+		return err
+	}
+	a.out.Seq = b.To
+	return store(r.db, number(meta.KeySeq, int64(b.To)), text(meta.KeyTerm, b.Term),
+		number(keyHead, max(head, int64(b.To))), number(keyContact, r.now))
+}
+
+// prove compares the sums at a checkpoint. Incremental sums can be wrong where
+// something changed a row behind capture's back and the row was then written
+// again; so before the copy is called different, its rows are counted anew.
+func (r *Replica) prove(b *wire.Batch, a *attempt) error {
+	if len(a.damage) == 0 && a.tally.total() != b.Sum && !r.partial() {
+		for _, t := range r.schema.Tables {
+			if t.Out != "" {
+				continue
+			}
+			if err := a.tally.count(t); err != nil {
+				return err
+			}
+		}
+	}
+	if err := a.tally.save(); err != nil {
+		return err
+	}
+	sum := a.tally.total()
+	facts := []fact{number(meta.KeySum, int64(sum))}
+	switch {
+	case r.partial():
+		facts = append(facts, flag(keyProven, false))
+	case sum == b.Sum && len(a.damage) == 0:
+		facts = append(facts, flag(keyProven, true), text(keyRepair, ""))
+	default:
+		a.out.Repair = fmt.Sprintf("the rows differ from the server's at seq %d", b.To)
+		if len(a.damage) > 0 {
+			a.out.Repair = a.damage[0]
+		}
+		facts = append(facts, flag(keyProven, false), text(keyRepair, a.out.Repair))
+	}
+	return store(r.db, facts...)
+}
+
+// partial reports whether a table left syncing only here, so that no sum of
+// the server's can be compared.
+func (r *Replica) partial() bool {
+	for _, t := range r.schema.Tables {
+		if s := r.server.Table(t.ID); t.Out != "" && s != nil && s.Out == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Replica) settle(outcomes []tidemark.Outcome, now int64) (*Applied, error) {
+	var out *Applied
+	err := r.transaction("settle", now, func() error {
+		if err := r.checkFence(); err != nil {
+			return err
+		}
+		seq, err := meta.Int(r.db, meta.KeySeq)
+		if err != nil {
+			return err
+		}
+		a, err := r.advance(&job{outcomes: outcomes, seq: tidemark.Seq(seq)})
+		if err != nil {
+			return err
+		}
+		out = a.out
+		out.Seq = tidemark.Seq(seq)
+		return a.tally.save()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// job is what one transaction does to the confirmed rows.
+type job struct {
+	rows     func(fn func(*tidemark.Change) error) error // confirmed changes; may be read more than once
+	outcomes []tidemark.Outcome
+	seq      tidemark.Seq // where the replica is afterwards
+	schema   string       // at seq; "" when it stays
+	lenient  bool         // refused rows are reported, and are no damage
+}
+
+// advance seals, then does the job in the narrowest way that holds. A way that
+// proves too narrow is undone and the next wider one taken.
+func (r *Replica) advance(j *job) (*attempt, error) {
+	if !planted.Is(planted.ApplyUnsealed) {
+		if _, err := r.seal(); err != nil {
+			return nil, err
+		}
+	}
+	way := quick
+	if j.schema != "" && j.schema != r.server.Hash {
+		way = whole
+	}
+	for {
+		a := &attempt{r: r, db: r.db, job: j, way: way, out: &Applied{}, tables: map[int]bool{}}
+		err := r.db.Savepoint("advance", a.run)
+		var narrow *tooNarrow
+		if errors.As(err, &narrow) && narrow.take > way {
+			way = narrow.take
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return a, a.touch()
+	}
+}
+
+// touch counts up the tables whose rows changed, for other processes, and
+// lists them.
+func (a *attempt) touch() error {
+	for id := range a.tables {
+		a.out.Tables = append(a.out.Tables, id)
+	}
+	sort.Ints(a.out.Tables)
+	for _, id := range a.out.Tables {
+		err := a.db.Run(`INSERT OR REPLACE INTO main._tm_touch (t, counter)
+			VALUES (?1, 1 + coalesce((SELECT counter FROM main._tm_touch WHERE t = ?1), 0))`, tidemark.Int(int64(id)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/row"
+)
+
+// rowWriter sets rows of the tables to images. A row whose unique value is
+// still held by another row waits until finish, where all that wait leave the
+// tables before the first comes back: rows may swap unique values.
+type rowWriter struct {
+	db      *lite.DB
+	waiting map[rowID]*waiting
+}
+
+type waiting struct {
+	t             *tidemark.Table
+	before, after []tidemark.Value
+}
+
+// set changes a row from before, which it holds, to after; nil is no row.
+func (w *rowWriter) set(t *tidemark.Table, id rowID, before, after []tidemark.Value) error {
+	if held := w.waiting[id]; held != nil {
+		held.after = after
+		return nil
+	}
+	err := put(w.db, t, before, after)
+	if v := refusalOf(err); v == nil || v.Code != tidemark.CodeUnique {
+		return err
+	}
+	if w.waiting == nil {
+		w.waiting = map[rowID]*waiting{}
+	}
+	w.waiting[id] = &waiting{t, before, after}
+	return nil
+}
+
+// shown is the image that the row will have; ok is false when it does not wait.
+func (w *rowWriter) shown(id rowID) (image []tidemark.Value, ok bool) {
+	if held := w.waiting[id]; held != nil {
+		return held.after, true
+	}
+	return nil, false
+}
+
+// finish writes the rows that wait. A refused one is handed to refused, which
+// decides by its error whether that is the end; the row is not there then.
+func (w *rowWriter) finish(refused func(t *tidemark.Table, id rowID, after []tidemark.Value, why error) error) error {
+	ids := inOrder(w.waiting)
+	for _, id := range ids {
+		held := w.waiting[id]
+		if err := put(w.db, held.t, held.before, nil); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		held := w.waiting[id]
+		err := put(w.db, held.t, nil, held.after)
+		if refusalOf(err) != nil {
+			err = refused(held.t, id, held.after, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	w.waiting = nil
+	return nil
+}
+
+// put changes one row. after may be shorter than the table.
+func put(db *lite.DB, t *tidemark.Table, before, after []tidemark.Value) error {
+	var err error
+	switch {
+	case before == nil && after == nil:
+	case after == nil:
+		_, err = row.Delete(db, t, t.KeyOf(before))
+	case before == nil:
+		err = row.Insert(db, t, after)
+	default:
+		cols, values := differing(before, after)
+		if len(cols) > 0 {
+			_, err = row.Update(db, t, t.KeyOf(before), cols, values)
+		}
+	}
+	return blame(t, err)
+}
+
+func differing(before, after []tidemark.Value) (cols []int, values []tidemark.Value) {
+	for i, v := range after {
+		if i >= len(before) || before[i] != v {
+			cols, values = append(cols, i), append(values, v)
+		}
+	}
+	return cols, values
+}
+
+// errMirror says that not the row was refused, but one of the app's triggers
+// that fire here too could not do its work.
+var errMirror = errors.New("a trigger of the app failed")
+
+// blame tells a refusal of the row from the failure of a mirrored trigger: on
+// the engine's connection nothing else raises, and nothing else writes another
+// table.
+func blame(t *tidemark.Table, err error) error {
+	v := lite.Violation(err)
+	if v == nil {
+		return err
+	}
+	if v.Code == tidemark.CodeRaised || v.Table != "" && !strings.EqualFold(v.Table, t.Name) && !strings.Contains(t.Name, ".") {
+		return fmt.Errorf("%w: %v", errMirror, err)
+	}
+	return err
+}
+
+// refusalOf explains err when the row itself was refused.
+func refusalOf(err error) *tidemark.Error {
+	if err == nil || errors.Is(err, errMirror) {
+		return nil
+	}
+	return lite.Violation(err)
+}
+
+func equal(a, b []tidemark.Value) bool {
+	return (a == nil) == (b == nil) && slices.Equal(a, b)
+}

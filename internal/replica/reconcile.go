@@ -1,0 +1,211 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/meta"
+	structure "github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// A new schema is taken over inside the transaction of the first batch that
+// names it, with all pending undone: first tables that leave syncing, then new
+// columns and tables, then the rows, then indexes, views and triggers, which
+// may only hold for the new rows. Then pending goes back on top.
+
+// SaveSchema keeps a schema until the batch that needs it.
+func (r *Replica) SaveSchema(s *wire.Schema) error {
+	if _, err := structure.Decode(s.Body); err != nil {
+		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "schema", Err: err, Msg: "the server sent a schema that cannot be read"}
+	}
+	return r.transaction("schema", 0, func() error {
+		return r.db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", tidemark.Text(s.Hash), tidemark.Blob(s.Body))
+	})
+}
+
+// schemaMoves reports whether the job brings another schema.
+func (a *attempt) schemaMoves() bool {
+	return a.job.schema != "" && a.move == nil && a.job.schema != a.r.server.Hash
+}
+
+// reconcileOut reads the new schema and takes out the tables that no longer sync.
+func (a *attempt) reconcileOut() error {
+	if !a.schemaMoves() {
+		return nil
+	}
+	body, err := a.db.Get("SELECT body FROM main._tm_schema WHERE hash = ?1", tidemark.Text(a.job.schema))
+	if err != nil {
+		return err
+	}
+	if body == nil {
+		return &tidemark.Error{Code: tidemark.CodeSchema, Msg: "changes came under schema " + a.job.schema + ", which this copy does not have"}
+	}
+	a.body = body[0]
+	if a.next, err = structure.Decode(a.body.Bytes()); err != nil {
+		return err
+	}
+	a.move = structure.Compare(a.r.server, a.next)
+	for _, o := range a.move.Out {
+		if err := a.r.leaveSync(o.Table.ID, o.Reason); err != nil {
+			return err
+		}
+	}
+	for _, t := range a.r.server.Tables {
+		if n := a.next.Table(t.ID); synced(a.r.schema, t.ID) != nil && (n == nil || n.Out != "") {
+			if err := a.r.leaveSync(t.ID, "the server no longer syncs table "+t.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return a.r.overlay()
+}
+
+// reconcileTables adds columns and tables and makes the new schema the
+// replica's. The tables hold confirmed rows at this moment.
+func (a *attempt) reconcileTables() error {
+	if a.move == nil {
+		return nil
+	}
+	if err := a.r.dropMirrors(); err != nil {
+		return err
+	}
+	a.db.Forget()
+	failed := map[int]string{}
+	for _, w := range a.move.Widened {
+		if synced(a.r.schema, w.From.ID) != nil {
+			note(failed, w.To, a.addColumns(w))
+		}
+	}
+	for _, t := range a.move.Added {
+		if err := a.addTable(t, failed); err != nil {
+			return err
+		}
+	}
+	err := store(a.db, text(meta.KeySchema, a.next.Hash), fact{meta.KeySchemaBody, a.body})
+	if err != nil {
+		return err
+	}
+	a.r.server = a.next
+	for _, t := range a.next.Tables {
+		if why := failed[t.ID]; why != "" {
+			if err := a.r.leaveSync(t.ID, why); err != nil {
+				return err
+			}
+		}
+	}
+	if err := a.r.overlay(); err != nil {
+		return err
+	}
+	if err := a.compareTables(); err != nil {
+		return err
+	}
+	a.out.Schema = true
+	return a.recount()
+}
+
+func note(failed map[int]string, t *tidemark.Table, err error) {
+	if err != nil {
+		failed[t.ID] = fmt.Sprintf("table %s could not be made like the server's: %v", t.Name, err)
+	}
+}
+
+func (a *attempt) addColumns(w structure.Widened) error {
+	return a.db.Savepoint("widen", func() error {
+		for _, def := range w.Defs {
+			if err := a.db.Script("ALTER TABLE main." + lite.Quote(w.From.Name) + " ADD COLUMN " + def); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (a *attempt) addTable(t *tidemark.Table, failed map[int]string) error {
+	err := a.db.Run("INSERT OR REPLACE INTO main._tm_table (t, name) VALUES (?1, ?2)", tidemark.Int(int64(t.ID)), tidemark.Text(t.Name))
+	if err != nil {
+		return err
+	}
+	note(failed, t, a.db.Savepoint("add", func() error { return a.db.Script(t.SQL) }))
+	return nil
+}
+
+// compareTables takes tables out of syncing that did not become what the
+// server has.
+func (a *attempt) compareTables() error {
+	changed := false
+	for _, t := range a.r.schema.Tables {
+		if t.Out != "" {
+			continue
+		}
+		sql, err := a.db.Text("SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE", tidemark.Text(t.Name))
+		if err != nil {
+			return err
+		}
+		if sql == t.SQL {
+			continue
+		}
+		changed = true
+		if err := a.r.leaveSync(t.ID, "table "+t.Name+" is not made like the server's; clone again to sync it"); err != nil {
+			return err
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return a.r.overlay()
+}
+
+// recount counts tables anew that got columns or are new: a default gives
+// every row a new cell.
+func (a *attempt) recount() error {
+	a.tally.schema = a.r.schema
+	if err := a.tally.save(); err != nil {
+		return err
+	}
+	for _, w := range a.move.Widened {
+		if err := forgetSums(a.db, w.To.ID); err != nil {
+			return err
+		}
+	}
+	a.tally.bare = true
+	err := a.tally.load()
+	a.tally.bare = false
+	return err
+}
+
+// object runs DDL of an object beside the synced tables. What cannot be made
+// here (a module or function that this build does not have) is left out.
+func (a *attempt) object(o tidemark.Object, sql string) {
+	err := a.db.Savepoint("object", func() error { return a.db.Script(sql) })
+	if err != nil {
+		a.out.Skipped = append(a.out.Skipped, fmt.Sprintf("%s %s: %v", o.Type, o.Name, err))
+	}
+}
+
+// reconcileObjects makes what the new rows must be there for, and capture.
+func (a *attempt) reconcileObjects() error {
+	if a.move == nil {
+		return nil
+	}
+	a.db.Forget()
+	for _, o := range slices.Concat(a.move.Dropped, a.move.Changed) {
+		a.object(o, "DROP "+o.Type+" IF EXISTS main."+lite.Quote(o.Name))
+	}
+	for _, o := range slices.Concat(a.move.Changed, a.move.Objects) {
+		if o.SQL != "" {
+			a.object(o, o.SQL)
+		}
+	}
+	if err := a.r.structureChanged(); err != nil {
+		return err
+	}
+	if err := a.r.mirror(); err != nil {
+		return err
+	}
+	version, err := a.db.Int("PRAGMA main.schema_version")
+	a.r.ddl = version
+	return err
+}

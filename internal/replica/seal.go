@@ -1,0 +1,138 @@
+package replica
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// Seal turns what was captured into pending changesets and returns how many
+// were made. The transaction is durable when it returns.
+func (r *Replica) Seal(now int64) (int, error) {
+	// Most calls find nothing; they must not take the write lock.
+	if dirty, err := r.unsealed(); err != nil || !dirty {
+		return 0, failureOrNil("seal", err)
+	}
+	made := 0
+	err := r.transaction("seal", now, func() (err error) {
+		made, err = r.seal()
+		return err
+	})
+	return made, err
+}
+
+func failureOrNil(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure(op, err)
+}
+
+// unsealed reports whether the log holds records that are not sealed, or the
+// file's structure moved, in one look.
+func (r *Replica) unsealed() (bool, error) {
+	version, err := r.db.Int("PRAGMA main.schema_version")
+	if err != nil || version != r.ddl {
+		return true, err
+	}
+	return r.captured()
+}
+
+func (r *Replica) captured() (bool, error) {
+	if r.readOnly {
+		return false, nil
+	}
+	last, err := capture.Last(r.db, capture.Main)
+	return last != 0, err
+}
+
+// seal is the first step of every transaction that applies remote rows: from
+// here on each local write is in a pending changeset, with the confirmed image
+// of each row that it touched first kept aside.
+func (r *Replica) seal() (int, error) {
+	dirty, err := r.captured()
+	if err != nil || !dirty {
+		return 0, err
+	}
+	segments, err := capture.Segments(r.db, capture.Main, r.schema)
+	if err != nil {
+		return 0, err
+	}
+	for i := range segments {
+		if err := r.sealSegment(&segments[i]); err != nil {
+			return 0, err
+		}
+	}
+	return len(segments), capture.Clear(r.db, capture.Main)
+}
+
+func (r *Replica) sealSegment(s *capture.Segment) error {
+	c := sealed{madeAt: r.now}
+	if s.Mark != nil {
+		c.salt, c.seen, c.madeAt = s.Mark.Salt, s.Mark.Seen, s.Mark.MadeAt
+	} else {
+		seq, err := meta.Int(r.db, meta.KeySeq)
+		if err != nil {
+			return err
+		}
+		c.seen = tidemark.Seq(seq)
+		if c.salt, err = r.newSalt(); err != nil {
+			return err
+		}
+	}
+	_, err := r.pend(c, s.Rows)
+	return err
+}
+
+// pend stores row changes that the tables already show as a pending changeset.
+func (r *Replica) pend(c sealed, rows []capture.RowChange) (int64, error) {
+	if err := r.layAside(rows); err != nil {
+		return 0, err
+	}
+	c.changes = capture.Changes(rows)
+	return r.appendPending(c)
+}
+
+// layAside keeps the confirmed images of rows that no earlier pending
+// changeset touched: what they held before this one.
+func (r *Replica) layAside(rows []capture.RowChange) error {
+	before := images{}
+	for i := range rows {
+		if c := &rows[i]; c.Before != nil {
+			before[idOf(c.Table, c.Table.KeyOf(c.Before))] = c.Before
+		}
+	}
+	for i := range rows {
+		if c := &rows[i]; c.After != nil {
+			id := idOf(c.Table, c.Table.KeyOf(c.After))
+			before[id] = before[id] // a row that was not there before is nil
+		}
+	}
+	for _, id := range inOrder(before) {
+		if err := keepBase(r.db, id, before[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newSalt draws a salt. Where there is nothing to draw from (a file that is
+// about to be detached), the ticket tells this file from its copies.
+func (r *Replica) newSalt() (salt tidemark.Salt, err error) {
+	if r.opts.Rand != nil {
+		_, err = io.ReadFull(r.opts.Rand, salt[:])
+		return salt, err
+	}
+	ticket, err := meta.Get(r.db, keyTicket)
+	if err != nil {
+		return salt, err
+	}
+	n, err := meta.Int(r.db, keyNext)
+	hash := wire.HashOf(salt, fmt.Appendf(nil, "%s %d", ticket, n))
+	copy(salt[:], hash[:])
+	return salt, err
+}
