@@ -113,3 +113,42 @@ func plain(vs []value) []tidemark.Value {
 	}
 	return out
 }
+
+// protocol.md shows every message and part as messages.json lays it out.
+func TestProtocolShowsEveryMessage(t *testing.T) {
+	type layout struct {
+		Kind, Name string
+		Fields     []string
+	}
+	var d struct {
+		Up, Down, Parts []layout
+	}
+	text, err := os.ReadFile("messages.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range slices.Concat(d.Up, d.Down, d.Parts) {
+		var fields []string
+		if l.Kind != "" {
+			fields = append(fields, strconv.Quote(l.Kind))
+		}
+		for _, f := range l.Fields {
+			name, _, _ := strings.Cut(f, " ")
+			fields = append(fields, name)
+		}
+		line := "`[" + strings.Join(fields, ", ") + "]`"
+		if l.Kind != "" {
+			line = "**" + l.Name + "** " + line
+		}
+		if !strings.Contains(string(doc), line) {
+			t.Errorf("protocol.md does not show %s", line)
+		}
+	}
+}
