@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -36,7 +38,22 @@ func FormatState(st tidemark.SpaceState) string {
 	if err != nil {
 		panic(err) // strings and integers always marshal
 	}
-	return string(b)
+	return asciiJSON(string(b))
+}
+
+// asciiJSON escapes what a header may not hold: the name of a space can have any letters.
+func asciiJSON(s string) string {
+	out := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			out = append(out, byte(r))
+			continue
+		}
+		for _, u := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, u)
+		}
+	}
+	return string(out)
 }
 
 // ParseState reads what FormatState wrote.

@@ -43,6 +43,7 @@ type decoder struct {
 	flat  []tidemark.Value
 	width int // columns
 	n     int // changes
+	keys  []tidemark.Value
 }
 
 func (d *decoder) read(r *reader, run *array) {
@@ -111,38 +112,44 @@ func (d *decoder) changes(out []tidemark.Change) []tidemark.Change {
 			rows[i*d.width+c] = d.flat[c*d.n+i]
 		}
 	}
-	var keys []tidemark.Value
 	if d.form == formInsert || d.form == formDeleteOld {
-		keys = make([]tidemark.Value, 0, d.n*len(d.cols))
+		d.keys = make([]tidemark.Value, 0, d.n*len(d.cols))
 	}
 	for i := range d.n {
-		row := cut(rows, i*d.width, d.width)
-		c := tidemark.Change{Table: d.table}
-		switch d.form {
-		case formDelete:
-			c.Op, c.Key = tidemark.Delete, row
-		case formUpdate:
-			k := d.width - len(d.cols)
-			c.Op, c.Cols = tidemark.Update, d.cols
-			c.Key, c.New = cut(row, 0, k), cut(row, k, len(d.cols))
-		case formUpdateOld:
-			m := len(d.cols)
-			k := d.width - 2*m
-			c.Op, c.Cols = tidemark.Update, d.cols
-			c.Key, c.New, c.Old = cut(row, 0, k), cut(row, k, m), cut(row, k+m, m)
-		case formInsert, formDeleteOld:
-			start := len(keys)
-			for _, at := range d.cols {
-				keys = append(keys, row[at])
-			}
-			c.Key = cut(keys, start, len(d.cols))
-			if c.Op, c.New = tidemark.Insert, row; d.form == formDeleteOld {
-				c.Op, c.New, c.Old = tidemark.Delete, nil, row
-			}
-		}
-		out = append(out, c)
+		out = append(out, d.change(cut(rows, i*d.width, d.width)))
 	}
 	return out
+}
+
+func (d *decoder) change(row []tidemark.Value) tidemark.Change {
+	c := tidemark.Change{Table: d.table}
+	m := len(d.cols)
+	switch d.form {
+	case formDelete:
+		c.Op, c.Key = tidemark.Delete, row
+	case formUpdate:
+		k := d.width - m
+		c.Op, c.Cols = tidemark.Update, d.cols
+		c.Key, c.New = cut(row, 0, k), cut(row, k, m)
+	case formUpdateOld:
+		k := d.width - 2*m
+		c.Op, c.Cols = tidemark.Update, d.cols
+		c.Key, c.New, c.Old = cut(row, 0, k), cut(row, k, m), cut(row, k+m, m)
+	case formInsert:
+		c.Op, c.Key, c.New = tidemark.Insert, d.keyIn(row), row
+	case formDeleteOld:
+		c.Op, c.Key, c.Old = tidemark.Delete, d.keyIn(row), row
+	}
+	return c
+}
+
+// keyIn copies the key out of a row, so that neither changes with the other.
+func (d *decoder) keyIn(row []tidemark.Value) []tidemark.Value {
+	start := len(d.keys)
+	for _, at := range d.cols {
+		d.keys = append(d.keys, row[at])
+	}
+	return cut(d.keys, start, len(d.cols))
 }
 
 // cut takes n values from i on, nil for none. Appending to it never reaches its neighbour.
