@@ -48,7 +48,8 @@ type device struct {
 	line     *history // the history that seq belongs to
 	retries  int      // dials in the second phase
 	report   *replica.VerifyReport
-	rotten   bool // a row was changed behind capture's back
+	repair   string // what the engine says that it has to repair
+	rotten   bool   // a row was changed behind capture's back
 }
 
 func (w *world) newDevice(number int) *device {

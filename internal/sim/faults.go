@@ -39,7 +39,7 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 		}
 		return p * (0.3 + r.Float64())
 	}
-	f.frames = r.IntN(3) == 0
+	f.frames = r.IntN(5) == 0
 	f.loss, f.twice, f.damage = some(0.05), some(0.05), some(0.01)
 	f.breaks, f.storm, f.partition = some(0.05), some(0.01), some(0.04)
 	f.kill, f.power, f.midway = some(0.04), some(0.04), some(0.5)

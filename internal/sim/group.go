@@ -95,7 +95,7 @@ func (s *server) finishForeign() {
 	}
 	changes := s.foreignChanges()
 	if !s.foreignDone && len(changes) > 0 {
-		v := s.w.model.Judge(s.w.ledger.now.at(s.w.ledger.now.head()), changes)
+		v := s.w.ledger.judge(s.w.ledger.now.head(), changes)
 		if len(v.Refused) == 0 {
 			s.w.fail("I1", "what was written into the server's file was not sequenced:\n%v", changes)
 		}

@@ -63,7 +63,7 @@ func (w *world) quiet() bool {
 		return false
 	}
 	for _, d := range w.devices {
-		if !d.up || len(d.unsealed) > 0 || !d.loop.Settled() || d.seq != w.ledger.now.head() {
+		if !d.up || len(d.unsealed) > 0 || !d.loop.Settled() || d.loop.State() != replica.Idle || d.repair != "" || d.seq != w.ledger.now.head() {
 			return false
 		}
 	}

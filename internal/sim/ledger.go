@@ -54,7 +54,25 @@ func seqOf(n int) tidemark.Seq { return tidemark.Seq(n) }
 // history is one line of states of the space; a restored server begins another.
 type history struct {
 	states []oracle.State
-	log    []tidemark.Hash // log[k] is the changeset accepted at k; zero for the file's own
+	log    []tidemark.Hash         // log[k] is the changeset accepted at k; zero for the file's own
+	first  map[string]tidemark.Seq // where a row first was, by table and key
+}
+
+func newHistory(s oracle.State) *history {
+	h := &history{first: map[string]tidemark.Seq{}}
+	h.append(s, tidemark.Hash{})
+	return h
+}
+
+// ever reports whether a row was there at any time.
+func (h *history) ever(table, key string) bool {
+	_, was := h.first[table+" "+key]
+	return was
+}
+
+// judge asks the oracle about a changeset at k.
+func (l *ledger) judge(k tidemark.Seq, changes []oracle.Change) oracle.Verdict {
+	return l.w.model.Judge(l.now.at(k), changes, l.now.ever)
 }
 
 func (h *history) head() tidemark.Seq { return tidemark.Seq(len(h.states) - 1) }
@@ -69,11 +87,22 @@ func (h *history) at(k tidemark.Seq) oracle.State {
 func (h *history) append(s oracle.State, hash tidemark.Hash) {
 	h.states = append(h.states, s)
 	h.log = append(h.log, hash)
+	for table, rows := range s {
+		for key := range rows {
+			if !h.ever(table, key) {
+				h.first[table+" "+key] = h.head()
+			}
+		}
+	}
 }
 
 // cut returns the history up to k.
 func (h *history) cut(k tidemark.Seq) *history {
-	return &history{states: append([]oracle.State(nil), h.states[:k+1]...), log: append([]tidemark.Hash(nil), h.log[:k+1]...)}
+	out := newHistory(h.states[0])
+	for i := tidemark.Seq(1); i <= k; i++ {
+		out.append(h.states[i], h.log[i])
+	}
+	return out
 }
 
 func newLedger(w *world) *ledger {
@@ -85,7 +114,7 @@ func newLedger(w *world) *ledger {
 
 // begin starts the first history.
 func (l *ledger) begin(s oracle.State) {
-	l.now = &history{states: []oracle.State{s}, log: make([]tidemark.Hash, 1)}
+	l.now = newHistory(s)
 }
 
 // commit writes a local commit down, before anybody sealed it.

@@ -34,8 +34,11 @@ func (d *device) observe() {
 	d.match(v)
 	d.monotonic(v)
 	d.complete(v)
-	if v.hello.Term == "" || d.rotten || v.status.Repair != "" {
-		return // it compares itself with the server; what it shows is judged when that is over
+	d.repair = v.status.Repair
+	if v.hello.Term == "" || d.rotten || d.repair != "" || d.w.faults.frames {
+		// It compares itself with the server, or must some day, because messages
+		// reach it in an order that no session has. What it shows is judged later.
+		return
 	}
 	d.compare(v)
 }

@@ -97,11 +97,20 @@ func (s *server) start() {
 	s.term = h.State().Term
 	w.ledger.terms[s.term] = w.ledger.now
 	w.trace("server up, term %s head %d", s.term, h.State().Head)
-	if s.lives > 1 {
+	if s.lives > 1 && s.sequenceForeign() {
 		w.ledger.stillTrue(s)
 		w.ledger.catchUp(s)
 	}
 	s.plan(0)
+}
+
+// sequenceForeign runs an empty group, because the store shows nothing while
+// it holds what nobody sequenced. It reports false when the server died of it.
+func (s *server) sequenceForeign() bool {
+	if _, err := s.hub.Group(context.Background(), s.w.now, nil, nil); s.failed(err, "sequencing what others wrote") {
+		return false
+	}
+	return true
 }
 
 func (s *server) diedStarting(err error, doing string) bool {

@@ -10,12 +10,15 @@ import (
 type Verdict struct {
 	State   State           // the next state; the same one when refused
 	Refused []tidemark.Code // every constraint that is broken; empty: accepted
+	Either  bool            // a rejection as foreign_key is as good: a cascade takes what the changeset itself wrote
 	Lost    int             // updates of rows that were deleted in the meantime
 }
 
-// Judge says what must become of a changeset at state s.
-func (m *Model) Judge(s State, changes []Change) Verdict {
-	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}}
+// Judge says what must become of a changeset at state s. ever reports whether
+// the space had a row at any time: who updates one that never was depends on
+// a changeset that was rejected. nil: it had every row once.
+func (m *Model) Judge(s State, changes []Change, ever func(table, key string) bool) Verdict {
+	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}, ever: ever}
 	j.write(changes)
 	j.followUpdates()
 	j.followDeletes()
@@ -23,7 +26,7 @@ func (m *Model) Judge(s State, changes []Change) Verdict {
 	if len(j.refused) > 0 {
 		return Verdict{State: s, Refused: j.refused, Lost: j.lost}
 	}
-	return Verdict{State: j.after, Lost: j.lost}
+	return Verdict{State: j.after, Lost: j.lost, Either: j.either}
 }
 
 // Apply does what the changes say and nothing else: no foreign-key action, no
@@ -47,11 +50,13 @@ type judgement struct {
 	model   *Model
 	before  State
 	after   State
+	ever    func(table, key string) bool
 	set     map[cell]bool // cells that the changeset itself sets
 	moved   []moved
 	deleted []moved
 	refused []tidemark.Code
 	lost    int
+	either  bool
 }
 
 type cell struct {
@@ -95,6 +100,9 @@ func (j *judgement) write(changes []Change) {
 		case tidemark.Update:
 			if !there {
 				j.lost++
+				if j.ever != nil && !j.ever(t.Name, key) {
+					j.refuse(tidemark.CodeDependsOn)
+				}
 				continue
 			}
 			row := slices.Clone(old)
@@ -115,10 +123,22 @@ func (j *judgement) write(changes []Change) {
 			continue
 		}
 		j.model.Put(j.after, a.t.Name, a.row)
-		for _, col := range a.c.Cols {
+		cols := a.c.Cols
+		if a.ins {
+			cols = allColumns(a.row)
+		}
+		for _, col := range cols {
 			j.set[cell{a.t.Name, key, col}] = true
 		}
 	}
+}
+
+func allColumns(r Row) []int {
+	cols := make([]int, len(r))
+	for i := range cols {
+		cols[i] = i
+	}
+	return cols
 }
 
 // followUpdates carries ON UPDATE actions out for rows whose referenced columns changed.
@@ -145,6 +165,7 @@ func (j *judgement) followDeletes() {
 			}
 			switch ref.OnDelete {
 			case Cascade:
+				j.either = j.either || j.set[cell{child.Name, key, ref.Columns[0]}]
 				delete(j.after[child.Name], key)
 				j.deleted = append(j.deleted, moved{table: child, from: row})
 			case SetNull:
