@@ -182,9 +182,15 @@ func TestOneEditIsSmall(t *testing.T) {
 	salt := tidemark.Salt{1, 2, 3, 4, 5, 6, 7, 8}
 	body := AppendChanges(nil, edit, false)
 	hash := HashOf(salt, body)
-	up := AppendUp(nil, &Push{N: 1234, Salt: salt, Seen: 123456, Body: body, MadeAt: 1763712000000})
-	down := AppendDown(nil, &Batch{From: 123456, To: 123457, Sum: 1 << 63, Changes: edit})
-	fate := AppendDown(nil, &Outcomes{List: []tidemark.Outcome{{Name: tidemark.Name{N: 1234, Hash: hash}, Kind: tidemark.Accepted, Seq: 123457}}})
+	const schema, term, replica = "0123456789abcdef", "q7Yt0aPz", "Zk3vW9x1"
+	var said Shorthand
+	said.Up(&Hello{Schema: schema})
+	said.Down(&Welcome{Term: term, Schema: schema, Replica: replica})
+	up := AppendUp(nil, said.Up(&Push{N: 1234, Salt: salt, Seen: 123456, Body: body, MadeAt: 1763712000000, Schema: schema}))
+	down := AppendDown(nil, said.Down(&Batch{From: 123456, To: 123457, Sum: 1 << 63, Changes: edit, Term: term, Schema: schema}))
+	fate := AppendDown(nil, said.Down(&Outcomes{List: []tidemark.Outcome{{
+		Name: tidemark.Name{Replica: replica, N: 1234, Hash: hash}, Kind: tidemark.Accepted, Seq: 123457,
+	}}}))
 	t.Logf("push %d bytes, batch %d, outcome %d\n%s\n%s\n%s", len(up), len(down), len(fate), up, down, fate)
 	if len(up) > 72 || len(down) > 60 || len(fate) > 50 {
 		t.Error("too long")
