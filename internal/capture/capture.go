@@ -54,23 +54,30 @@ func (p Place) master() string {
 	return "main.sqlite_master"
 }
 
-// The kinds of log record. Numbers are stored in files: never change one.
+// The kinds of log record, with what stands in v0, v1, ... Numbers are stored
+// in files: never change one. A record of cells has the kind + opGroup × the
+// group of columns that it holds.
 const (
-	opAbsent  = 1 // k: the row was inserted, it was not there before
-	opPart    = 2 // k, g, m, o: the row was there and had these values
-	opDelete  = 3 // k, g, m, o: like opImage, and the row is being deleted
-	opImage   = 4 // k, g, m, o: the row was there and was exactly this
-	opVacant  = 5 // k: no row had this key
-	opFrom    = 6 // k: the key that the row of the next opTo had
-	opTo      = 7 // k: the key that it has now
-	opKeyRest = 8 // g, o: the key's columns from the fifth on, of the record before
-	opMark    = 9 // k1: first, k2: salt, k3: made at, k4: seen
+	opAbsent  = 1 // key: the row was inserted, it was not there before
+	opPart    = 2 // key, cells: the row was there and had these values
+	opDelete  = 3 // key, cells: like opImage, and the row is being deleted
+	opImage   = 4 // key, cells: the row was there and was exactly this
+	opVacant  = 5 // key: no row had this key
+	opFrom    = 6 // key: the key that the row of the next opTo had
+	opTo      = 7 // key: the key that it has now
+	opKeyRest = 8 // the key's columns that found no place in the record before
+	opMark    = 9 // first, salt, made at, seen
 	opBlank   = 10
+
+	opGroup = 16
 )
 
+// A record has ten slots. Fewer would make more records, and each further one
+// costs every insert the time that it takes to store a NULL: with 25 columns in
+// a record a bulk insert took half as long again.
 const (
-	keySlots   = 4  // k1..k4
-	groupSlots = 16 // o0..o15
+	slots    = 10
+	keySlots = 5 // at most so many of the key
 )
 
 // Mark closes the changeset of the writer's own transaction: it must be the
@@ -99,7 +106,7 @@ func End(db *lite.DB, m Mark) (recorded bool, err error) {
 	if err != nil || last < m.First {
 		return false, err
 	}
-	err = db.Run("INSERT INTO main._tm_log (op, k1, k2, k3, k4) VALUES (?1, ?2, ?3, ?4, ?5)",
+	err = db.Run("INSERT INTO main._tm_log (op, v0, v1, v2, v3) VALUES (?1, ?2, ?3, ?4, ?5)",
 		tidemark.Int(opMark), tidemark.Int(m.First), tidemark.Blob(m.Salt[:]), tidemark.Int(m.MadeAt), tidemark.Int(int64(m.Seen)))
 	return err == nil, err
 }
@@ -116,10 +123,10 @@ func Last(db *lite.DB, place Place) (int64, error) {
 // Touched lists the table IDs with records behind the rowid after.
 func Touched(db *lite.DB, place Place, after int64) ([]int, error) {
 	var ids []int
-	err := db.Each("SELECT DISTINCT t FROM "+place.log()+" WHERE n > ?1 AND op < ?2 AND t > 0 ORDER BY t", func(s *lite.Stmt) error {
+	err := db.Each("SELECT DISTINCT t FROM "+place.log()+" WHERE n > ?1 AND t > 0 ORDER BY t", func(s *lite.Stmt) error {
 		ids = append(ids, int(s.Int(0)))
 		return nil
-	}, tidemark.Int(after), tidemark.Int(opKeyRest))
+	}, tidemark.Int(after))
 	return ids, err
 }
 
@@ -136,8 +143,7 @@ func Clear(db *lite.DB, place Place) error {
 	if err := db.Run("DELETE FROM main._tm_log WHERE n < ?1", tidemark.Int(last)); err != nil {
 		return err
 	}
-	const blank = `UPDATE main._tm_log SET t = NULL, op = ?2, k1 = NULL, k2 = NULL, k3 = NULL, k4 = NULL, g = NULL, m = NULL,
-		o0 = NULL, o1 = NULL, o2 = NULL, o3 = NULL, o4 = NULL, o5 = NULL, o6 = NULL, o7 = NULL, o8 = NULL, o9 = NULL,
-		o10 = NULL, o11 = NULL, o12 = NULL, o13 = NULL, o14 = NULL, o15 = NULL WHERE n = ?1 AND op <> ?2`
+	const blank = `UPDATE main._tm_log SET t = NULL, op = ?2, m = NULL, v0 = NULL, v1 = NULL, v2 = NULL, v3 = NULL, v4 = NULL,
+		v5 = NULL, v6 = NULL, v7 = NULL, v8 = NULL, v9 = NULL WHERE n = ?1 AND op <> ?2`
 	return db.Run(blank, tidemark.Int(last), tidemark.Int(opBlank))
 }

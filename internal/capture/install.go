@@ -26,7 +26,7 @@ func Install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error 
 		if t.Out != "" {
 			continue
 		}
-		m := maker{t: t, place: place}
+		m := maker{t: t, lay: layoutOf(t), place: place}
 		if m.names, err = columnNames(db, t); err != nil {
 			return err
 		}
@@ -42,8 +42,7 @@ func Install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error 
 	return makeMissing(db, place, have, want)
 }
 
-const logColumns = `(n INTEGER PRIMARY KEY, t, op, k1, k2, k3, k4, g, m,
-	o0, o1, o2, o3, o4, o5, o6, o7, o8, o9, o10, o11, o12, o13, o14, o15)`
+const logColumns = "(n INTEGER PRIMARY KEY, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9)"
 
 func makeTables(db *lite.DB, place Place, s *tidemark.Schema) error {
 	n, err := db.Int("SELECT count(*) FROM " + place.master() + " WHERE type = 'table' AND name = '_tm_log'")

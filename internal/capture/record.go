@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -13,7 +12,7 @@ type record struct {
 	coming bool   // instead: the key that NEW will have
 	group  int
 	mask   string
-	cells  []string // SQL of o0, o1, ...
+	cells  []string // SQL of the values behind the key; nil for a record without cells
 }
 
 func (m maker) keyValue(r record, c int) string {
@@ -47,37 +46,38 @@ func (a *addition) from(source string) string {
 // additions are what a record takes in the log: itself and, for a wide key,
 // the rest of the key behind it.
 func (m maker) additions(r record) []addition {
-	out := []addition{m.main(r)}
-	rest := m.t.Key[min(keySlots, len(m.t.Key)):]
-	for g := 0; len(rest) > 0; g++ {
-		a := addition{}
-		a.add("t", strconv.Itoa(m.t.ID))
-		a.add("op", strconv.Itoa(opKeyRest))
-		a.add("g", strconv.Itoa(g))
-		n := min(groupSlots, len(rest))
-		for i, c := range rest[:n] {
-			a.add(fmt.Sprintf("o%d", i), m.keyValue(r, c))
-		}
-		out = append(out, a)
+	a := addition{}
+	a.add("t", strconv.Itoa(m.t.ID))
+	a.add("op", strconv.Itoa(r.op+opGroup*r.group))
+	if r.cells != nil {
+		a.add("m", r.mask)
+	}
+	slot := 0
+	put := func(value string) {
+		a.add("v"+strconv.Itoa(slot), value)
+		slot++
+	}
+	for _, c := range m.lay.inline {
+		put(m.keyValue(r, c))
+	}
+	for _, cell := range r.cells {
+		put(cell)
+	}
+	out := []addition{a}
+	for g, rest := 0, m.lay.rest; len(rest) > 0; g++ {
+		n := min(slots, len(rest))
+		out = append(out, m.keyRest(r, g, rest[:n]))
 		rest = rest[n:]
 	}
 	return out
 }
 
-func (m maker) main(r record) addition {
+func (m maker) keyRest(r record, g int, cols []int) addition {
 	a := addition{}
 	a.add("t", strconv.Itoa(m.t.ID))
-	a.add("op", strconv.Itoa(r.op))
-	for i, c := range m.t.Key[:min(keySlots, len(m.t.Key))] {
-		a.add(fmt.Sprintf("k%d", i+1), m.keyValue(r, c))
-	}
-	if r.cells == nil {
-		return a
-	}
-	a.add("g", strconv.Itoa(r.group))
-	a.add("m", r.mask)
-	for i, cell := range r.cells {
-		a.add(fmt.Sprintf("o%d", i), cell)
+	a.add("op", strconv.Itoa(opKeyRest+opGroup*g))
+	for i, c := range cols {
+		a.add("v"+strconv.Itoa(i), m.keyValue(r, c))
 	}
 	return a
 }
@@ -107,9 +107,9 @@ func (m maker) from(source string, records ...record) []string {
 // image is the records of a whole row, one for each group.
 func (m maker) image(op int, row string) []record {
 	var out []record
-	for g := 0; g*groupSlots < len(m.t.Columns); g++ {
-		var cells []string
-		for _, c := range m.group(g) {
+	for g := range m.lay.groups {
+		cells := []string{}
+		for _, c := range m.lay.group(g) {
 			cells = append(cells, row+m.column(c))
 		}
 		out = append(out, record{op: op, row: row, group: g, mask: strconv.Itoa(1<<len(cells) - 1), cells: cells})

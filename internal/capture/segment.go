@@ -79,7 +79,8 @@ type pass struct {
 	moves   []move // newest first
 	arrival rowID  // what the last opTo named
 
-	defaults map[*tidemark.Table]image
+	layouts  map[int]*layout
+	defaults map[int]image
 }
 
 // rowID names a row: its table and the KeyID of its key.
@@ -99,12 +100,21 @@ type touch struct {
 }
 
 func newPass(db *lite.DB, s *tidemark.Schema) *pass {
-	return &pass{db: db, s: s, state: map[rowID]image{}, defaults: map[*tidemark.Table]image{}, touched: map[rowID]*touch{}}
+	return &pass{
+		db: db, s: s, state: map[rowID]image{}, layouts: map[int]*layout{}, defaults: map[int]image{}, touched: map[rowID]*touch{},
+	}
 }
 
-const readLog = `SELECT n, t, op, g, m, k1, k2, k3, k4,
-	o0, o1, o2, o3, o4, o5, o6, o7, o8, o9, o10, o11, o12, o13, o14, o15
-	FROM %LOG% WHERE n > ?1 ORDER BY n DESC`
+const readLog = `SELECT n, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 FROM %LOG% WHERE n > ?1 ORDER BY n DESC`
+
+// Columns of readLog.
+const (
+	atN = iota
+	atTable
+	atOp
+	atMask
+	atSlots
+)
 
 // entry is a log record as it is read.
 type entry struct {
@@ -113,6 +123,7 @@ type entry struct {
 	group int
 	mask  int64
 	table *tidemark.Table
+	lay   *layout
 	key   []tidemark.Value
 	cells []tidemark.Value
 }
@@ -128,7 +139,7 @@ func (p *pass) run(place Place, after int64) error {
 
 // read takes one record.
 func (p *pass) read(s *lite.Stmt) error {
-	n, op := s.Int(0), int(s.Int(2))
+	n, op := s.Int(atN), int(s.Int(atOp))
 	if op == opMark {
 		if p.marks {
 			p.open(readMark(s, n))
@@ -141,23 +152,33 @@ func (p *pass) read(s *lite.Stmt) error {
 	if op == opBlank {
 		return nil
 	}
-	t := p.s.Table(int(s.Int(1)))
+	t := p.s.Table(int(s.Int(atTable)))
 	if t == nil || t.Out != "" {
 		p.rest = nil
 		return nil
 	}
-	e := entry{n: n, op: op, table: t, group: int(s.Int(3)), mask: s.Int(4)}
-	if op == opKeyRest {
-		p.rest = append(values(s, 9, min(groupSlots, max(0, len(t.Key)-keySlots-e.group*groupSlots))), p.rest...)
+	e := entry{n: n, op: op % opGroup, group: op / opGroup, mask: s.Int(atMask), table: t, lay: p.layout(t)}
+	if e.op == opKeyRest {
+		p.rest = append(values(s, 0, min(slots, max(0, len(e.lay.rest)-slots*e.group))), p.rest...)
 		return nil
 	}
-	e.key = append(values(s, 5, min(keySlots, len(t.Key))), p.rest...)
+	inline := len(e.lay.inline)
+	e.key = append(values(s, 0, inline), p.rest...)
 	p.rest = nil
 	if len(e.key) != len(t.Key) {
 		return damaged(n)
 	}
-	e.cells = values(s, 9, min(groupSlots, max(0, len(t.Columns)-e.group*groupSlots)))
+	e.cells = values(s, inline, len(e.lay.group(e.group)))
 	return p.apply(e)
+}
+
+func (p *pass) layout(t *tidemark.Table) *layout {
+	l := p.layouts[t.ID]
+	if l == nil {
+		l = layoutOf(t)
+		p.layouts[t.ID] = l
+	}
+	return l
 }
 
 func damaged(n int64) error {
@@ -168,17 +189,21 @@ func damaged(n int64) error {
 	}
 }
 
+// values reads n slots.
 func values(s *lite.Stmt, from, n int) []tidemark.Value {
-	out := make([]tidemark.Value, n, n+groupSlots)
+	if n <= 0 {
+		return nil
+	}
+	out := make([]tidemark.Value, n)
 	for i := range out {
-		out[i] = s.Value(from + i)
+		out[i] = s.Value(atSlots + from + i)
 	}
 	return out
 }
 
 func readMark(s *lite.Stmt, n int64) (*Mark, int64) {
-	m := &Mark{First: s.Int(5), MadeAt: s.Int(7), Seen: tidemark.Seq(s.Int(8))}
-	copy(m.Salt[:], s.Blob(6))
+	m := &Mark{First: s.Int(atSlots), MadeAt: s.Int(atSlots + 2), Seen: tidemark.Seq(s.Int(atSlots + 3))}
+	copy(m.Salt[:], s.Blob(atSlots+1))
 	return m, min(m.First, n)
 }
 

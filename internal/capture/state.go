@@ -60,12 +60,15 @@ func (p *pass) touch(id rowID, e entry) error {
 	return nil
 }
 
-// over returns a copy of the row with the record's cells in place.
+// over returns a copy of the row with the record's key and cells in place.
 func (e entry) over(before image) image {
 	out := slices.Clone(before)
-	for i, v := range e.cells {
+	for i, c := range e.table.Key {
+		out[c] = e.key[i]
+	}
+	for i, c := range e.lay.group(e.group) {
 		if e.mask&(1<<i) != 0 {
-			out[e.group*groupSlots+i] = v
+			out[c] = e.cells[i]
 		}
 	}
 	return out
@@ -78,10 +81,10 @@ func (p *pass) present(id rowID, t *tidemark.Table) image {
 	if s := p.state[id]; s != nil {
 		return s
 	}
-	if p.defaults[t] == nil {
-		p.defaults[t] = p.defaultRow(t)
+	if p.defaults[t.ID] == nil {
+		p.defaults[t.ID] = p.defaultRow(t)
 	}
-	return p.defaults[t]
+	return p.defaults[t.ID]
 }
 
 // defaultRow evaluates the defaults that ALTER TABLE ADD COLUMN allows, which

@@ -19,13 +19,14 @@ type trigger struct {
 // maker writes the triggers of one table. All SQL is that of SQLite 3.8.
 type maker struct {
 	t     *tidemark.Table
+	lay   *layout
 	place Place
 	names []string // all columns, the generated ones too
 }
 
 func (m maker) triggers() []trigger {
 	out := []trigger{m.inserted(), m.deleted()}
-	for g := 0; g*groupSlots < len(m.t.Columns); g++ {
+	for g := range m.lay.groups {
 		out = append(out, m.updated(g))
 	}
 	out = append(out, m.keyChanging(), m.keyChanged())
@@ -91,14 +92,14 @@ func (m maker) deleted() trigger {
 // updated records the old values of the group's columns that change. Group 0
 // does so for every update, so that each leaves a trace of its key.
 func (m maker) updated(g int) trigger {
-	cols := m.group(g)
-	bits, olds := make([]string, len(cols)), make([]string, len(cols))
+	cols := m.lay.group(g)
+	bits, olds := []string{}, []string{}
 	for i, c := range cols {
-		bits[i] = fmt.Sprintf("((%s) << %d)", m.changes(c), i)
-		if i == 0 {
-			bits[i] = "(" + m.changes(c) + ")"
-		}
-		olds[i] = "CASE WHEN " + m.changes(c) + " THEN OLD." + m.column(c) + " END"
+		bits = append(bits, fmt.Sprintf("((%s) << %d)", m.changes(c), i))
+		olds = append(olds, "CASE WHEN "+m.changes(c)+" THEN OLD."+m.column(c)+" END")
+	}
+	if len(cols) == 0 {
+		bits = []string{"0"}
 	}
 	r := record{op: opPart, row: "OLD.", group: g, mask: strings.Join(bits, " | "), cells: olds}
 	event, when := "BEFORE UPDATE", ""
@@ -163,15 +164,6 @@ func (m maker) anyChanges(cols []int) string {
 	}
 	half := len(cols) / 2
 	return "(" + m.anyChanges(cols[:half]) + " OR " + m.anyChanges(cols[half:]) + ")"
-}
-
-// group lists the columns of group g.
-func (m maker) group(g int) []int {
-	var cols []int
-	for c := g * groupSlots; c < min((g+1)*groupSlots, len(m.t.Columns)); c++ {
-		cols = append(cols, c)
-	}
-	return cols
 }
 
 func (m maker) list(cols []int) string {
