@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/server"
 )
 
@@ -117,34 +117,57 @@ func (c *serveCommand) open(s *shell) (*server.Server, []string, error) {
 	}
 	var names []string
 	for _, path := range c.Files {
-		name := c.Name
-		if name == "" {
-			name = spaceName(path)
-		}
-		if err := c.add(s.ctx, srv, name, path); err != nil {
+		name, err := c.add(s.ctx, srv, path)
+		if err != nil {
 			return nil, nil, errors.Join(err, srv.Close())
 		}
 		names = append(names, name)
 	}
+	// From here on nobody else tells what happens.
+	s.level.Set(min(s.level.Level(), slog.LevelWarn))
 	return srv, names, nil
 }
 
-func (c *serveCommand) add(ctx context.Context, srv *server.Server, name, path string) error {
-	if !c.Create {
-		if err := mustBeThere(path); err != nil {
-			return err
-		}
+// add serves one file and returns the name of its space.
+func (c *serveCommand) add(ctx context.Context, srv *server.Server, path string) (name string, err error) {
+	if c.Create {
+		err = touch(path)
 	}
-	return srv.Add(ctx, name, path)
+	if err == nil {
+		err = mustBeThere(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	if name = c.Name; name == "" {
+		name = spaceName(path)
+	}
+	return name, srv.Add(ctx, name, path)
 }
 
-// spaceName names a space after its file.
-func spaceName(path string) string {
-	base := filepath.Base(path)
-	if name := strings.TrimSuffix(base, filepath.Ext(base)); name != "" {
-		return name
+// touch makes an empty file, which is an empty database, unless there is one.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return &tidemark.Error{Code: tidemark.CodeReadOnly, Op: "serve", Err: err, Hint: "give a path in a folder that you can write to"}
 	}
-	return base
+	return f.Close()
+}
+
+// spaceName is the name under which a file was served before, or else one made
+// of the file's.
+func spaceName(path string) string {
+	db, role, err := peek(path)
+	if err != nil {
+		return server.NameOf(path) // opening it says what is wrong
+	}
+	defer func() { _ = db.Close() }()
+	if role == meta.RoleServer {
+		if name, err := meta.Get(db, meta.KeySpace); err == nil && name != "" {
+			return name
+		}
+	}
+	return server.NameOf(path)
 }
 
 // serving is what serve prints with --json.

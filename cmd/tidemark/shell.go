@@ -23,6 +23,7 @@ type shell struct {
 	out, err io.Writer
 	parser   *kong.Kong
 	log      *slog.Logger
+	level    slog.LevelVar // of the log
 	json     bool
 	told     bool // a JSON document was printed
 	terminal bool // standard error is one: progress may be drawn
@@ -35,14 +36,17 @@ func newShell(ctx context.Context) *shell {
 	}
 }
 
+// silent is above every level: what a command has to say it says itself.
+const silent = slog.LevelError + 1
+
 // configure takes the flags that all commands have.
 func (s *shell) configure(asJSON, verbose bool) {
 	s.json = asJSON
-	level := slog.LevelWarn
+	s.level.Set(silent)
 	if verbose {
-		level = slog.LevelDebug
+		s.level.Set(slog.LevelDebug)
 	}
-	s.log = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+	s.log = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: &s.level}))
 }
 
 // printf writes a piece of text for people; nothing with --json.
@@ -150,9 +154,9 @@ func (s *shell) failure(err error) failure {
 
 // withoutDocument is the same shell for a part of a command's text.
 func (s *shell) withoutDocument() *shell {
-	part := *s
-	if s.json {
+	part := newShell(s.ctx)
+	if part.out = s.out; s.json {
 		part.out = io.Discard
 	}
-	return &part
+	return part
 }

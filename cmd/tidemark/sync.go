@@ -141,11 +141,10 @@ func (c *syncCommand) unsettled(s *shell, d synced, err error) error {
 	if derr := s.document(d); derr != nil {
 		return derr
 	}
-	msg := "not everything is settled yet"
-	if tidemark.CodeOf(err) != "" {
-		msg = err.Error()
+	f := s.failure(err)
+	if tidemark.CodeOf(err) == "" {
+		f = failure{Message: "not everything was settled within " + c.Timeout.String(), Hint: hints[tidemark.CodeOffline]}
 	}
 	return &ending{exit: exitOffline, code: tidemark.CodeOffline,
-		msg:  msg,
-		hint: plural(d.Pending, "pending changeset") + " kept; run the command again when the server can be reached"}
+		msg: f.Message + "; " + plural(d.Pending, "pending changeset") + " kept", hint: f.Hint}
 }

@@ -44,11 +44,11 @@ func watch(s *shell, path string, o client.Options) error {
 
 // watcher prints the events of a running sync; they come one at a time.
 type watcher struct {
-	s     *shell
-	path  string
-	state string
-	seq   tidemark.Seq
-	said  string // the last error, which is not repeated at every attempt
+	s      *shell
+	path   string
+	seq    tidemark.Seq
+	synced bool   // since the connection stands
+	said   string // the last error, which is not repeated at every attempt
 }
 
 func (w *watcher) event(ev client.Event) {
@@ -67,15 +67,24 @@ func (w *watcher) event(ev client.Event) {
 		w.say("%s", oneLine(w.said))
 	}
 	if ev.Seq > w.seq {
-		w.seq, w.said = ev.Seq, ""
-		w.say("at seq %d", w.seq)
+		w.seq = ev.Seq
+		if ev.Outcome == nil {
+			w.say("received, at seq %d", w.seq)
+		}
 	}
-	if ev.State != "" && ev.State != w.state {
-		w.state = ev.State
-		if w.state == "idle" {
-			w.said = ""
+	w.stand(ev.State)
+}
+
+// stand says once per connection that everything is exchanged.
+func (w *watcher) stand(state string) {
+	switch state {
+	case "idle":
+		if !w.synced {
+			w.synced, w.said = true, ""
 			w.say("in sync at seq %d", w.seq)
 		}
+	case "dialing", "backoff", "offline":
+		w.synced = false
 	}
 }
 
