@@ -59,6 +59,9 @@ func Violation(err error) *tidemark.Error {
 		v.Code = tidemark.CodeForeignKey
 	case sqlite3.CONSTRAINT_TRIGGER:
 		v.Code = tidemark.CodeRaised
+		if msg == "FOREIGN KEY constraint failed" {
+			v.Code = tidemark.CodeForeignKey // RESTRICT raises like a trigger
+		}
 	case sqlite3.CONSTRAINT_DATATYPE:
 		v.Code = tidemark.CodeType
 	default:

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	_ "github.com/ncruces/go-sqlite3/ext/fts5"  // full-text tables of the app
-	_ "github.com/ncruces/go-sqlite3/ext/rtree" // spatial tables of the app
 
 	"github.com/tidemarkdb/tidemark"
 )

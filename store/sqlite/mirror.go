@@ -59,6 +59,9 @@ func (s *Store) dress(sc *tidemark.Schema) error {
 // undress drops the mirrors. Capture sees to its own triggers.
 func (s *Store) undress() error {
 	s.mirrors = nil
+	if err := s.dropOrphans(); err != nil {
+		return err
+	}
 	var temps []string
 	err := s.db.Each("SELECT name FROM temp.sqlite_temp_master WHERE type = 'trigger' AND name LIKE 'tidemark\\_mirror\\_%' ESCAPE '\\'", func(st *lite.Stmt) error {
 		temps = append(temps, st.Text(0))
@@ -68,6 +71,26 @@ func (s *Store) undress() error {
 		if err == nil {
 			err = s.db.Run("DROP TRIGGER temp." + name)
 		}
+	}
+	return err
+}
+
+// dropOrphans forgets TEMP triggers whose table another connection dropped.
+// SQLite does not know them any more, so that no DROP TRIGGER finds them, but
+// they would come back to life with the next table of that name.
+func (s *Store) dropOrphans() error {
+	const orphans = ` FROM temp.sqlite_temp_master WHERE type = 'trigger'
+		AND lower(tbl_name) NOT IN (SELECT lower(name) FROM main.sqlite_master WHERE type IN ('table', 'view'))`
+	n, err := s.db.Int("SELECT count(*)" + orphans)
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := s.db.Run("PRAGMA writable_schema = ON"); err != nil {
+		return err
+	}
+	err = s.db.Run("DELETE" + orphans)
+	if oerr := s.db.Run("PRAGMA writable_schema = OFF"); err == nil {
+		err = oerr
 	}
 	return err
 }

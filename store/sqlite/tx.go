@@ -56,8 +56,11 @@ func (x *tx) Savepoint(fn func() error) error {
 }
 
 func gone(cause error) error {
-	if cause == nil || errors.Is(cause, tidemark.ErrTransactionGone) {
+	if cause == nil {
 		return tidemark.ErrTransactionGone
+	}
+	if errors.Is(cause, tidemark.ErrTransactionGone) {
+		return cause
 	}
 	return fmt.Errorf("%w: %w", tidemark.ErrTransactionGone, cause)
 }

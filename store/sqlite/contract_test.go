@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/store/storetest"
+)
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, script string) *storetest.Space { return space(t, script) })
+}
+
+func space(t *testing.T, script string) *storetest.Space {
+	path := makeFile(t, script)
+	s := openQuietly(t, path)
+	sp := &storetest.Space{Store: s}
+	t.Cleanup(func() { _ = s.Close() })
+	sp.Exec = func(script string) error { return run(path, script, true) }
+	sp.Smuggle = func(script string) error { return run(path, script, false) }
+	sp.Reopen = func() error {
+		if err := s.Close(); err != nil {
+			return err
+		}
+		s = openQuietly(t, path)
+		sp.Store = s
+		return nil
+	}
+	sp.Check = func() error { return sound(path) }
+	return sp
+}
+
+func openQuietly(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Space: "app", Rand: fixed()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// run does what another program would, with or without the file's triggers.
+func run(path, script string, triggers bool) error {
+	db, err := lite.Open(path, lite.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.SetTriggers(triggers); err != nil {
+		return err
+	}
+	return db.Script(script)
+}
+
+// sound asks Doctor, who must not find an error.
+func sound(path string) error {
+	found, err := Doctor(path)
+	for _, f := range found {
+		if f.Level == "error" || f.About == "digest" && f.Level != "ok" || f.About == "constraints" && f.Level != "ok" {
+			return fmt.Errorf("doctor: %s: %s", f.About, f.Message)
+		}
+	}
+	return err
+}
