@@ -1,0 +1,230 @@
+// Package client opens a replica: an ordinary SQLite file that an app reads
+// and writes at once, and that follows a Tidemark server when it can be reached.
+//
+//	err := client.Clone(ctx, "http://127.0.0.1:7420/shop", "shop.db", client.CloneOptions{})
+//	db, err := client.Open("shop.db", client.Options{})
+//	defer db.Close()
+//	go db.Run(ctx)
+//	_, err = db.Exec(ctx, "UPDATE task SET done = 1 WHERE id = ?", 7)
+//
+// Reads and writes never wait for the network. Exec and Transaction each make
+// one changeset; what other programs write into the file (database/sql, the
+// sqlite3 shell, another process with this package) is found and sent as well.
+// Sync exchanges everything once, Run keeps doing so. One process at a time
+// syncs a file; the others read and write it all the same.
+//
+// Caveats. The file must not be moved, replaced or copied over while it is
+// open: the replica notices and stops with tidemark.CodeFileReplaced, but what
+// is written in the moment before goes to the old file. A Transaction holds the
+// file's write lock until its function returns, so do nothing slow in it, and
+// never call Exec, Transaction or Retry of the same DB from inside.
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+)
+
+// Agent names this program in the server's logs.
+const Agent = "tidemark-go/0.1"
+
+// Options of Open. The zero value works.
+type Options struct {
+	Server    string        // address instead of the one kept in the file
+	Transport string        // "auto" (default), "websocket" or "http"
+	Poll      time.Duration // how often foreign writes are looked for; default 50 ms
+	Logger    *slog.Logger  // default: none
+	HTTP      *http.Client  // default: http.DefaultClient
+	OnEvent   func(Event)   // news, in order; must not block
+}
+
+// Event is news from the sync loop: state, outcomes, repairs, errors.
+type Event struct {
+	State     string
+	Outcome   *tidemark.Outcome
+	Suspended *replica.Pending
+	Err       error
+	Seq       tidemark.Seq
+}
+
+// DB is an open replica. Its methods may be called from several goroutines.
+type DB struct {
+	path string
+	opts Options
+	log  *slog.Logger
+
+	engine sync.Mutex // guards r
+	r      *replica.Replica
+
+	writer  chan *lite.DB // holds the connection for own writes while it is free
+	readers *readers
+	notice  *notice
+	watches *watches
+	ways    ways
+
+	mu     sync.Mutex
+	closed bool
+	shell  *shell // the running sync, nil when none
+	users  int    // of the running sync
+	ended  context.Context
+	end    context.CancelCauseFunc // with the reason why nothing may touch the file any more
+}
+
+// Open opens a replica file. It does not touch the network.
+func Open(path string, o Options) (*DB, error) {
+	o = o.withDefaults()
+	switch o.Transport {
+	case "auto", "websocket", "http":
+	default:
+		return nil, &tidemark.Error{Code: tidemark.CodeUsage, Op: "open",
+			Msg: "there is no transport " + o.Transport, Hint: `use "auto", "websocket" or "http"`}
+	}
+	r, err := replica.Open(path, replica.Options{Rand: rand.Reader, Agent: Agent})
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWriter(path)
+	if err != nil {
+		_ = r.Close()
+		return nil, failure(context.Background(), "open", err)
+	}
+	db := &DB{path: path, opts: o, log: o.Logger, r: r, writer: make(chan *lite.DB, 1), readers: newReaders(path)}
+	db.writer <- w
+	db.ended, db.end = context.WithCancelCause(context.Background())
+	db.notice = newNotice(db)
+	db.watches = newWatches(db)
+	return db, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Transport == "" {
+		o.Transport = "auto"
+	}
+	if o.Poll <= 0 {
+		o.Poll = 50 * time.Millisecond
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.HTTP == nil {
+		o.HTTP = http.DefaultClient
+	}
+	return o
+}
+
+var errClosed = &tidemark.Error{Code: tidemark.CodeUsage, Op: "replica", Msg: "the replica is closed"}
+
+// Close ends a running sync and closes the file. It never deletes anything.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	if db.closed {
+		db.mu.Unlock()
+		return nil
+	}
+	db.closed = true
+	s := db.shell
+	db.mu.Unlock()
+
+	replaced := db.broken()
+	db.end(errClosed)
+	if s != nil {
+		s.stop()
+	}
+	db.watches.close()
+	db.notice.close()
+	w := <-db.writer // waits for a running transaction
+	err := firstError(leave(w, replaced), db.readers.close(replaced))
+	db.engine.Lock()
+	defer db.engine.Unlock()
+	if replaced != nil {
+		touchNothing(db.r.DB())
+	}
+	return firstError(err, db.r.Close())
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// broken returns why the file may not be touched any more, or nil.
+func (db *DB) broken() error { return context.Cause(db.ended) }
+
+// Path returns the path given to Open.
+func (db *DB) Path() string { return db.path }
+
+// withEngine runs fn alone with the engine.
+func (db *DB) withEngine(fn func(r *replica.Replica) error) error {
+	db.engine.Lock()
+	defer db.engine.Unlock()
+	if err := db.broken(); err != nil {
+		return err
+	}
+	return fn(db.r)
+}
+
+// Status reads the durable state.
+func (db *DB) Status() (st replica.Status, err error) {
+	err = db.withEngine(func(r *replica.Replica) error { st, err = r.Status(); return err })
+	return st, err
+}
+
+// Pending lists changesets without an outcome, with their changes.
+func (db *DB) Pending() (list []replica.Pending, err error) {
+	err = db.withEngine(func(r *replica.Replica) error { list, err = r.Pending(true); return err })
+	return list, err
+}
+
+// Rejected lists the kept rejected changesets.
+func (db *DB) Rejected() (list []replica.Rejected, err error) {
+	err = db.withEngine(func(r *replica.Replica) error { list, err = r.Rejected(); return err })
+	return list, err
+}
+
+// Schema returns the schema of the synced tables; it must not be changed.
+func (db *DB) Schema() (s *tidemark.Schema) {
+	_ = db.withEngine(func(r *replica.Replica) error { s = r.Schema(); return nil })
+	return s
+}
+
+// Retry applies a rejected changeset once more; apart splits it into parts that stand alone.
+func (db *DB) Retry(ctx context.Context, id int64, apart bool) (parts int, err error) {
+	err = db.withEngine(func(r *replica.Replica) error {
+		defer interruptible(ctx, r.DB())()
+		parts, err = r.Retry(id, apart, now())
+		return err
+	})
+	if err == nil {
+		db.notice.poke()
+	}
+	return parts, err
+}
+
+// Discard disposes of a rejected changeset.
+func (db *DB) Discard(ctx context.Context, id int64) error {
+	return db.withEngine(func(r *replica.Replica) error {
+		defer interruptible(ctx, r.DB())()
+		return r.Discard(id)
+	})
+}
+
+// interruptible lets ctx end statements of the connection until the returned
+// function is called.
+func interruptible(ctx context.Context, db *lite.DB) func() {
+	old := db.SetContext(ctx)
+	return func() { db.SetContext(old) }
+}
+
+func now() int64 { return time.Now().UnixMilli() }

@@ -1,0 +1,223 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/schema"
+)
+
+// CloneOptions of Clone.
+type CloneOptions struct {
+	ReadOnly bool
+	Progress func(Progress) // called now and then, and at the end
+	HTTP     *http.Client
+}
+
+// Progress of a clone.
+type Progress struct {
+	Stage string // "prepare", "download", "install"
+	Bytes int64
+	Total int64 // 0 while unknown
+	Rows  int64
+	Left  time.Duration // estimate; 0 while unknown
+}
+
+// Suffixes of what a clone keeps beside the copy while it is made.
+const (
+	partSuffix  = ".tidemark-part"      // the snapshot as far as it has come, compressed
+	notesSuffix = ".tidemark-part.json" // which snapshot it is
+	freshSuffix = ".tidemark-new"       // the copy until it is complete
+)
+
+// Clone makes a replica of a space at path. A clone that was interrupted goes
+// on where it was when called again with the same arguments. Nothing appears
+// at path before the copy is complete, has its name from the server and is at
+// its head.
+func Clone(ctx context.Context, where, path string, o CloneOptions) error {
+	addr, err := parseAddress(where)
+	if err != nil {
+		return err
+	}
+	if err := vacant(path); err != nil {
+		return err
+	}
+	if o.HTTP == nil {
+		o.HTTP = http.DefaultClient
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	c := &cloning{addr: addr, path: path, o: o}
+	err = c.run(ctx)
+	if tidemark.CodeOf(err) == tidemark.CodeIncarnation && c.resumed {
+		// What had come was of a space that is gone. Once more, from the start.
+		if err = c.clear(); err == nil {
+			c.resumed = false
+			err = c.run(ctx)
+		}
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// vacant refuses a path where something is, also leftovers of a database that
+// SQLite would take for part of the new one.
+func vacant(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		_, err := os.Lstat(path + suffix)
+		if err == nil {
+			e := &tidemark.Error{Code: tidemark.CodeExists, Op: "clone", Msg: path + suffix + " is there already",
+				Hint: "choose another name; a copy that is there is brought up to date with `tidemark sync`"}
+			if suffix != "" {
+				e.Hint = "it is a leftover of another database: remove it, or choose another name"
+			}
+			return e
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return &tidemark.Error{Code: tidemark.CodeUsage, Op: "clone", Err: err, Msg: path + " cannot be used"}
+		}
+	}
+	return nil
+}
+
+// cloning is a running clone.
+type cloning struct {
+	addr    *address
+	path    string
+	o       CloneOptions
+	notes   notes
+	resumed bool // an earlier download is used
+}
+
+func (c *cloning) run(ctx context.Context) error {
+	c.o.Progress(Progress{Stage: "prepare"})
+	if err := c.download(ctx); err != nil {
+		return err
+	}
+	fresh := c.path + freshSuffix
+	if err := c.install(ctx, fresh); err != nil {
+		return err
+	}
+	if err := vacant(c.path); err != nil {
+		return err
+	}
+	if err := publish(fresh, c.path); err != nil {
+		return err
+	}
+	_ = os.Remove(fresh + LockSuffix)
+	return firstError(os.Remove(c.path+partSuffix), os.Remove(c.path+notesSuffix))
+}
+
+// clear removes what an interrupted clone left, the finished copy excepted.
+func (c *cloning) clear() error {
+	for _, name := range []string{partSuffix, notesSuffix, freshSuffix, freshSuffix + "-wal", freshSuffix + "-shm", freshSuffix + "-journal"} {
+		if err := os.Remove(c.path + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// install makes the copy out of the downloaded snapshot and brings it to the
+// server's head, which also gives it its name.
+func (c *cloning) install(ctx context.Context, fresh string) error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := os.Remove(fresh + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := c.unpack(ctx, fresh); err != nil {
+		return err
+	}
+	s, err := c.schema(ctx)
+	if err != nil {
+		return err
+	}
+	err = replica.Create(fresh, replica.CreateOptions{
+		Options: replica.Options{Rand: rand.Reader, Agent: Agent},
+		Server:  c.addr.String(), ReadOnly: c.o.ReadOnly, State: c.notes.State.space(), Schema: s,
+	})
+	if err != nil {
+		return c.damaged(err)
+	}
+	db, err := Open(fresh, Options{HTTP: c.o.HTTP})
+	if err != nil {
+		return err
+	}
+	_, err = db.Sync(ctx)
+	if err = firstError(err, db.Close()); err != nil {
+		return err
+	}
+	c.o.Progress(Progress{Stage: "install", Bytes: c.notes.Unpacked, Total: c.notes.Unpacked, Rows: c.notes.Rows})
+	return nil
+}
+
+// damaged throws away a snapshot that is not what the server said, so that the
+// next attempt fetches it again.
+func (c *cloning) damaged(err error) error {
+	if tidemark.CodeOf(err) == tidemark.CodeCorrupt {
+		_ = c.clear()
+	}
+	return err
+}
+
+func (c *cloning) schema(ctx context.Context) (*tidemark.Schema, error) {
+	resp, err := get(ctx, c.o.HTTP, c.addr.at("schema", c.notes.State.Schema), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, unexpected("clone", resp)
+	}
+	body, err := readAll(resp.Body, maxDown)
+	if err != nil {
+		return nil, err
+	}
+	s, err := schema.Decode(body)
+	if err != nil {
+		return nil, &tidemark.Error{Code: tidemark.CodeProtocol, Op: "clone", Err: err, Msg: "the server's schema cannot be read"}
+	}
+	return s, nil
+}
+
+// publish gives the finished copy its name, durably, and never in place of
+// another file.
+func publish(fresh, path string) error {
+	if err := syncFile(fresh); err != nil {
+		return err
+	}
+	err := os.Link(fresh, path)
+	switch {
+	case err == nil:
+		err = os.Remove(fresh)
+	case errors.Is(err, fs.ErrExist):
+		return vacant(path)
+	default: // a file system without links
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(path))
+}
+
+func syncFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	return firstError(err, f.Close())
+}

@@ -1,0 +1,98 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+)
+
+// Head asks the server for the newest seq of the space.
+func (db *DB) Head(ctx context.Context) (tidemark.Seq, error) {
+	addr, err := db.address()
+	if err != nil {
+		return 0, err
+	}
+	var info struct {
+		Head        tidemark.Seq `json:"head"`
+		Incarnation string       `json:"incarnation"`
+	}
+	if err := getJSON(ctx, db.opts.HTTP, addr.at(), &info); err != nil {
+		return 0, err
+	}
+	return info.Head, nil
+}
+
+// Preview is what a Sync would do.
+type Preview struct {
+	Push   []replica.Pending `json:"push"`   // with their changes
+	Seq    tidemark.Seq      `json:"seq"`    // checkpoint of the copy
+	Head   tidemark.Seq      `json:"head"`   // of the server
+	Behind tidemark.Seq      `json:"behind"` // changesets to receive
+}
+
+// DryRun tells what Sync would send and how far the copy is behind. Nothing is
+// exchanged; what was written so far becomes pending changesets, as it would
+// anyway. Without the server it fails with tidemark.CodeOffline, and the
+// preview has what is known here.
+func (db *DB) DryRun(ctx context.Context) (*Preview, error) {
+	p := &Preview{}
+	err := db.withEngine(func(r *replica.Replica) (err error) {
+		if _, err = r.Seal(now()); err != nil {
+			return err
+		}
+		if p.Push, err = r.Pending(true); err != nil {
+			return err
+		}
+		st, err := r.Status()
+		p.Seq, p.Head = st.Seq, st.Head
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	head, err := db.Head(ctx)
+	if err == nil {
+		p.Head = head
+	}
+	p.Behind = max(0, p.Head-p.Seq)
+	return p, err
+}
+
+// getJSON reads a small JSON document of the server.
+func getJSON(ctx context.Context, c *http.Client, url string, into any) error {
+	resp, err := get(ctx, c, url, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || !isType(resp, "json") {
+		return unexpected("connect", resp)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "connect", Err: err, Msg: "the server's answer cannot be read"}
+	}
+	return nil
+}
+
+func get(ctx context.Context, c *http.Client, url string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = header.Clone()
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	req.Header.Set("User-Agent", Agent)
+	resp, err := c.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, unreachable("connect", err)
+	}
+	return resp, nil
+}

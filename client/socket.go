@@ -1,0 +1,193 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// Bounds of a socket.
+const (
+	subprotocol  = "tidemark.1"
+	handshake    = 10 * time.Second
+	pingEvery    = 20 * time.Second
+	silenceLimit = 50 * time.Second // without even a pong
+	writeLimit   = 30 * time.Second // for one message to leave
+	maxDown      = 256 << 20        // bytes of one message
+)
+
+// dialError says why there is no socket and whether plain HTTP may do.
+type dialError struct {
+	err         error
+	mayFallBack bool
+}
+
+// socket is a link over a WebSocket, one message per text frame.
+type socket struct {
+	conn  *websocket.Conn
+	out   emit
+	ways  *ways
+	up    wire.Shorthand
+	spoke atomic.Bool // the server said something
+
+	mu    sync.Mutex
+	queue [][]byte
+	more  chan struct{}
+	quit  chan struct{}
+	once  sync.Once
+}
+
+func dialSocket(ctx context.Context, s *shell, out emit) (link, *dialError) {
+	ctx, cancel := context.WithTimeout(ctx, handshake)
+	defer cancel()
+	d := dialer(s.db.opts.HTTP)
+	conn, resp, err := d.DialContext(ctx, s.addr.socket(), nil)
+	if err != nil {
+		return nil, explainDial(resp, err)
+	}
+	if conn.Subprotocol() != subprotocol {
+		_ = conn.Close()
+		return nil, &dialError{mayFallBack: true, err: &tidemark.Error{Code: tidemark.CodeProtocol, Op: "connect",
+			Msg: "the server does not speak " + subprotocol, Hint: "install versions of both sides that belong together"}}
+	}
+	l := &socket{conn: conn, out: out, ways: &s.db.ways, more: make(chan struct{}, 1), quit: make(chan struct{})}
+	s.wg.Go(l.read)
+	s.wg.Go(l.write)
+	return l, nil
+}
+
+// dialer takes proxy, certificates and cookies from the HTTP client.
+func dialer(c *http.Client) *websocket.Dialer {
+	d := &websocket.Dialer{
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: handshake, Subprotocols: []string{subprotocol},
+		ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, Jar: c.Jar,
+	}
+	if t, ok := c.Transport.(*http.Transport); ok {
+		d.Proxy, d.TLSClientConfig, d.NetDialContext = t.Proxy, t.TLSClientConfig, t.DialContext
+	}
+	return d
+}
+
+// explainDial sorts failures: where a server of ours spoke, or nobody at all,
+// plain HTTP would hear the same.
+func explainDial(resp *http.Response, err error) *dialError {
+	if resp == nil {
+		// A middlebox may swallow the upgrade: a handshake that times out is
+		// worth a try without.
+		var passing interface{ Timeout() bool }
+		timeout := errors.As(err, &passing) && passing.Timeout() || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+		return &dialError{err: unreachable("connect", err), mayFallBack: timeout}
+	}
+	defer resp.Body.Close()
+	err = unexpected("connect", resp)
+	switch code := tidemark.CodeOf(err); code {
+	case tidemark.CodeOffline, tidemark.CodeNoSpace:
+		// A 404 can be a proxy that knows no upgrade; plain HTTP gets the truth.
+		return &dialError{err: err, mayFallBack: true}
+	default:
+		return &dialError{err: err}
+	}
+}
+
+func (l *socket) send(msgs []wire.Up) {
+	l.mu.Lock()
+	for _, m := range msgs {
+		l.queue = append(l.queue, wire.AppendUp(nil, l.up.Up(m)))
+	}
+	l.mu.Unlock()
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+}
+
+func (l *socket) close() {
+	l.once.Do(func() {
+		close(l.quit)
+		_ = l.conn.Close()
+	})
+}
+
+func (l *socket) write() {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		select {
+		case <-l.quit:
+			return
+		case <-ping.C:
+			_ = l.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit))
+		case <-l.more:
+			if err := l.flush(); err != nil {
+				_ = l.conn.Close() // the reader tells of it
+				return
+			}
+		}
+	}
+}
+
+func (l *socket) flush() error {
+	for {
+		l.mu.Lock()
+		if len(l.queue) == 0 {
+			l.mu.Unlock()
+			return nil
+		}
+		b := l.queue[0]
+		l.queue = l.queue[1:]
+		l.mu.Unlock()
+		if err := l.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+			return err
+		}
+		if err := l.conn.WriteMessage(websocket.TextMessage, b); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *socket) read() {
+	defer l.conn.Close()
+	l.conn.SetReadLimit(maxDown)
+	awake := func() { _ = l.conn.SetReadDeadline(time.Now().Add(silenceLimit)) }
+	l.conn.SetPongHandler(func(string) error { awake(); return nil })
+	awake()
+	var down wire.Shorthand
+	for {
+		kind, b, err := l.conn.ReadMessage()
+		if err != nil {
+			l.ended(err)
+			return
+		}
+		awake()
+		m, err := wire.DecodeDown(b)
+		if kind != websocket.TextMessage || err != nil {
+			m = nil
+		}
+		if m != nil {
+			down.ReadDown(m)
+			l.spoke.Store(true)
+		}
+		if !l.out(replica.Received{Msg: m}) {
+			return
+		}
+	}
+}
+
+func (l *socket) ended(err error) {
+	select {
+	case <-l.quit: // we ended it
+	default:
+		l.ways.died(l.spoke.Load(), time.Now())
+		l.out(replica.Disconnected{Err: unreachable("connect", err)})
+	}
+}
