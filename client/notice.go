@@ -212,7 +212,7 @@ func (p *poller) read() (news, error) {
 }
 
 // readLog looks at what was captured. Records that were sealed in the meantime
-// are gone; sealing counts the tables in _tm_touch.
+// are gone; sealing has counted their tables in _tm_touch.
 func (p *poller) readLog(got *news) error {
 	ids, err := capture.Touched(p.c, capture.Main, p.last)
 	if err != nil {

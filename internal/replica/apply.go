@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
@@ -232,17 +233,24 @@ func (r *Replica) advance(j *job) (*attempt, error) {
 
 // touch counts up the tables whose rows changed, for other processes, and
 // lists them.
-func (a *attempt) touch() error {
-	for id := range a.tables {
-		a.out.Tables = append(a.out.Tables, id)
+func (a *attempt) touch() (err error) {
+	a.out.Tables, err = countTouched(a.db, a.tables)
+	return err
+}
+
+// countTouched counts tables up in _tm_touch and lists them in order.
+func countTouched(db *lite.DB, tables map[int]bool) ([]int, error) {
+	var ids []int
+	for id := range tables {
+		ids = append(ids, id)
 	}
-	sort.Ints(a.out.Tables)
-	for _, id := range a.out.Tables {
-		err := a.db.Run(`INSERT OR REPLACE INTO main._tm_touch (t, counter)
+	sort.Ints(ids)
+	for _, id := range ids {
+		err := db.Run(`INSERT OR REPLACE INTO main._tm_touch (t, counter)
 			VALUES (?1, 1 + coalesce((SELECT counter FROM main._tm_touch WHERE t = ?1), 0))`, tidemark.Int(int64(id)))
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return ids, nil
 }

@@ -62,12 +62,21 @@ func (r *Replica) seal() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	touched := map[int]bool{}
 	for i := range segments {
 		if err := r.sealSegment(&segments[i]); err != nil {
 			return 0, err
 		}
+		for j := range segments[i].Rows {
+			touched[segments[i].Rows[j].Table.ID] = true
+		}
 	}
-	return len(segments), capture.Clear(r.db, capture.Main)
+	if err := capture.Clear(r.db, capture.Main); err != nil {
+		return 0, err
+	}
+	// The log told other processes which tables moved; now the counters do.
+	_, err = countTouched(r.db, touched)
+	return len(segments), err
 }
 
 func (r *Replica) sealSegment(s *capture.Segment) error {

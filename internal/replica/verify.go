@@ -332,6 +332,9 @@ func (r *Replica) splitKeys(table int, after, upto []tidemark.Value, parts int) 
 	if err := row.Scan(r.db, t, after, upto, 0, count); err != nil {
 		return nil, err
 	}
+	if n == 0 {
+		return nil, nil
+	}
 	step := (n + parts - 1) / parts
 	var bounds [][]tidemark.Value
 	i := 0
