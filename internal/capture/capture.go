@@ -102,13 +102,10 @@ func end(db *lite.DB, place Place) (int64, error) {
 
 // End writes the mark, unless the transaction recorded nothing.
 func End(db *lite.DB, m Mark) (recorded bool, err error) {
-	last, err := end(db, Main)
-	if err != nil || last < m.First {
-		return false, err
-	}
-	err = db.Run("INSERT INTO main._tm_log (op, v0, v1, v2, v3) VALUES (?1, ?2, ?3, ?4, ?5)",
-		tidemark.Int(opMark), tidemark.Int(m.First), tidemark.Blob(m.Salt[:]), tidemark.Int(m.MadeAt), tidemark.Int(int64(m.Seen)))
-	return err == nil, err
+	const sql = `INSERT INTO main._tm_log (op, v0, v1, v2, v3) SELECT ?1, ?2, ?3, ?4, ?5
+		WHERE (SELECT max(n) FROM main._tm_log) >= ?2`
+	err = db.Run(sql, tidemark.Int(opMark), tidemark.Int(m.First), tidemark.Blob(m.Salt[:]), tidemark.Int(m.MadeAt), tidemark.Int(int64(m.Seen)))
+	return err == nil && db.Conn().Changes() > 0, err
 }
 
 // Last returns the rowid of the log's last record, 0 when it is empty.
