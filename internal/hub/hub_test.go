@@ -501,6 +501,25 @@ func TestUnreadableChangesetsAreRejected(t *testing.T) {
 	}
 }
 
+// A changeset whose body was not sent, because it is too large, gets its
+// outcome by its hash, and the same one when it comes again.
+func TestAWithheldBodyIsRejected(t *testing.T) {
+	b := newBench(t, hub.Options{Limits: wire.Limits{Changeset: 100}})
+	a := b.join()
+	p := &wire.Push{N: 1, Schema: a.hello.Schema, Hash: tidemark.Hash{7}}
+	a.n++
+	for range 2 {
+		b.group(*a.send(p))
+		if o := a.outcome(); o.Kind != tidemark.Rejected || o.Code != tidemark.CodeTooLarge || o.Hash != p.Hash {
+			t.Errorf("%+v", o)
+		}
+	}
+	b.group(a.push(insert(1, "behind it")))
+	if o := a.outcome(); o.Kind != tidemark.Accepted {
+		t.Errorf("it held others up: %+v", o)
+	}
+}
+
 func TestOneRowTwiceIsRejected(t *testing.T) {
 	b := newBench(t, hub.Options{})
 	a := b.join()

@@ -16,6 +16,12 @@ const maxSchemas = 64
 // made. Whatever is wrong is an *Error that rejects.
 func (g *group) read(cs *tidemark.Changeset) ([]tidemark.Change, error) {
 	limits := g.hub.opts.Limits
+	if cs.Body == nil {
+		return nil, &tidemark.Error{
+			Code: tidemark.CodeTooLarge,
+			Msg:  fmt.Sprintf("the changeset is larger than the %d bytes that this server takes", limits.Changeset),
+		}
+	}
 	if len(cs.Body) > limits.Changeset {
 		return nil, &tidemark.Error{
 			Code: tidemark.CodeTooLarge,

@@ -45,6 +45,10 @@ func (s *Session) Replica() string { return s.replica }
 // Seq returns the seq that the replica reaches with what it was sent.
 func (s *Session) Seq() tidemark.Seq { return s.at }
 
+// Superseded reports whether the replica speaks on a newer session by now.
+// Whatever this one says is refused.
+func (s *Session) Superseded() bool { return s.replica != "" && s.hub.current[s.replica] != s }
+
 // End forgets the session. What it handed in is still judged.
 func (s *Session) End() {
 	if s.hub.current[s.replica] == s {
@@ -72,7 +76,7 @@ func (s *Session) Receive(ctx context.Context, now int64, m wire.Up) ([]wire.Dow
 	if s.replica == "" {
 		return s.refuse(fatal(tidemark.CodeProtocol, "the first message must be a hello", "")), nil, nil
 	}
-	if s.hub.current[s.replica] != s {
+	if s.Superseded() {
 		return s.refuse(superseded()), nil, nil
 	}
 	s.prove()
@@ -109,7 +113,7 @@ func (s *Session) push(m *wire.Push) ([]wire.Down, *Submission) {
 		return s.refuse(fatal(tidemark.CodeForbidden, "a read-only copy cannot send changes", "make an ordinary clone to write")), nil
 	}
 	cs := tidemark.Changeset{
-		Name: tidemark.Name{Replica: s.replica, N: m.N, Hash: wire.HashOf(m.Salt, m.Body)},
+		Name: tidemark.Name{Replica: s.replica, N: m.N, Hash: m.ContentHash()},
 		Salt: m.Salt, Was: m.Was, Seen: m.Seen, Schema: m.Schema, MadeAt: m.MadeAt, Body: m.Body,
 	}
 	return nil, &Submission{Session: s, Changeset: cs}

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// frame is one message on its way out.
+type frame struct {
+	down   wire.Down
+	shared *sharedBatch // not nil: the same goes to many
+}
+
+// sharedBatch is a live batch, encoded once for all sessions.
+type sharedBatch struct {
+	batch    *wire.Batch
+	once     sync.Once
+	bytes    []byte
+	prepared *websocket.PreparedMessage
+}
+
+// encode returns the batch without what both ends know.
+func (b *sharedBatch) encode() ([]byte, *websocket.PreparedMessage) {
+	b.once.Do(func() {
+		brief := *b.batch
+		brief.Term, brief.Schema = "", ""
+		b.bytes = wire.AppendDown(nil, &brief)
+		// The only error is that of a message type that is not known.
+		b.prepared, _ = websocket.NewPreparedMessage(websocket.TextMessage, b.bytes)
+	})
+	return b.bytes, b.prepared
+}
+
+// outbox holds what waits for one connection. The loop puts, the connection's
+// writer takes. It never blocks the loop: a session that is too slow gets no
+// batches any more and falls behind, which costs nothing until it has room.
+type outbox struct {
+	more chan struct{} // something was put, or the end was
+
+	mu       sync.Mutex
+	frames   []frame
+	size     int // bytes that wait, about
+	sum      int // bytes that were ever put
+	limit    int
+	finished bool
+	starved  bool   // somebody asked for room in vain
+	wake     func() // called when there is room again
+}
+
+func newOutbox(limit int, wake func()) *outbox {
+	return &outbox{more: make(chan struct{}, 1), limit: limit, wake: wake}
+}
+
+func (o *outbox) put(f frame) {
+	o.mu.Lock()
+	if !o.finished {
+		n := weight(f.down)
+		o.frames = append(o.frames, f)
+		o.size += n
+		o.sum += n
+	}
+	o.mu.Unlock()
+	o.ring()
+}
+
+func (o *outbox) ring() {
+	select {
+	case o.more <- struct{}{}:
+	default:
+	}
+}
+
+// finish ends the outbox: what is in it still goes out, nothing comes after.
+func (o *outbox) finish() {
+	o.mu.Lock()
+	o.finished = true
+	o.mu.Unlock()
+	o.ring()
+}
+
+// room reports whether a batch may be put. If not, wake is called later.
+func (o *outbox) room() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.starved = o.size >= o.limit
+	return !o.starved
+}
+
+// total returns the bytes that were ever put.
+func (o *outbox) total() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sum
+}
+
+// take returns the next frame. ok is false when there is none now; end says
+// that there will be none.
+func (o *outbox) take() (f frame, ok, end bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.frames) == 0 {
+		return f, false, o.finished
+	}
+	f = o.frames[0]
+	o.frames[0] = frame{}
+	if o.frames = o.frames[1:]; len(o.frames) == 0 {
+		o.frames = nil
+	}
+	o.size -= weight(f.down)
+	if o.starved && o.size < o.limit/2 {
+		o.starved = false
+		o.wake()
+	}
+	return f, true, false
+}
+
+// weight estimates the bytes of a message.
+func weight(m wire.Down) int {
+	n := 128
+	switch m := m.(type) {
+	case *wire.Batch:
+		if m.Raw != nil {
+			return n + len(m.Raw)
+		}
+		for i := range m.Changes {
+			n += 16
+			for _, v := range m.Changes[i].New {
+				n += v.Size()
+			}
+		}
+	case *wire.Schema:
+		n += len(m.Body)
+	case *wire.Rows:
+		for _, row := range m.List {
+			for _, v := range row {
+				n += v.Size()
+			}
+		}
+	case *wire.Outcomes:
+		n *= 1 + len(m.List)
+	}
+	return n
+}
+
+func (o *outbox) empty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.frames) == 0
+}

@@ -1,0 +1,248 @@
+// Package server serves spaces over HTTP and WebSocket. A Server is an
+// http.Handler:
+//
+//	srv, err := server.Open("app.sqlite", server.Options{})
+//	// handle err
+//	defer srv.Close()
+//	http.ListenAndServe("127.0.0.1:7420", srv)
+//
+// Open serves one file as the space that is named after it; New with
+// Options.Dir serves every file of a directory; Add serves one more file under
+// a name of its own.
+//
+// # What is where
+//
+//	GET  /v1/spaces/NAME              where the space is, as JSON
+//	GET  /v1/spaces/NAME/ws           WebSocket, one message per text frame
+//	POST /v1/spaces/NAME/sync         the same in one round trip; ?wait=25s holds it until there is news
+//	GET  /v1/spaces/NAME/snapshot     the space as a compressed SQLite file; takes Range
+//	GET  /v1/spaces/NAME/schema/HASH  an earlier or the current schema
+//	GET  /v1/health /v1/ready /metrics
+//
+// /NAME is short for /v1/spaces/NAME. What goes wrong comes as JSON:
+// {"error":{"code","message","hint"}}.
+//
+// # Caveats
+//
+// There is no authentication yet: who reaches the handler may read and write
+// every space. Listen on loopback, or put something in front that judges.
+// Requests of web pages of other origins are refused unless Options.AllowOrigins
+// names them. A file is served by one server at a time.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// Options of New and Open. The zero value works.
+type Options struct {
+	Dir              string // every SQLite file in it is a space, opened when first asked for
+	Create           bool   // with Dir: make a space that is asked for and not there
+	AcceptViolations bool   // adopt files whose rows break their own constraints
+	Limits           wire.Limits
+	Logger           *slog.Logger // default: none
+	OnEvent          func(Event)  // news of the spaces, for people; must not block
+	AllowOrigins     []string     // web origins beside the server's own, like https://app.example; "*" for all
+	TempDir          string       // where snapshots are kept; default a new directory in the system's
+}
+
+// Event is something that a person should hear of.
+type Event struct {
+	Space   string
+	Kind    EventKind
+	Outcome *tidemark.Outcome // EventForeignRejected
+	Schema  string            // EventSchema: hash of the new one
+	Changes int               // EventMissed
+	Err     error             // EventFailing
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventForeignRejected EventKind = "foreign_rejected" // what another program wrote was undone
+	EventSchema          EventKind = "schema"           // another program changed the schema
+	EventMissed          EventKind = "missed"           // the scrub found rows that capture had missed
+	EventFailing         EventKind = "failing"          // the store fails; it is tried again
+)
+
+// Server serves spaces. Its methods may be called from several goroutines.
+type Server struct {
+	opts    Options
+	log     *slog.Logger
+	mux     *http.ServeMux
+	metrics *metrics
+	tempDir string
+	tune    tuning
+
+	ctx  context.Context // ends when the server stops
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	spaces  map[string]*slot
+	closing bool
+	idle    sync.WaitGroup // connections
+}
+
+// tuning holds what tests make faster.
+type tuning struct {
+	poll      time.Duration // how often foreign writes are looked for while somebody listens
+	pollIdle  time.Duration // while nobody does
+	scrub     time.Duration // between two slices of a scrub
+	scrubRows int
+	rest      time.Duration // between two scrubs
+	hold      time.Duration // how long the file's lock is held in a row
+	free      time.Duration // how long it is left free then
+	retry     time.Duration // first pause of a store that fails
+	ping      time.Duration
+	silence   time.Duration // without even a pong
+	write     time.Duration // for one message to leave
+	outbox    int           // bytes waiting for one session before it falls behind
+}
+
+var defaultTuning = tuning{
+	poll: 25 * time.Millisecond, pollIdle: 200 * time.Millisecond,
+	scrub: time.Second, scrubRows: 1000, rest: time.Hour,
+	hold: 10 * time.Millisecond, free: 2 * time.Millisecond, retry: 100 * time.Millisecond,
+	ping: 25 * time.Second, silence: 60 * time.Second, write: 30 * time.Second,
+	outbox: 4 << 20,
+}
+
+// New makes a server without spaces, or with those of Options.Dir.
+func New(o Options) (*Server, error) { return newServer(o, defaultTuning) }
+
+func newServer(o Options, t tuning) (*Server, error) {
+	o.Limits = hub.LimitsWithDefaults(o.Limits)
+	s := &Server{opts: o, log: o.Logger, metrics: newMetrics(), tune: t, spaces: map[string]*slot{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if o.Dir != "" {
+		if st, err := os.Stat(o.Dir); err != nil || !st.IsDir() {
+			return nil, &tidemark.Error{
+				Code: tidemark.CodeUsage, Op: "serve", Err: err, Msg: o.Dir + " is not a directory",
+				Hint: "make it first: mkdir " + o.Dir,
+			}
+		}
+	}
+	var err error
+	if s.tempDir, err = os.MkdirTemp(o.TempDir, "tidemark-"); err != nil {
+		return nil, &tidemark.Error{Code: tidemark.CodeInternal, Op: "serve", Err: err, Msg: "no place for snapshots"}
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.mux = s.routes()
+	return s, nil
+}
+
+// Open makes a server for one file; the space is named after it, without the
+// extension.
+func Open(path string, o Options) (*Server, error) {
+	s, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Add(context.Background(), NameOf(path), path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	closing := s.closing
+	if !closing {
+		s.idle.Add(1)
+	}
+	s.mu.Unlock()
+	if closing {
+		comeBack(w)
+		return
+	}
+	defer s.idle.Done()
+	s.mux.ServeHTTP(w, r)
+}
+
+// Shutdown stops accepting, finishes the running commits, tells the replicas
+// when to come back and closes the spaces. When ctx ends first, connections
+// are cut; what was committed is safe either way.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	already := s.closing
+	s.closing = true
+	slots := s.spaces
+	s.spaces = map[string]*slot{}
+	s.mu.Unlock()
+	if already {
+		s.idle.Wait()
+		return nil
+	}
+	for _, l := range slots {
+		if sp := l.ready(); sp != nil {
+			sp.leave()
+		}
+	}
+	quiet := make(chan struct{})
+	go func() {
+		s.idle.Wait()
+		close(quiet)
+	}()
+	select {
+	case <-quiet:
+	case <-ctx.Done():
+	}
+	s.stop()
+	<-quiet
+	var first error
+	for _, l := range slots {
+		<-l.done
+		if l.space == nil {
+			continue
+		}
+		if err := l.space.close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if err := os.RemoveAll(s.tempDir); err != nil && first == nil {
+		first = err
+	}
+	return first
+}
+
+// Close is Shutdown without patience.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.Shutdown(ctx)
+}
+
+// NameOf returns the name of the space that Open makes of a file: its name
+// without the extension, with a dash for every character that a space's name
+// cannot have.
+func NameOf(path string) string {
+	base := filepath.Base(path)
+	name := strings.TrimSuffix(base, filepath.Ext(base))
+	clean := strings.Map(func(r rune) rune {
+		if isNameRune(r) {
+			return r
+		}
+		return '-'
+	}, name)
+	if clean = strings.TrimLeft(clean, "._-"); clean == "" {
+		return "space"
+	}
+	return clean
+}
