@@ -80,7 +80,7 @@ func welcome(l *Loop, now int64, ev Event) error {
 	if err != nil {
 		return err
 	}
-	l.seq, l.head = h.Seq, max(w.Head, h.Seq)
+	l.seq, l.head, l.limits = h.Seq, max(w.Head, h.Seq), w.Limits
 	switch {
 	case w.Resync || l.fresh:
 		l.want(tidemark.CodeRecovered)
@@ -99,7 +99,7 @@ func renew(l *Loop, now int64, ev Event) error {
 	if err := l.e.Welcome(w, now); err != nil {
 		return err
 	}
-	l.head = max(l.head, w.Head)
+	l.head, l.limits = max(l.head, w.Head), w.Limits
 	// A round trip that brings nothing else must not wind the timer up for ever.
 	return l.decide(now, l.state == Idle)
 }
@@ -250,6 +250,7 @@ func (l *Loop) push() error {
 	msgs := make([]wire.Up, 0, len(list))
 	for _, p := range list {
 		l.sent = max(l.sent, p.N)
+		l.withhold(p)
 		l.flying[p.N] = len(p.Body) + 1
 		l.flight += len(p.Body) + 1
 		msgs = append(msgs, p)
@@ -258,6 +259,19 @@ func (l *Loop) push() error {
 		l.send(msgs...)
 	}
 	return nil
+}
+
+// frame is room for what a push has beside its body.
+const frame = 1 << 10
+
+// withhold takes the body out of a push that the server would only reject for
+// its size, or could not even read: by its hash alone it gets its outcome, and
+// delays nothing behind it.
+func (l *Loop) withhold(p *wire.Push) {
+	size := len(p.Body)
+	if l.limits.Changeset > 0 && size > l.limits.Changeset || l.limits.Message > 0 && size > l.limits.Message-frame {
+		p.Body, p.Hash = nil, p.ContentHash()
+	}
 }
 
 // refused sorts refusals by what cures them. None of them touches pending.
@@ -289,10 +303,11 @@ func refused(l *Loop, now int64, ev Event) error {
 	return nil
 }
 
-// stops says which refusals coming back does not cure: it is another server,
-// another space, another language.
+// stops says which refusals coming back does not cure, fatal or not: it is
+// another server, another space. A message that the server could not read is
+// no such case: something in between may have changed it.
 func stops(c tidemark.Code) bool {
-	return c == tidemark.CodeIncarnation || c == tidemark.CodeWrongSpace || c == tidemark.CodeProtocol
+	return c == tidemark.CodeIncarnation || c == tidemark.CodeWrongSpace
 }
 
 // end leaves the network for a state without a timer.

@@ -47,7 +47,8 @@ func (f *fakeCopy) Unsent(after int64, size int) ([]*wire.Push, error) {
 	var out []*wire.Push
 	for _, p := range f.pending {
 		if p.N > after && (len(out) == 0 || size > 0) {
-			out, size = append(out, p), size-len(p.Body)
+			c := *p // the loop may change what it sends
+			out, size = append(out, &c), size-len(p.Body)
 		}
 	}
 	return out, f.take()
@@ -340,6 +341,25 @@ func TestWindowBoundsWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// What is too large to be read must not stand in the way of what is behind it.
+func TestPushTooLargeGoesWithoutItsBody(t *testing.T) {
+	l := newTestLoop(1)
+	l.copy.unsealed = 2
+	l.mustStep(t, Start{}, Connected{}, down(&wire.Welcome{Limits: wire.Limits{Changeset: 99}}))
+	n := 0
+	for _, m := range l.sent() {
+		if p, ok := m.(*wire.Push); ok {
+			n++
+			if p.Body != nil || p.ContentHash() != l.copy.pending[p.N-1].ContentHash() {
+				t.Errorf("%+v", p)
+			}
+		}
+	}
+	if n != 2 || l.copy.pending[0].Body == nil {
+		t.Fatalf("%d pushes", n)
+	}
+}
+
 func TestBatchesThatDoNotFit(t *testing.T) {
 	l := in(t, Idle)
 	l.mustStep(t, down(&wire.Batch{From: 0, To: 1}), down(&wire.Batch{From: 0, To: 1}))
@@ -411,6 +431,36 @@ func TestRefusalsThatStop(t *testing.T) {
 		l.mustStep(t, Start{})
 		if l.State() != Dialing {
 			t.Fatal("Start does not begin again")
+		}
+	}
+}
+
+// A message that came broken is sent again; it stops nothing.
+func TestUnreadableMessageIsTriedAgain(t *testing.T) {
+	l := in(t, Pushing)
+	l.mustStep(t, down(&wire.Refusal{Code: tidemark.CodeProtocol, Message: "why"}))
+	if l.State() != Backoff || l.copy.stopped != "" {
+		t.Fatalf("%v, remembered %q", l.State(), l.copy.stopped)
+	}
+}
+
+// What the server would not take goes up by its hash alone, and what comes
+// behind it goes up whole.
+func TestTooLargeBodyIsWithheld(t *testing.T) {
+	for _, limits := range []wire.Limits{{Changeset: 5000}, {Message: 5000 + frame}} {
+		l := in(t, Greeting)
+		big, small := make([]byte, 5001), make([]byte, 5000)
+		l.copy.pending = []*wire.Push{{N: 1, Body: big}, {N: 2, Body: small}}
+		l.sent()
+		l.mustStep(t, down(&wire.Welcome{Limits: limits}))
+		var pushes []*wire.Push
+		for _, m := range l.sent() {
+			if p, ok := m.(*wire.Push); ok {
+				pushes = append(pushes, p)
+			}
+		}
+		if len(pushes) != 2 || pushes[0].Body != nil || pushes[0].Hash != wire.HashOf(tidemark.Salt{}, big) || len(pushes[1].Body) != 5000 {
+			t.Fatalf("%+v: %+v", limits, pushes)
 		}
 	}
 }
