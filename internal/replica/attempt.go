@@ -48,6 +48,7 @@ type attempt struct {
 
 	pending   map[int]bool // tables that pending touches
 	suspended map[int]bool // tables that suspended changesets may depend on
+	short     bool         // pending is short enough to be tried as a whole
 	steps     []step       // visible changes whose foreign keys others may hold
 
 	undone map[rowID][]tidemark.Value // what the tables showed of rows laid back
@@ -87,6 +88,11 @@ func (a *attempt) survey() error {
 	if some, err := anyBase(a.db); err != nil || !some {
 		return err
 	}
+	n, err := a.db.Int("SELECT count(*) FROM (SELECT 1 FROM main._tm_pending LIMIT ?1)", tidemark.Int(int64(a.r.exact)+1))
+	if err != nil {
+		return err
+	}
+	a.short = n <= int64(a.r.exact)
 	for _, t := range a.r.schema.Tables {
 		n, err := a.db.Int("SELECT EXISTS (SELECT 1 FROM main._tm_base WHERE t = ?1)", tidemark.Int(int64(t.ID)))
 		if err != nil {
@@ -96,7 +102,7 @@ func (a *attempt) survey() error {
 			a.pending[t.ID] = true
 		}
 	}
-	err := a.db.Each(`SELECT DISTINCT r.t FROM main._tm_pending p JOIN main._tm_pending_row r ON r.n = p.n
+	err = a.db.Each(`SELECT DISTINCT r.t FROM main._tm_pending p JOIN main._tm_pending_row r ON r.n = p.n
 		WHERE p.suspended = 1`, func(s *lite.Stmt) error {
 		a.suspended[int(s.Int(0))] = true
 		return nil
@@ -114,11 +120,27 @@ func (a *attempt) narrow(take way, why string) error {
 }
 
 // visible notes that a row of the tables changed.
-func (a *attempt) visible(t *tidemark.Table, before, after []tidemark.Value) {
+func (a *attempt) visible(t *tidemark.Table, before, after []tidemark.Value) error {
 	a.tables[t.ID] = true
-	if a.way != whole && a.r.refs.linked(t.ID, a.pending) {
+	if a.way == whole {
+		return nil
+	}
+	if a.r.refs.linked(t.ID, a.pending) {
 		a.steps = append(a.steps, step{t, before, after})
 	}
+	return a.meets(t)
+}
+
+// meets judges a row that changed in a table whose unique values or foreign
+// keys pending may depend on. Looking at the end state alone finds every
+// changeset that cannot stand, but not one that could not have stood at its
+// turn and is made good by a later one. While pending is short, all of it is
+// tried again, which is exact; when it is long, the server's verdict has to do.
+func (a *attempt) meets(t *tidemark.Table) error {
+	if a.short && (len(t.Uniques) > 0 && a.pending[t.ID] || a.r.refs.linked(t.ID, a.pending)) {
+		return a.narrow(whole, "constraints of "+t.Name)
+	}
+	return nil
 }
 
 // checkSteps looks whether a foreign key that does not hold now reaches a
@@ -378,7 +400,9 @@ func (a *attempt) compareShown(ids []rowID) error {
 			return err
 		}
 		if before := a.undone[id]; !equal(before, now) {
-			a.visible(t, before, now)
+			if err := a.visible(t, before, now); err != nil {
+				return err
+			}
 		}
 	}
 	return a.checkSteps()

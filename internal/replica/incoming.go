@@ -130,10 +130,10 @@ func (in *incoming) write(t *tidemark.Table, id rowID, before, after []tidemark.
 		}
 	}
 	a.tally.change(t, before, after)
-	if _, laidBack := a.undone[id]; !laidBack {
-		a.visible(t, before, after)
+	if _, laidBack := a.undone[id]; laidBack {
+		return a.meets(t)
 	}
-	return nil
+	return a.visible(t, before, after)
 }
 
 // set writes a row. A CHECK that fails is not judged here: the server has the

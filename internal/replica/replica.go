@@ -51,9 +51,12 @@ type Replica struct {
 	left     []string // what of the app's triggers cannot be mirrored, and why
 	noMirror bool     // mirrors failed while applying
 
+	exact int   // up to so many pending changesets, a rebase tries all of them where constraints meet
 	fence int64 // what TakeFence gave, 0 for none
 	now   int64 // the last time that a caller told
 }
+
+const defaultExact = 100
 
 // Open opens a replica. The file must be one; a server's file, a plain file, a
 // newer format are refused with a next step.
@@ -62,7 +65,7 @@ func Open(path string, o Options) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{db: db, opts: o}
+	r := &Replica{db: db, opts: o, exact: defaultExact}
 	if err := r.start(); err != nil {
 		_ = db.Close()
 		return nil, failure("open", err)
