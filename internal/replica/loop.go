@@ -162,6 +162,7 @@ type Loop struct {
 	// The session. Reset by greet.
 	seq     tidemark.Seq // checkpoint of the file
 	head    tidemark.Seq // newest seq that the server told
+	limits  wire.Limits  // what the server takes
 	again   int          // hellos said again without progress between them
 	staging bool         // chunks were staged, the last one has not come
 	fresh   bool         // hello must deny its checkpoint: the server went back
