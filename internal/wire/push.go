@@ -2,7 +2,9 @@ package wire
 
 import "github.com/tidemarkdb/tidemark"
 
-// Push sends one sealed changeset.
+// Push sends one sealed changeset. One whose body is larger than the server
+// takes is sent without it: Body is nil and Hash says which it is, so that it
+// gets its outcome, rejected(too_large), and delays nothing behind it.
 type Push struct {
 	N      int64
 	Salt   tidemark.Salt
@@ -10,7 +12,8 @@ type Push struct {
 	Seen   tidemark.Seq
 	Schema string
 	MadeAt int64
-	Body   []byte // encoded changes, see AppendChanges; exactly these bytes are hashed
+	Body   []byte        // encoded changes, see AppendChanges; exactly these bytes are hashed
+	Hash   tidemark.Hash // only in place of Body
 }
 
 func (m *Push) write(w *writer) {
@@ -22,6 +25,7 @@ func (m *Push) write(w *writer) {
 	w.int(m.MadeAt)
 	w.str(m.Schema)
 	w.name(m.Was)
+	w.bin(m.Hash[:])
 }
 
 func (m *Push) read(a *array) {
@@ -32,6 +36,15 @@ func (m *Push) read(a *array) {
 	m.MadeAt = a.int()
 	m.Schema = a.str()
 	m.Was = a.name()
+	a.bin(m.Hash[:])
+}
+
+// ContentHash returns the hash that names the changeset.
+func (m *Push) ContentHash() tidemark.Hash {
+	if m.Body == nil {
+		return m.Hash
+	}
+	return HashOf(m.Salt, m.Body)
 }
 
 // name writes a changeset's name: replica, number, hash; null for none.

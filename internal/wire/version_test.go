@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "2c00b4d09f1f0be6", "the first: sessions, changesets, batches, verification"},
+	{1, "cc9f9496c98b50c0", "the first: sessions, changesets, batches, verification"},
 }
 
 // description is spec/messages.json.
