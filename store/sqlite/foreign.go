@@ -134,63 +134,21 @@ func (x *tx) actionsOf(r *capture.RowChange) error {
 		return nil
 	}
 	for _, ref := range x.references().byParent[r.Table.ID] {
-		children, err := x.orphans(ref, r.Before, r.After, -1)
+		children, err := x.orphans(ref, r.Before, r.After)
 		if err != nil {
 			return err
 		}
 		for _, key := range children {
-			if err := x.act(ref, key, r.After); err != nil {
+			does, err := x.action(ref, key, r.After)
+			if err == nil && does != nil {
+				err = x.Write(*does)
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// act does one child's part of ON DELETE (parent nil) or ON UPDATE. Declared
-// actions that do nothing are left to the look-up behind.
-func (x *tx) act(ref reference, key, parent []tidemark.Value) error {
-	action := ref.key.OnDelete
-	if parent != nil {
-		action = ref.key.OnUpdate
-	}
-	c := tidemark.Change{Table: ref.child.ID, Op: tidemark.Update, Key: key, Cols: ref.key.Columns}
-	switch action {
-	case "CASCADE":
-		if parent == nil {
-			return x.Write(tidemark.Change{Table: c.Table, Op: tidemark.Delete, Key: key})
-		}
-		for _, to := range ref.to {
-			c.New = append(c.New, parent[to])
-		}
-	case "SET NULL":
-		c.New = make([]tidemark.Value, len(c.Cols))
-	case "SET DEFAULT":
-		var err error
-		if c.New, err = x.defaults(ref.child, c.Cols); err != nil {
-			return err
-		}
-	default:
-		return nil
-	}
-	return x.Write(c)
-}
-
-// defaults evaluates the defaults of columns.
-func (x *tx) defaults(t *tidemark.Table, cols []int) ([]tidemark.Value, error) {
-	values := make([]tidemark.Value, len(cols))
-	for i, c := range cols {
-		text := t.Columns[c].Default
-		if text == "" {
-			continue
-		}
-		r, err := x.db.Get("SELECT " + text)
-		if err != nil {
-			return nil, err
-		}
-		values[i] = r[0]
-	}
-	return values, nil
 }
 
 func (x *tx) compareChanges(a, b tidemark.Change) int {

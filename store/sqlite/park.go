@@ -63,7 +63,6 @@ func (b *batch) park(i *item, cols []int) error {
 		_, err = row.Update(b.x.db, i.table, i.key, cols, values)
 		if err == nil {
 			i.key = keyAfter(&item{c: &tidemark.Change{Key: i.key, Cols: cols, New: values}, table: i.table})
-			b.moved = b.moved || b.x.references().concerns(i.table, cols)
 			return nil
 		}
 		if v := lite.Violation(err); v == nil || !b.x.db.InTransaction() {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
-	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
 // reference is a declared foreign key with both ends looked up.
@@ -94,7 +93,7 @@ func (x *tx) broken(all map[rowID]*image) (*tidemark.Error, error) {
 			}
 		}
 		for _, ref := range x.references().byParent[m.table.ID] {
-			children, err := x.orphans(ref, m.before, m.after, 1)
+			children, err := x.orphans(ref, m.before, m.after)
 			if err != nil {
 				return nil, err
 			}
@@ -137,6 +136,13 @@ func pick(values []tidemark.Value, cols []int) (out []tidemark.Value, ok bool) {
 	return out, true
 }
 
+// same compares two keys of the parent as SQLite does: a key that is only
+// spelled in another way is the same one, and no action follows.
+func (ref reference) same(a, b []tidemark.Value) bool {
+	key := tidemark.Table{Columns: ref.parent.Columns, Key: ref.to}
+	return key.KeyID(a) == key.KeyID(b)
+}
+
 // hasParent compares as a foreign key does: by the parent's affinity and collation.
 func (x *tx) hasParent(ref reference, values []tidemark.Value) (bool, error) {
 	parts := make([]string, len(values))
@@ -149,35 +155,19 @@ func (x *tx) hasParent(ref reference, values []tidemark.Value) (bool, error) {
 
 // orphans lists the keys of children that a parent has left behind: it had
 // these values, has them no more, and no other row has them.
-func (x *tx) orphans(ref reference, before, after []tidemark.Value, limit int) ([][]tidemark.Value, error) {
+func (x *tx) orphans(ref reference, before, after []tidemark.Value) ([][]tidemark.Value, error) {
 	had, ok := pick(before, ref.to)
 	if !ok {
 		return nil, nil
 	}
-	if has, ok := pick(after, ref.to); ok && sameRow(had, has) {
+	if has, ok := pick(after, ref.to); ok && ref.same(had, has) {
 		return nil, nil
 	}
 	there, err := x.hasParent(ref, had)
 	if err != nil || there {
 		return nil, err
 	}
-	parts := make([]string, len(had))
-	for i, c := range ref.key.Columns {
-		if c < 0 {
-			return nil, nil
-		}
-		parts[i] = lite.Quote(ref.child.Columns[c].Name) + " = ?" + strconv.Itoa(i+1)
-		if p := ref.parent.Columns[ref.to[i]].Collation; p != ref.child.Columns[c].Collation {
-			parts[i] += " COLLATE " + p
-		}
-	}
-	var keys [][]tidemark.Value
-	err = x.db.Each("SELECT "+row.OrderByKey(ref.child)+" FROM main."+lite.Quote(ref.child.Name)+
-		" WHERE "+strings.Join(parts, " AND ")+" LIMIT "+strconv.Itoa(limit), func(s *lite.Stmt) error {
-		keys = append(keys, s.Row(0))
-		return nil
-	}, had...)
-	return keys, err
+	return x.childrenOf(ref, had)
 }
 
 // orphan says which row refers to nothing.

@@ -22,7 +22,7 @@ func (x *tx) Settle([]tidemark.Change) error {
 	if err != nil {
 		return err
 	}
-	if n == 0 && !tolerant {
+	if n == 0 && !tolerant && !x.unsettled {
 		return nil
 	}
 	rows, err := capture.Net(x.db, capture.Temp, x.schema, 0)

@@ -19,6 +19,8 @@ type tx struct {
 	owed     bool // Foreign gave work that is neither appended nor undone
 	refs     *references
 	deferred bool // foreign keys are deferred until the commit
+	// Foreign keys were off for writes since the last Effects: look them up.
+	unsettled bool
 }
 
 // State is where the space will be after the commit, so far.
@@ -74,6 +76,7 @@ func (x *tx) Effects() ([]tidemark.Change, error) {
 	if err := capture.Clear(x.db, capture.Temp); err != nil {
 		return nil, err
 	}
+	x.unsettled = false
 	return changesOf(rows), nil
 }
 

@@ -15,11 +15,7 @@ type item struct {
 }
 
 // batch writes the changes of one changeset so that they do not stand in each
-// other's way:
-//
-//   - updates that meet no unique value first, so that rows have left a parent
-//     before it goes and takes its children along,
-//   - the updates that met one, deletes, inserts.
+// other's way: updates that meet no unique value, the updates that met one, deletes, inserts.
 //
 // An update or insert that meets a unique value makes room in its table: rows
 // that the changeset deletes go at once, rows that it gives other unique values
@@ -28,7 +24,7 @@ type batch struct {
 	x     *tx
 	items []*item
 	roomy map[string]bool // tables in which room was made
-	moved bool            // actions of foreign keys may have written over an update
+	todo  []*item         // see close
 }
 
 // Write applies one change.
@@ -49,6 +45,9 @@ func (x *tx) WriteAll(changes []tidemark.Change) error {
 			return err
 		}
 		b.items = append(b.items, &item{c: &changes[i], table: t, key: changes[i].Key})
+	}
+	if b.uproots() {
+		return b.runClosed()
 	}
 	if len(b.items) > 1 {
 		if err := b.deferKeys(); err != nil {
@@ -121,9 +120,6 @@ func (b *batch) run() error {
 			}
 		}
 	}
-	if b.moved && !single {
-		return b.again()
-	}
 	return nil
 }
 
@@ -169,45 +165,11 @@ func (b *batch) put(i *item) error {
 		}
 		return row.Insert(db, i.table, i.c.New)
 	case tidemark.Delete:
-		b.moved = b.moved || len(b.x.references().to(i.table)) > 0
 		_, err := row.Delete(db, i.table, i.key)
 		return err
 	}
-	b.moved = b.moved || b.x.references().concerns(i.table, i.c.Cols)
 	_, err := row.Update(db, i.table, i.key, i.c.Cols, i.c.New)
 	return err
-}
-
-// again writes those updates once more that an action of a foreign key has
-// written over meanwhile: a child that was put under a value which then moved.
-func (b *batch) again() error {
-	for _, i := range b.items {
-		if i.c.Op != tidemark.Update {
-			continue
-		}
-		at := keyAfter(i)
-		now, err := row.Get(b.x.db, i.table, at)
-		if err != nil {
-			return err
-		}
-		if now == nil || holds(now, i.c) {
-			continue
-		}
-		i.key = at
-		if err := b.write(i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func holds(now []tidemark.Value, c *tidemark.Change) bool {
-	for j, col := range c.Cols {
-		if now[col] != c.New[j] {
-			return false
-		}
-	}
-	return true
 }
 
 // keyAfter is the key that an update leaves its row with.
