@@ -1,0 +1,205 @@
+package replica
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+	structure "github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// migrate runs DDL and rows on the origin and gives the replica the schema.
+func (o *origin) migrate(d *device, sql string) *wire.Batch {
+	o.t.Helper()
+	must(o.t, o.db.Script(sql))
+	o.inspect()
+	must(o.t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	return o.commit()
+}
+
+func TestSchemaMovesUnderPending(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	d.commit("INSERT INTO person VALUES (40, 'Dot', 'd@x')")
+	d.commit("UPDATE person SET name = 'Ann!' WHERE id = 1")
+	b := o.migrate(d, `
+		ALTER TABLE person ADD COLUMN age INTEGER NOT NULL DEFAULT 7;
+		ALTER TABLE person ADD COLUMN note TEXT;
+		CREATE TABLE thing (id TEXT PRIMARY KEY NOT NULL, owner INTEGER REFERENCES person(id));
+		CREATE INDEX pet_name ON pet(name);
+		CREATE VIEW grown AS SELECT * FROM person WHERE age > 17;
+		INSERT INTO thing VALUES ('t', 2);
+		UPDATE person SET age = 30, name = 'B' WHERE id = 2;`)
+	a := d.applyWell(b)
+	if !a.Schema || len(a.Skipped) > 0 {
+		t.Fatalf("%+v", a)
+	}
+	d.want("SELECT name, age, note FROM person WHERE id = 40", "['Dot' 7 NULL]")
+	d.want("SELECT name, age FROM person WHERE id = 1", "['Ann!' 7]")
+	d.want("SELECT count(*) FROM grown", "[1]")
+	d.checkBase(o.rows)
+	if st := d.status(); !st.Proven || len(st.Out) > 0 {
+		t.Fatalf("%+v", st)
+	}
+	d.crash()
+
+	// Capture knows the new column and the new table.
+	d.commit("UPDATE person SET age = 8 WHERE id = 3; INSERT INTO thing VALUES ('u', 40)")
+	if got := d.pending()[2]; len(got.Changes) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	for _, p := range d.pending() {
+		out, b := o.judge(p.N, d.hash(p.N), p.Changes)
+		d.applyWell(b, out)
+	}
+	compareRows(t, o.schema, d.rows(), o.rows)
+}
+
+func TestUnknownSchemaIsAnError(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	b := o.do("UPDATE person SET name = 'q' WHERE id = 1")
+	b.Schema = "0123456789abcdef"
+	_, err := d.r.Apply(b, nil, 1)
+	if tidemark.CodeOf(err) != tidemark.CodeSchema {
+		t.Fatalf("%v", err)
+	}
+	b.Schema = o.schema.Hash
+	d.applyWell(b)
+}
+
+func TestTableChangedBeyondColumnsLeavesSync(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	d.commit("UPDATE pet SET name = 'mine' WHERE id = 10")
+	d.commit("UPDATE person SET name = 'mine' WHERE id = 1")
+	before := *o.schema.Named("pet")
+	must(t, o.db.Script("ALTER TABLE pet RENAME COLUMN name TO title; UPDATE person SET name = 'B' WHERE id = 2"))
+	o.inspect()
+	o.schema.Named("pet").Out = "changed"
+	for i, table := range o.schema.Tables {
+		if table.Name == "pet" {
+			old := before
+			old.Out = "changed"
+			o.schema.Tables[i] = &old
+		}
+	}
+	o.schema.Hash = "feedfeedfeedfeed"
+	for id := range o.rows {
+		if id.t == before.ID {
+			delete(o.rows, id)
+		}
+	}
+	must(t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	b := o.commit()
+	d.applyWell(b)
+	if st := d.status(); st.Out["pet"] != "changed" || !st.Proven {
+		t.Fatalf("%+v", st)
+	}
+	d.want("SELECT name FROM pet WHERE id = 10", "['mine']")
+	d.want("SELECT name FROM person WHERE id = 1", "['mine']")
+	d.want("SELECT name FROM person WHERE id = 2", "['B']")
+	if len(d.pending()) != 2 {
+		t.Fatal("pending did not survive")
+	}
+	d.settle(d.rejection(1, 1, tidemark.CodeSchema))
+	d.want("SELECT name FROM pet WHERE id = 10", "['mine']")
+}
+
+func TestLocalDDLTakesOnlyThatTableOut(t *testing.T) {
+	for name, ddl := range map[string]string{
+		"column":  "ALTER TABLE pet ADD COLUMN fur TEXT",
+		"drop":    "DROP TABLE pet",
+		"rename":  "ALTER TABLE pet RENAME TO animal",
+		"unique":  "CREATE UNIQUE INDEX one_name ON pet(name)",
+		"renamed": "ALTER TABLE pet RENAME COLUMN name TO title",
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrigin(t, people)
+			d := o.clone()
+			d.write("UPDATE person SET name = 'before' WHERE id = 1")
+			must(t, d.app.Script(ddl))
+			d.write("UPDATE person SET mail = 'after' WHERE id = 1")
+			d.applyWell(o.do("UPDATE person SET name = 'B' WHERE id = 2; UPDATE pet SET name = 'theirs' WHERE id = 10"))
+			if st := d.status(); len(st.Out) != 1 || st.Out["pet"] == "" || st.Proven || st.Repair != "" {
+				t.Fatalf("%+v", st)
+			}
+			d.want("SELECT name, mail FROM person WHERE id = 1", "['before' 'after']")
+			d.want("SELECT name FROM person WHERE id = 2", "['B']")
+			d.crash()
+			if st := d.status(); st.Out["pet"] == "" {
+				t.Fatalf("%+v", st)
+			}
+		})
+	}
+}
+
+func TestLocalExtrasStayLocal(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	must(t, d.app.Script("CREATE TABLE scratch (x PRIMARY KEY); CREATE INDEX by_name ON person(name); INSERT INTO scratch VALUES (1)"))
+	d.applyWell(o.do("UPDATE person SET name = 'B' WHERE id = 2"))
+	if st := d.status(); len(st.Out) != 0 || st.Pending != 0 || !st.Proven {
+		t.Fatalf("%+v", st)
+	}
+	d.commit("UPDATE person SET name = 'C' WHERE id = 2")
+}
+
+const searchable = `
+CREATE TABLE doc (id INTEGER PRIMARY KEY, body TEXT, seen TEXT);
+CREATE VIRTUAL TABLE doc_text USING fts5(body, content='doc', content_rowid='id');
+CREATE TRIGGER doc_ai AFTER INSERT ON doc BEGIN INSERT INTO doc_text(rowid, body) VALUES (new.id, new.body); END;
+CREATE TRIGGER "doc ad" AFTER DELETE ON doc BEGIN INSERT INTO doc_text(doc_text, rowid, body) VALUES ('delete', old.id, old.body); END;
+CREATE TRIGGER [doc_au] AFTER UPDATE ON doc BEGIN
+  INSERT INTO doc_text(doc_text, rowid, body) VALUES ('delete', old.id, old.body);
+  INSERT INTO doc_text(rowid, body) VALUES (new.id, new.body);
+END;
+CREATE TRIGGER stamp AFTER UPDATE OF body ON doc BEGIN UPDATE doc SET seen = 'stamped' WHERE id = new.id; END;
+INSERT INTO doc VALUES (1, 'old words', NULL);
+`
+
+func TestFullTextFollowsWhatIsApplied(t *testing.T) {
+	o := newOrigin(t, searchable)
+	d := o.clone()
+	if len(d.r.Skipped()) > 0 {
+		t.Fatal(d.r.Skipped())
+	}
+	d.commit("INSERT INTO doc VALUES (2, 'local words', 'x')")
+	must(t, o.db.SetTriggers(false))
+	d.applyWell(o.do("UPDATE doc SET body = 'new text' WHERE id = 1; INSERT INTO doc VALUES (3, 'third text', NULL)"))
+	d.want("SELECT group_concat(rowid) FROM doc_text WHERE doc_text MATCH 'text'", "['1,3']")
+	d.want("SELECT group_concat(rowid) FROM doc_text WHERE doc_text MATCH 'words'", "['2']")
+	d.want("SELECT seen FROM doc WHERE id = 1", "[NULL]")
+	d.settle(d.rejection(1, 1, tidemark.CodeForbidden))
+	d.want("SELECT group_concat(rowid) FROM doc_text WHERE doc_text MATCH 'words'", "[NULL]")
+	must(t, d.app.Script("INSERT INTO doc_text(doc_text) VALUES ('integrity-check')"))
+}
+
+func TestTriggerThatFailsIsLeftOut(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	must(t, d.app.Script(`CREATE TABLE tags (name TEXT UNIQUE);
+		CREATE TRIGGER tagging AFTER UPDATE ON person BEGIN INSERT INTO tags VALUES ('once'); END;`))
+	d.applyWell(o.do("UPDATE person SET name = 'A' WHERE id = 1"))
+	d.applyWell(o.do("UPDATE person SET name = 'B' WHERE id = 1"))
+	compareRows(t, o.schema, d.rows(), o.rows)
+	if left := strings.Join(d.r.Skipped(), ""); !strings.Contains(left, "trigger") {
+		t.Fatalf("%q", left)
+	}
+}
+
+func TestMirrorSQL(t *testing.T) {
+	for _, c := range [][2]string{
+		{`CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END`, ` AFTER INSERT ON t BEGIN SELECT 1; END`},
+		{`CREATE TRIGGER "a ""b" AFTER INSERT ON t`, ` AFTER INSERT ON t`},
+		{"create trigger\n[a ]b]\tBEFORE x", "b]\tBEFORE x"},
+		{"CREATE TRIGGER `x``y`/*c*/AFTER", "/*c*/AFTER"},
+		{"CREATE TRIGGER 'x''y'AFTER", "AFTER"},
+		{"CREATE TRIGGER é--c\nAFTER", "--c\nAFTER"},
+	} {
+		if got := mirrorSQL("m", c[0]); !strings.HasPrefix(got, `CREATE TEMP TRIGGER "m" `) || !strings.HasSuffix(got, c[1]) {
+			t.Errorf("%q became %q", c[0], got)
+		}
+	}
+}
