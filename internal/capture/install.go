@@ -14,6 +14,14 @@ import (
 // and when nothing is to be done nothing is written. readOnly makes triggers
 // that refuse every write instead (replicas only).
 func Install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error {
+	do := func() error { return install(db, place, s, readOnly) }
+	if place == Main && !db.InTransaction() {
+		return db.Transaction(do)
+	}
+	return db.Savepoint("_tm_install", do)
+}
+
+func install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error {
 	if err := makeTables(db, place, s); err != nil {
 		return err
 	}
@@ -36,10 +44,18 @@ func Install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error 
 		}
 		want = append(want, m.triggers()...)
 	}
-	if err := dropOthers(db, place, have, want); err != nil {
+	missing, err := dropOthers(db, place, have, want)
+	if err != nil {
 		return err
 	}
-	return makeMissing(db, place, have, want)
+	if err := createAll(db, place, missing); err != nil {
+		return err
+	}
+	made := map[int][]trigger{}
+	for _, w := range missing {
+		made[w.table] = append(made[w.table], w)
+	}
+	return verify(db, place, s, made)
 }
 
 const logColumns = "(n INTEGER PRIMARY KEY, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9)"
@@ -146,36 +162,42 @@ func current(h installed, w trigger) bool {
 	return h.body == w.body && (h.last || !strings.HasSuffix(w.name, "_"+kindInserted))
 }
 
-func dropOthers(db *lite.DB, place Place, have map[string]installed, want []trigger) error {
+// dropOthers takes off what is not wanted and returns what is missing then.
+func dropOthers(db *lite.DB, place Place, have map[string]installed, want []trigger) (missing []trigger, err error) {
 	keep := map[string]bool{}
 	for _, w := range want {
 		if h, ok := have[w.name]; ok && current(h, w) {
 			keep[w.name] = true
-		}
-	}
-	for _, name := range sortedNames(have) {
-		if keep[name] {
 			continue
 		}
-		if err := db.Run("DROP TRIGGER " + string(place) + "." + lite.Quote(name)); err != nil {
+		missing = append(missing, w)
+	}
+	var others []trigger
+	for _, name := range sortedNames(have) {
+		if !keep[name] {
+			others = append(others, trigger{name: name})
+		}
+	}
+	return missing, dropAll(db, place, others)
+}
+
+func dropAll(db *lite.DB, place Place, triggers []trigger) error {
+	for _, t := range triggers {
+		if err := db.Run("DROP TRIGGER " + string(place) + "." + lite.Quote(t.name)); err != nil {
 			return err
 		}
-		delete(have, name)
 	}
 	return nil
 }
 
-func makeMissing(db *lite.DB, place Place, have map[string]installed, want []trigger) error {
+func createAll(db *lite.DB, place Place, triggers []trigger) error {
 	create := "CREATE TRIGGER main."
 	if place == Temp {
 		create = "CREATE TEMP TRIGGER "
 	}
-	for _, w := range want {
-		if _, ok := have[w.name]; ok {
-			continue
-		}
-		if err := db.Script(create + w.body); err != nil {
-			return fmt.Errorf("capture: trigger %s: %w", w.name, err)
+	for _, t := range triggers {
+		if err := db.Script(create + t.body); err != nil {
+			return fmt.Errorf("capture: trigger %s: %w", t.name, err)
 		}
 	}
 	return nil
@@ -196,7 +218,7 @@ func Remove(db *lite.DB, place Place) error {
 	if err != nil {
 		return err
 	}
-	if err := dropOthers(db, place, have, nil); err != nil {
+	if _, err := dropOthers(db, place, have, nil); err != nil {
 		return err
 	}
 	return db.Run("DROP TABLE IF EXISTS " + place.log())

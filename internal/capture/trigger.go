@@ -12,8 +12,9 @@ import (
 // trigger is a trigger to be made: everything behind CREATE [TEMP] TRIGGER,
 // the form in which sqlite_schema keeps it.
 type trigger struct {
-	name string
-	body string
+	table int
+	name  string
+	body  string
 }
 
 // maker writes the triggers of one table. All SQL is that of SQLite 3.8.
@@ -46,7 +47,7 @@ func (m maker) named(kind, event, when string, steps ...string) trigger {
 	if when != "" {
 		b += " WHEN " + when
 	}
-	return trigger{name, b + " BEGIN " + strings.Join(steps, "; ") + "; END"}
+	return trigger{m.t.ID, name, b + " BEGIN " + strings.Join(steps, "; ") + "; END"}
 }
 
 // table names the synced table as it stands in FROM inside a trigger. One

@@ -116,7 +116,7 @@ func alters(f, t *tidemark.Table, defs []string) bool {
 		return false
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.Script(f.SQL); err != nil {
+	if db.AllowQuotedStrings() != nil || db.Script(f.SQL) != nil {
 		return false
 	}
 	for _, def := range defs {

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
@@ -149,24 +147,15 @@ func nullKeys(db *lite.DB, t *tidemark.Table) (reason, hint string, err error) {
 // prepares asks SQLite to compile a write of each kind, which fails when the
 // table needs a function that is not here. Nothing runs.
 func prepares(db *lite.DB, t *tidemark.Table) (reason, hint string, err error) {
-	on, err := db.Conn().Config(sqlite3.DBCONFIG_ENABLE_TRIGGER)
-	if err != nil {
-		return "", "", err
-	}
-	if err := db.SetTriggers(false); err != nil {
-		return "", "", err
-	}
-	defer func() {
-		if rerr := db.SetTriggers(on); err == nil {
-			err = rerr
+	err = db.WithTriggers(false, func() error {
+		for _, sql := range Writes(t.Name, t.Columns) {
+			if cerr := db.Compile(sql); cerr != nil && !referenceTrouble(cerr) {
+				reason, hint = "SQLite cannot write it here: "+plain(cerr), "write it only with the program that provides what is missing"
+			}
 		}
-	}()
-	for _, sql := range writes(t.Name, t.Columns) {
-		if perr := compile(db, sql); perr != nil && !referenceTrouble(perr) {
-			return "SQLite cannot write it here: " + plain(perr), "write it only with the program that provides what is missing", nil
-		}
-	}
-	return "", "", nil
+		return nil
+	})
+	return reason, hint, err
 }
 
 // referenceTrouble is judged by refuseBadReferences, which names the cause.
@@ -175,8 +164,9 @@ func referenceTrouble(err error) bool {
 	return strings.Contains(msg, "foreign key mismatch") || strings.Contains(msg, "no such table")
 }
 
-// writes are statements that make every trigger and constraint of a table compile.
-func writes(name string, columns []tidemark.Column) []string {
+// Writes are an INSERT, an UPDATE of all columns and a DELETE: to compile them
+// compiles every trigger and constraint of the table. They are not meant to run.
+func Writes(name string, columns []tidemark.Column) []string {
 	sets := make([]string, len(columns))
 	for i, c := range columns {
 		sets[i] = lite.Quote(c.Name) + " = " + lite.Quote(c.Name)
@@ -186,12 +176,4 @@ func writes(name string, columns []tidemark.Column) []string {
 		"UPDATE main." + lite.Quote(name) + " SET " + strings.Join(sets, ", "),
 		"DELETE FROM main." + lite.Quote(name),
 	}
-}
-
-func compile(db *lite.DB, sql string) error {
-	s, _, err := db.Conn().Prepare(sql)
-	if err != nil {
-		return err
-	}
-	return s.Close()
 }

@@ -4,8 +4,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
@@ -64,36 +62,34 @@ func onView(entries []entry, name string) bool {
 	return false
 }
 
-// triggerWrites compiles an INSERT, an UPDATE and a DELETE on a table or view.
-func triggerWrites(db *lite.DB, table string) (writes map[string]map[string]bool, err error) {
+// triggerWrites compiles an INSERT, an UPDATE and a DELETE on a table or view
+// and notes which trigger writes what. A view refuses the kinds that it has no
+// trigger for, which is no error here.
+func triggerWrites(db *lite.DB, table string) (map[string]map[string]bool, error) {
+	writes := map[string]map[string]bool{}
 	columns, err := tableColumns(db, table)
-	if err != nil {
-		return map[string]map[string]bool{}, nil // a view that cannot be opened
+	if err != nil || len(columns) == 0 {
+		return writes, nil // a view that cannot be opened
 	}
-	on, err := db.Conn().Config(sqlite3.DBCONFIG_ENABLE_TRIGGER)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.SetTriggers(true); err != nil {
-		return nil, err
-	}
-	writes = map[string]map[string]bool{}
-	err = listen(db, writes, func() {
-		for _, sql := range writesOf(table, columns) {
-			_ = compile(db, sql) // a view refuses the kinds that it has no trigger for
+	note := func(a lite.Access) {
+		if a.Inside == "" || ignored(a.Inside) {
+			return
 		}
+		if writes[lower(a.Inside)] == nil {
+			writes[lower(a.Inside)] = map[string]bool{}
+		}
+		if a.Writes {
+			writes[lower(a.Inside)][a.Table] = true
+		}
+	}
+	err = db.WithTriggers(true, func() error {
+		return db.Overhear(note, func() {
+			for _, sql := range Writes(table, columns) {
+				_ = db.Compile(sql)
+			}
+		})
 	})
-	if rerr := db.SetTriggers(on); err == nil {
-		err = rerr
-	}
 	return writes, err
-}
-
-func writesOf(table string, columns []tidemark.Column) []string {
-	if len(columns) == 0 {
-		return nil
-	}
-	return writes(table, columns)
 }
 
 func tableColumns(db *lite.DB, table string) ([]tidemark.Column, error) {
@@ -103,26 +99,4 @@ func tableColumns(db *lite.DB, table string) ([]tidemark.Column, error) {
 		return nil
 	}, tidemark.Text(table))
 	return columns, err
-}
-
-// listen runs fn with an authorizer that notes which trigger writes what.
-func listen(db *lite.DB, writes map[string]map[string]bool, fn func()) error {
-	note := func(action sqlite3.AuthorizerActionCode, name3rd, name4th, _, inner string) sqlite3.AuthorizerReturnCode {
-		if inner == "" || ignored(inner) {
-			return sqlite3.AUTH_OK
-		}
-		if writes[lower(inner)] == nil {
-			writes[lower(inner)] = map[string]bool{}
-		}
-		switch action {
-		case sqlite3.AUTH_INSERT, sqlite3.AUTH_UPDATE, sqlite3.AUTH_DELETE:
-			writes[lower(inner)][name3rd] = true
-		}
-		return sqlite3.AUTH_OK
-	}
-	if err := db.Conn().SetAuthorizer(note); err != nil {
-		return err
-	}
-	fn()
-	return db.Conn().SetAuthorizer(nil)
 }

@@ -14,7 +14,7 @@ var errEnough = errors.New("enough")
 
 // Violations lists rows that break foreign keys, CHECK, NOT NULL and STRICT
 // types, at most limit (0: all). It writes nothing that stays: CHECK is
-// evaluated by SQLite itself on a copy of each row in a TEMP table.
+// evaluated by SQLite itself on a copy of each row in another database.
 func Violations(db *lite.DB, s *tidemark.Schema, limit int) ([]Violation, error) {
 	f := &finder{db: db, limit: limit}
 	for _, t := range s.Tables {
@@ -120,6 +120,9 @@ func (f *finder) checks(t *tidemark.Table) error {
 		return err
 	}
 	defer func() { _ = scratch.Close() }()
+	if err := scratch.AllowQuotedStrings(); err != nil {
+		return err
+	}
 	if err := scratch.Script("PRAGMA foreign_keys = OFF; " + t.SQL); err != nil {
 		return err
 	}
