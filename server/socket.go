@@ -128,7 +128,7 @@ func (k *socket) complain(err error) {
 		k.peer.outbox.put(frame{down: tooLarge(k.space.srv.opts.Limits.Message)})
 	case errors.As(err, &bad):
 		k.peer.outbox.put(frame{down: &wire.Refusal{
-			Code: tidemark.CodeProtocol, Fatal: true, Message: "a message cannot be read: " + bad.Error(),
+			Code: tidemark.CodeProtocol, Message: "a message cannot be read: " + bad.Error(),
 		}})
 	}
 	k.peer.outbox.finish()
