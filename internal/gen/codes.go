@@ -14,7 +14,7 @@ type code struct {
 	Code    string `json:"code"`
 	Go      string `json:"go"`   // name of the constant, made from the code unless given
 	Kind    string `json:"kind"` // rejection, session or operation
-	HTTP    int    `json:"http"` // status of an HTTP answer that carries it, 0 for none
+	HTTP    int    `json:"http"` // status of an HTTP answer that carries it, 0 where none does
 	Meaning string `json:"meaning"`
 	Do      string `json:"do"`
 }
@@ -103,17 +103,5 @@ type Code string
 		}
 		b.WriteString(")\n")
 	}
-	b.WriteString(`
-// HTTPStatus is the status of an HTTP answer that carries the code; 500 when
-// spec/errors.json gives none.
-func (c Code) HTTPStatus() int {
-	switch c {
-`)
-	for _, c := range codes {
-		if c.HTTP != 0 && c.HTTP != 500 {
-			fmt.Fprintf(&b, "case %s:\nreturn %d\n", c.Go, c.HTTP)
-		}
-	}
-	b.WriteString("}\nreturn 500\n}\n")
 	return format.Source(b.Bytes())
 }
