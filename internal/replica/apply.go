@@ -59,8 +59,13 @@ func (r *Replica) withoutMirrors(work func() (*Applied, error)) (*Applied, error
 
 func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
 	var out *Applied
+	if planted.Is(planted.CheckpointFirst) && !b.More {
+		if err := r.transaction("apply", now, func() error { return store(r.db, number(meta.KeySeq, int64(b.To))) }); err != nil {
+			return nil, err
+		}
+	}
 	err := r.transaction("apply", now, func() error {
-		if err := r.atCheckpoint(b.From); err != nil {
+		if err := r.atCheckpoint(b.From); err != nil && !planted.Is(planted.CheckpointFirst) {
 			return err
 		}
 		if b.More {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
 )
@@ -380,6 +381,9 @@ func (a *attempt) keepConfirmed(ids []rowID) error {
 		now, err := a.read(t, id)
 		if err != nil {
 			return err
+		}
+		if planted.Is(planted.ForgetBase) {
+			continue
 		}
 		if err := setBase(a.db, id, now); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
@@ -341,6 +342,7 @@ func columnNames(t *tidemark.Table, cols []int) []string {
 func (a *attempt) putBack(ns []int64) error {
 	for _, n := range ns {
 		if a.settled(n) {
+			a.keepEffect(n)
 			continue
 		}
 		p, err := loadPending(a.db, n)
@@ -358,6 +360,18 @@ func (a *attempt) putBack(ns []int64) error {
 		}
 	}
 	return nil
+}
+
+// keepEffect does nothing, unless the fault of doing something is planted.
+func (a *attempt) keepEffect(n int64) {
+	if !planted.Is(planted.KeepRejected) {
+		return
+	}
+	for i := range a.settle {
+		if p := a.settle[i].p; p.n == n && p.decode() == nil {
+			_ = a.db.Savepoint("fit", func() error { _, err := a.fit(p.changes, lax); return err })
+		}
+	}
 }
 
 func (a *attempt) putBackOne(p *record) error {

@@ -48,6 +48,11 @@ func (a *attempt) settleAll() error {
 		if err := removePending(a.db, s.p.n); err != nil {
 			return err
 		}
+		if s.o.Kind == tidemark.Rejected && planted.Is(planted.DropRejectedBehind) {
+			if err := removePending(a.db, s.p.n+1); err != nil {
+				return err
+			}
+		}
 		a.out.Settled = append(a.out.Settled, s.o)
 	}
 	return nil

@@ -3,6 +3,7 @@ package replica
 import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -32,6 +33,9 @@ func clearStage(db *lite.DB) error { return db.Run("DELETE FROM main._tm_stage")
 // reads one chunk at a time.
 func eachStaged(db *lite.DB, seq tidemark.Seq, fn func(*tidemark.Change) error) error {
 	pos := int64(0)
+	if planted.Is(planted.SkipFirstStaged) {
+		pos = 1
+	}
 	for {
 		row, err := db.Get("SELECT pos, body FROM main._tm_stage WHERE since = ?1 AND pos > ?2 ORDER BY pos LIMIT 1",
 			tidemark.Int(int64(seq)), tidemark.Int(pos))

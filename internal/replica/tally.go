@@ -7,6 +7,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -90,7 +91,9 @@ func (tl *tally) laidAside(t *tidemark.Table) (map[string][]tidemark.Value, erro
 
 // change replaces a confirmed row by another; nil is no row.
 func (tl *tally) change(t *tidemark.Table, before, after []tidemark.Value) {
-	tl.sums.Add(tl.hasher, t, before, -1)
+	if after != nil || !planted.Is(planted.SumIgnoresDeletes) {
+		tl.sums.Add(tl.hasher, t, before, -1)
+	}
 	tl.sums.Add(tl.hasher, t, after, 1)
 	tl.dirty[t.ID] = true
 }
