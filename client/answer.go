@@ -16,10 +16,14 @@ import (
 
 // refusalBody is how the server tells an error over HTTP.
 type refusalBody struct {
-	Code    tidemark.Code `json:"code"`
-	Message string        `json:"message"`
-	Hint    string        `json:"hint"`
+	Error struct {
+		Code    tidemark.Code `json:"code"`
+		Message string        `json:"message"`
+		Hint    string        `json:"hint"`
+	} `json:"error"`
 }
+
+const addressHint = "the address is that of the server followed by the name of the space, like http://127.0.0.1:7420/NAME"
 
 // unexpected explains an answer that is not the one asked for. What a Tidemark
 // server says is passed on; what stands between may say anything, and most of
@@ -27,8 +31,12 @@ type refusalBody struct {
 func unexpected(op string, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var r refusalBody
-	if isType(resp, "json") && json.Unmarshal(body, &r) == nil && r.Code != "" {
-		return &tidemark.Error{Code: r.Code, Op: op, Msg: r.Message, Hint: r.Hint}
+	if isType(resp, "json") && json.Unmarshal(body, &r) == nil && r.Error.Code != "" {
+		e := &tidemark.Error{Code: r.Error.Code, Op: op, Msg: r.Error.Message, Hint: r.Error.Hint}
+		if e.Code == tidemark.CodeNoSpace && e.Hint == "" {
+			e.Hint = addressHint
+		}
+		return e
 	}
 	where := resp.Request.URL.Redacted()
 	status := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
@@ -37,7 +45,7 @@ func unexpected(op string, resp *http.Response) error {
 	case resp.StatusCode == http.StatusNotFound:
 		e.Code = tidemark.CodeNoSpace
 		e.Msg = "nothing is served at " + where
-		e.Hint = "the address is that of the server followed by the name of the space, like http://127.0.0.1:7420/NAME"
+		e.Hint = addressHint
 	case isType(resp, "html"):
 		e.Msg = fmt.Sprintf("a web page (%s) came from %s in place of a Tidemark server's answer", status, where)
 		e.Hint = "check the address; a proxy or a sign-in page may stand in between"

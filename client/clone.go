@@ -13,6 +13,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // CloneOptions of Clone.
@@ -140,13 +141,17 @@ func (c *cloning) install(ctx context.Context, fresh string) error {
 	if err := c.unpack(ctx, fresh); err != nil {
 		return err
 	}
-	s, err := c.schema(ctx)
+	state, err := wire.ParseState(c.notes.State)
+	if err != nil {
+		return err
+	}
+	s, err := c.schema(ctx, state.SchemaHash)
 	if err != nil {
 		return err
 	}
 	err = replica.Create(fresh, replica.CreateOptions{
 		Options: replica.Options{Rand: rand.Reader, Agent: Agent},
-		Server:  c.addr.String(), ReadOnly: c.o.ReadOnly, State: c.notes.State.space(), Schema: s,
+		Server:  c.addr.String(), ReadOnly: c.o.ReadOnly, State: state, Schema: s,
 	})
 	if err != nil {
 		return c.damaged(err)
@@ -172,8 +177,8 @@ func (c *cloning) damaged(err error) error {
 	return err
 }
 
-func (c *cloning) schema(ctx context.Context) (*tidemark.Schema, error) {
-	resp, err := get(ctx, c.o.HTTP, c.addr.at("schema", c.notes.State.Schema), nil)
+func (c *cloning) schema(ctx context.Context, hash string) (*tidemark.Schema, error) {
+	resp, err := get(ctx, c.o.HTTP, c.addr.at("schema", hash), nil)
 	if err != nil {
 		return nil, err
 	}

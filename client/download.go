@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,36 +15,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
-
-// stateJSON is the header that says what a snapshot holds.
-type stateJSON struct {
-	Space       string       `json:"space"`
-	Incarnation string       `json:"incarnation"`
-	Term        string       `json:"term"`
-	Head        tidemark.Seq `json:"head"`
-	Sum         uint64       `json:"sum"`
-	Schema      string       `json:"schema"`
-	DigestKey   string       `json:"digest_key"` // hexadecimal
-}
-
-func (j stateJSON) space() tidemark.SpaceState {
-	st := tidemark.SpaceState{
-		Space: j.Space, Incarnation: j.Incarnation, Term: j.Term, Head: j.Head, Sum: j.Sum, SchemaHash: j.Schema,
-	}
-	_, _ = hex.Decode(st.DigestKey[:], []byte(j.DigestKey))
-	return st
-}
 
 // notes say which snapshot the downloaded part belongs to.
 type notes struct {
-	Address  string    `json:"address"`
-	ETag     string    `json:"etag"`
-	State    stateJSON `json:"state"`
-	Rows     int64     `json:"rows"`
-	Size     int64     `json:"size"`     // bytes to download, 0 when unknown
-	Unpacked int64     `json:"unpacked"` // bytes of the file
-	Complete bool      `json:"complete"`
+	Address  string `json:"address"`
+	ETag     string `json:"etag"`
+	State    string `json:"state"` // header, see wire.FormatState
+	Rows     int64  `json:"rows"`
+	Size     int64  `json:"size"`     // bytes to download, 0 when unknown
+	Unpacked int64  `json:"unpacked"` // bytes of the file
+	Complete bool   `json:"complete"`
 }
 
 func (c *cloning) readNotes() (n notes) {
@@ -111,18 +92,17 @@ func (c *cloning) request(ctx context.Context, have int64) (*http.Response, erro
 
 // readHeader takes down which snapshot begins to come.
 func (c *cloning) readHeader(resp *http.Response) error {
-	state := resp.Header.Get("Tidemark-State")
+	state := resp.Header.Get(wire.HeaderState)
 	if state == "" {
 		return unexpected("clone", resp)
 	}
-	n := notes{Address: c.addr.String(), ETag: resp.Header.Get("ETag"), Size: max(0, resp.ContentLength)}
-	key := [16]byte{}
-	if err := json.Unmarshal([]byte(state), &n.State); err != nil || hex.DecodedLen(len(n.State.DigestKey)) != len(key) {
+	if _, err := wire.ParseState(state); err != nil {
 		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "clone", Err: err,
 			Msg: "the server's description of the snapshot cannot be read", Hint: "install versions of both sides that belong together"}
 	}
-	n.Rows, _ = strconv.ParseInt(resp.Header.Get("Tidemark-Rows"), 10, 64)
-	n.Unpacked, _ = strconv.ParseInt(resp.Header.Get("Tidemark-Bytes"), 10, 64)
+	n := notes{Address: c.addr.String(), ETag: resp.Header.Get("ETag"), State: state, Size: max(0, resp.ContentLength)}
+	n.Rows, _ = strconv.ParseInt(resp.Header.Get(wire.HeaderRows), 10, 64)
+	n.Unpacked, _ = strconv.ParseInt(resp.Header.Get(wire.HeaderBytes), 10, 64)
 	c.notes = n
 	return c.writeNotes()
 }

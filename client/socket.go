@@ -18,7 +18,6 @@ import (
 
 // Bounds of a socket.
 const (
-	subprotocol  = "tidemark.1"
 	handshake    = 10 * time.Second
 	pingEvery    = 20 * time.Second
 	silenceLimit = 50 * time.Second // without even a pong
@@ -55,10 +54,10 @@ func dialSocket(ctx context.Context, s *shell, out emit) (link, *dialError) {
 	if err != nil {
 		return nil, explainDial(resp, err)
 	}
-	if conn.Subprotocol() != subprotocol {
+	if conn.Subprotocol() != wire.Subprotocol {
 		_ = conn.Close()
 		return nil, &dialError{mayFallBack: true, err: &tidemark.Error{Code: tidemark.CodeProtocol, Op: "connect",
-			Msg: "the server does not speak " + subprotocol, Hint: "install versions of both sides that belong together"}}
+			Msg: "the server does not speak " + wire.Subprotocol, Hint: "install versions of both sides that belong together"}}
 	}
 	l := &socket{conn: conn, out: out, ways: &s.db.ways, more: make(chan struct{}, 1), quit: make(chan struct{})}
 	s.wg.Go(l.read)
@@ -69,7 +68,7 @@ func dialSocket(ctx context.Context, s *shell, out emit) (link, *dialError) {
 // dialer takes proxy, certificates and cookies from the HTTP client.
 func dialer(c *http.Client) *websocket.Dialer {
 	d := &websocket.Dialer{
-		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: handshake, Subprotocols: []string{subprotocol},
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: handshake, Subprotocols: []string{wire.Subprotocol},
 		ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, Jar: c.Jar,
 	}
 	if t, ok := c.Transport.(*http.Transport); ok {

@@ -1,0 +1,568 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+func TestTwoCopiesConverge(t *testing.T) {
+	for _, transport := range []string{"websocket", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			s := serve(t)
+			a, b := s.clone(Options{Transport: transport}), s.clone(Options{Transport: transport})
+			mustExec(t, a, "UPDATE artist SET name = 'Ada Lovelace' WHERE id = 1")
+			mustExec(t, b, "INSERT INTO artist VALUES (3, 'Barbara')")
+			mustExec(t, b, "INSERT INTO album VALUES (3, 'Third', 3, 2000)")
+			if res := mustSync(t, a); res.Accepted != 1 || res.Rejected != 0 {
+				t.Errorf("%+v", res)
+			}
+			if res := mustSync(t, b); res.Accepted != 2 || res.Received == 0 {
+				t.Errorf("%+v", res)
+			}
+			s.converged(a, b)
+			if got := mustQuery(t, a, "SELECT count(*) FROM album"); got != "3" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+func TestARejectedChangesetIsUndoneAndKept(t *testing.T) {
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	mustExec(t, a, "INSERT INTO artist VALUES (10, 'Hedy')")
+	mustSync(t, a)
+	mustExec(t, b, "INSERT INTO artist VALUES (11, 'Hedy')")
+	mustExec(t, b, "UPDATE album SET year = 2001 WHERE id = 1")
+	res := mustSync(t, b)
+	if res.Rejected != 1 || res.Accepted != 1 {
+		t.Fatalf("%+v", res)
+	}
+	s.converged(a, b)
+	list, err := b.Rejected()
+	if err != nil || len(list) != 1 || list[0].Code != tidemark.CodeUnique || len(list[0].Changes) != 1 {
+		t.Fatalf("%+v %v", list, err)
+	}
+	// Made room for, it goes through.
+	mustExec(t, b, "UPDATE artist SET name = 'Hedy Lamarr' WHERE id = 10")
+	if n, err := b.Retry(t.Context(), list[0].ID, false); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if res := mustSync(t, b); res.Accepted != 2 {
+		t.Errorf("%+v", res)
+	}
+	s.converged(a, b)
+	if got := mustQuery(t, a, "SELECT name FROM artist WHERE id = 11"); got != "'Hedy'" {
+		t.Error(got)
+	}
+}
+
+func TestOfflineKeepsEverything(t *testing.T) {
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	s.stop()
+	for i := range 20 {
+		mustExec(t, a, "INSERT INTO artist (name) VALUES (?)", fmt.Sprint("offline ", i))
+	}
+	_, err := a.Sync(t.Context())
+	codeIs(t, err, tidemark.CodeOffline)
+	if st, _ := a.Status(); st.Pending != 20 {
+		t.Fatalf("%+v", st)
+	}
+	s.start()
+	s.converged(a, b)
+	if got := mustQuery(t, b, "SELECT count(*) FROM artist"); got != "22" {
+		t.Error(got)
+	}
+}
+
+// The server's process ends again and again while two copies write.
+func TestRestartsInMidSync(t *testing.T) {
+	for _, transport := range []string{"websocket", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			s := serve(t)
+			a, b := s.clone(Options{Transport: transport}), s.clone(Options{Transport: transport})
+			running(t, a)
+			running(t, b)
+			for round := range 4 {
+				for i := range 10 {
+					n := 100 + 10*round + i
+					mustExec(t, a, "INSERT INTO artist VALUES (?, ?)", n, fmt.Sprint("a", n))
+					mustExec(t, b, "INSERT INTO artist VALUES (?, ?)", 1000+n, fmt.Sprint("b", n))
+					if i == 5 {
+						s.stop()
+					}
+				}
+				s.start()
+			}
+			s.converged(a, b)
+			if got := mustQuery(t, a, "SELECT count(*) FROM artist"); got != "82" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+func isUpgrade(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
+
+// Things that stand between and do not let WebSockets through.
+func TestProxiesThatBlockWebSockets(t *testing.T) {
+	page := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<html><body>No.</body></html>"))
+		}
+	}
+	for name, block := range map[string]http.HandlerFunc{
+		"403 page": page(403), "502 page": page(502), "200 page": page(200), "404 page": page(404), "426": page(426),
+		"cut": func(w http.ResponseWriter, _ *http.Request) { cut(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			real := *s.next.Load()
+			var upgrades atomic.Int32
+			s.through(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if isUpgrade(r) {
+					upgrades.Add(1)
+					block(w, r)
+					return
+				}
+				real.ServeHTTP(w, r)
+			}))
+			a, b := s.clone(Options{}), s.clone(Options{})
+			running(t, b)
+			before := upgrades.Load()
+			if before == 0 {
+				t.Error("a WebSocket was never tried")
+			}
+			for i := range 5 {
+				mustExec(t, a, "INSERT INTO artist (name) VALUES (?)", fmt.Sprint("n", i))
+				mustSync(t, a)
+			}
+			eventually(t, "the other copy hears of it", func() bool {
+				return mustQuery(t, b, "SELECT count(*) FROM artist") == "7"
+			})
+			if n := upgrades.Load() - before; n > 2 {
+				t.Errorf("%d more attempts although it is known not to work", n)
+			}
+			s.converged(a, b)
+		})
+	}
+}
+
+// A middlebox that lets the upgrade through and then cuts the connection.
+func TestSocketsThatDieAtOnce(t *testing.T) {
+	s := serve(t)
+	real := *s.next.Load()
+	s.through(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isUpgrade(r) {
+			real.ServeHTTP(w, r)
+			return
+		}
+		inner := httptest.NewServer(real)
+		defer inner.Close()
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		accept, err := upgradeAnswer(inner.URL, r)
+		if err == nil {
+			_, _ = conn.Write(accept)
+		}
+	}))
+	a := s.clone(Options{})
+	mustExec(t, a, "INSERT INTO artist (name) VALUES ('through')")
+	mustSync(t, a)
+	s.converged(a)
+}
+
+// upgradeAnswer gets the head of a genuine answer to an upgrade.
+func upgradeAnswer(url string, r *http.Request) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodGet, url+r.URL.Path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = r.Header.Clone()
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var b strings.Builder
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	if err := resp.Header.Write(&b); err != nil {
+		return nil, err
+	}
+	return []byte(b.String() + "\r\n"), nil
+}
+
+// What passes is waited for, whatever says it.
+func TestPassingErrorsOfProxies(t *testing.T) {
+	s := serve(t)
+	real := *s.next.Load()
+	a := s.clone(Options{Transport: "http"})
+	answers := []int{502, 200, 413, 504, 0, 503}
+	var at atomic.Int32
+	s.through(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i := int(at.Add(1)) - 1
+		switch {
+		case i >= len(answers):
+			real.ServeHTTP(w, r)
+		case answers[i] == 0:
+			cut(w)
+		default:
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(answers[i])
+			_, _ = w.Write([]byte("<html>"))
+		}
+	}))
+	running(t, a)
+	for i := range 3 {
+		mustExec(t, a, "INSERT INTO artist (name) VALUES (?)", fmt.Sprint("n", i))
+	}
+	eventually(t, "everything settled", func() bool { st, err := a.Status(); return err == nil && st.Pending == 0 && !st.Unsealed })
+	s.converged(a)
+}
+
+func TestSyncExplainsItself(t *testing.T) {
+	s := serve(t)
+	a := s.clone(Options{})
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte("<html>Welcome to the hotel's network</html>"))
+	}))
+	defer page.Close()
+	for name, c := range map[string]struct {
+		address string
+		code    tidemark.Code
+		says    string
+	}{
+		"no such space": {s.http.URL + "/other", tidemark.CodeNoSpace, "no space"},
+		"a web page":    {page.URL + "/shop", tidemark.CodeOffline, "web page"},
+		"nobody":        {"http://127.0.0.1:1/shop", tidemark.CodeOffline, "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, err := Open(a.Path(), Options{Server: c.address})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			_, err = db.Sync(t.Context())
+			codeIs(t, err, c.code)
+			if err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("says %q", err)
+			}
+		})
+	}
+}
+
+func TestTwoHandlesOnOneCopy(t *testing.T) {
+	s := serve(t)
+	first := s.clone(Options{})
+	second := open(t, first.Path(), Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- first.Run(ctx) }()
+	eventually(t, "the first syncs", func() bool { return newLease(first.Path()).holder().Live })
+
+	// The second writes; the first sends; the second's Sync sees that.
+	mustExec(t, second, "INSERT INTO artist VALUES (50, 'by the second')")
+	mustSync(t, second)
+	if !strings.Contains(dump(t, s.file), "by the second") {
+		t.Error("settled, but not at the server")
+	}
+	// The holder goes; whoever waits takes over.
+	r := make(chan error, 1)
+	ctx2, cancel2 := context.WithCancel(t.Context())
+	go func() { r <- second.Run(ctx2) }()
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	mustExec(t, first, "INSERT INTO artist VALUES (51, 'by the first')")
+	eventually(t, "the second has taken over", func() bool { return strings.Contains(dump(t, s.file), "by the first") })
+	cancel2()
+	if err := <-r; err != nil {
+		t.Error(err)
+	}
+	s.converged(first)
+}
+
+func TestSyncReportsWhoHoldsTheLease(t *testing.T) {
+	s := serve(t)
+	first := s.clone(Options{})
+	l := newLease(first.Path())
+	if ok, err := l.try(); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	defer l.release()
+	mustExec(t, first, "INSERT INTO artist (name) VALUES ('waits')")
+	ctx, cancel := context.WithTimeout(t.Context(), leasePatience+5*time.Second)
+	defer cancel()
+	_, err := first.Sync(ctx)
+	codeIs(t, err, tidemark.CodeBusy)
+	if err != nil && !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+		t.Errorf("does not name the process: %v", err)
+	}
+}
+
+func TestACopiedFileGetsAnIdentityOfItsOwn(t *testing.T) {
+	s := serve(t)
+	a := s.clone(Options{})
+	mustExec(t, a, "INSERT INTO artist VALUES (20, 'settled before')")
+	mustSync(t, a)
+	mustExec(t, a, "UPDATE album SET year = year + 1 WHERE id = 1")
+	if _, err := a.DryRun(t.Context()); err != nil { // seals
+		t.Fatal(err)
+	}
+	twin := filepath.Join(t.TempDir(), "twin.db")
+	raw, err := lite.Open(a.Path(), lite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Run("VACUUM INTO ?1", tidemark.Text(twin)); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, twin, Options{})
+	mustExec(t, a, "INSERT INTO artist VALUES (21, 'by the original')")
+	mustExec(t, b, "INSERT INTO artist VALUES (22, 'by the copy')")
+	mustSync(t, a)
+	mustSync(t, b)
+	s.converged(a, b)
+	sa, _ := a.Status()
+	sb, _ := b.Status()
+	if sa.Replica == sb.Replica || sb.Replica == "" {
+		t.Errorf("names %q and %q", sa.Replica, sb.Replica)
+	}
+	// The changeset that both had was applied once.
+	if got := mustQuery(t, b, "SELECT year FROM album WHERE id = 1"); got != "1981" {
+		t.Error(got)
+	}
+	if got := mustQuery(t, a, "SELECT count(*) FROM artist WHERE id IN (20, 21, 22)"); got != "3" {
+		t.Error(got)
+	}
+}
+
+func TestARestoredServerIsNoticed(t *testing.T) {
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	mustExec(t, a, "INSERT INTO artist VALUES (30, 'in the backup')")
+	mustSync(t, a)
+	s.stop()
+	backup := filepath.Join(t.TempDir(), "backup.sqlite")
+	copyFile(t, s.file, backup)
+	s.start()
+	mustExec(t, a, "INSERT INTO artist VALUES (31, 'after the backup')")
+	mustExec(t, a, "UPDATE artist SET name = 'changed after' WHERE id = 1")
+	mustSync(t, a)
+	mustSync(t, b)
+	s.stop()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(s.file + suffix)
+	}
+	copyFile(t, backup, s.file)
+	s.start()
+	mustExec(t, a, "INSERT INTO artist VALUES (32, 'pending at the restore')")
+	mustSync(t, a)
+	s.converged(a, b)
+	if got := mustQuery(t, b, "SELECT id FROM artist WHERE id > 29 ORDER BY id"); got != "30; 32" {
+		t.Error(got)
+	}
+	list, err := a.Rejected()
+	if err != nil || len(list) != 1 || list[0].Code != tidemark.CodeRecovered || len(list[0].Changes) != 2 {
+		t.Fatalf("what the server lost is not kept: %+v %v", list, err)
+	}
+	// And can be brought back.
+	if _, err := a.Retry(t.Context(), list[0].ID, false); err != nil {
+		t.Fatal(err)
+	}
+	s.converged(a, b)
+	if got := mustQuery(t, b, "SELECT name FROM artist WHERE id IN (1, 31) ORDER BY id"); got != "'changed after'; 'after the backup'" {
+		t.Error(got)
+	}
+}
+
+func TestAnotherIncarnationStopsAndKeepsPending(t *testing.T) {
+	s := serve(t)
+	a := s.clone(Options{})
+	mustExec(t, a, "INSERT INTO artist VALUES (30, 'pending')")
+	other := serve(t)
+	db := open(t, a.Path(), Options{Server: other.address()})
+	_, err := db.Sync(t.Context())
+	codeIs(t, err, tidemark.CodeIncarnation)
+	st, err := db.Status()
+	if err != nil || st.Pending != 1 || st.Stopped != string(tidemark.CodeIncarnation) {
+		t.Errorf("%+v %v", st, err)
+	}
+	if strings.Contains(dump(t, other.file), "pending") {
+		t.Error("a changeset reached another space")
+	}
+	s.converged(a)
+}
+
+func TestVerifyFindsWhatCaptureNeverSaw(t *testing.T) {
+	s := serve(t)
+	a := s.clone(Options{})
+	r, err := a.Verify(t.Context())
+	if err != nil || r.Differed != 0 || r.Rows != 4 || r.Tables != 2 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	raw, err := lite.Open(a.Path(), lite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.SetTriggers(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Run("UPDATE artist SET name = 'rotten' WHERE id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err = a.Verify(t.Context())
+	if err != nil || r.Differed != 1 || r.Saved != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	s.converged(a)
+	list, err := a.Rejected()
+	if err != nil || len(list) != 1 || list[0].Code != tidemark.CodeUncaptured {
+		t.Fatalf("%+v %v", list, err)
+	}
+	if r, err = a.Verify(t.Context()); err != nil || r.Differed != 0 {
+		t.Fatalf("%+v %v", r, err)
+	}
+}
+
+func TestVerifyOverHTTP(t *testing.T) {
+	s := serve(t)
+	a := s.clone(Options{Transport: "http"})
+	if r, err := a.Verify(t.Context()); err != nil || r.Rows != 4 {
+		t.Fatalf("%+v %v", r, err)
+	}
+}
+
+// What sqlite3 writes must be at the server soon: it is looked for every 50 ms.
+func TestForeignWritesAreNoticedFast(t *testing.T) {
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		t.Skip("no sqlite3 program")
+	}
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	running(t, a)
+	running(t, b)
+	r := watch(t, b, "SELECT count(*) FROM artist")
+	r.want(t, "2")
+	eventually(t, "both are connected", func() bool {
+		return newLease(a.Path()).holder().Live && newLease(b.Path()).holder().Live
+	})
+	best := time.Hour
+	for i := range 5 {
+		out, err := exec.Command("sqlite3", "-cmd", ".timeout 5000", a.Path(), fmt.Sprintf("INSERT INTO artist (name) VALUES ('shell %d')", i)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		began := time.Now()
+		r.want(t, fmt.Sprint(3+i))
+		best = min(best, time.Since(began))
+	}
+	if best > 150*time.Millisecond {
+		t.Errorf("it took at least %v", best)
+	}
+	s.converged(a, b)
+}
+
+func TestALongAbsenceComesInChunks(t *testing.T) {
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	err := a.Transaction(t.Context(), func(tx *Tx) error {
+		for i := range 20000 {
+			if _, err := tx.Exec("INSERT INTO artist VALUES (?, ?)", 100+i, strings.Repeat("x", 100)+fmt.Sprint(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustSync(t, a)
+	mustExec(t, b, "INSERT INTO album VALUES (9, 'mine', 1, 2020)")
+	r := watch(t, b, "SELECT count(*) FROM artist")
+	r.want(t, "2")
+	mustSync(t, b)
+	r.want(t, "20002") // at once, never a part
+	s.converged(a, b)
+}
+
+func TestEventsTellOutcomes(t *testing.T) {
+	s := serve(t)
+	events := make(chan Event, 1000)
+	a := s.clone(Options{})
+	b := s.clone(Options{OnEvent: func(ev Event) { events <- ev }})
+	mustExec(t, a, "INSERT INTO artist VALUES (10, 'Hedy')")
+	mustSync(t, a)
+	mustExec(t, b, "INSERT INTO artist VALUES (11, 'Hedy')")
+	mustExec(t, b, "INSERT INTO artist VALUES (12, 'Rosalind')")
+	mustSync(t, b)
+	close(events)
+	seen := map[tidemark.OutcomeKind]int{}
+	states := map[string]bool{}
+	for ev := range events {
+		states[ev.State] = true
+		if ev.Outcome != nil {
+			seen[ev.Outcome.Kind]++
+		}
+	}
+	if seen[tidemark.Accepted] != 1 || seen[tidemark.Rejected] != 1 || !states["idle"] {
+		t.Errorf("%v %v", seen, states)
+	}
+}
+
+func TestReadOnlyCopy(t *testing.T) {
+	s := serve(t)
+	a := s.clone(Options{})
+	path := filepath.Join(t.TempDir(), "ro.db")
+	if err := Clone(t.Context(), s.address(), path, CloneOptions{ReadOnly: true}); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, path, Options{})
+	if _, err := b.Exec(t.Context(), "DELETE FROM album"); tidemark.CodeOf(err) != tidemark.CodeRaised {
+		t.Errorf("%v", err)
+	}
+	mustExec(t, a, "INSERT INTO artist VALUES (40, 'new')")
+	s.converged(a, b)
+}
+
+func TestDryRunTellsWithoutSending(t *testing.T) {
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	mustExec(t, a, "INSERT INTO artist VALUES (40, 'new')")
+	mustSync(t, a)
+	mustExec(t, b, "DELETE FROM album WHERE id = 2")
+	p, err := b.DryRun(t.Context())
+	if err != nil || len(p.Push) != 1 || p.Behind != 1 {
+		t.Fatalf("%+v %v", p, err)
+	}
+	if strings.Contains(dump(t, b.Path()), "new") || !strings.Contains(dump(t, s.file), "Second") {
+		t.Error("something was exchanged")
+	}
+	s.converged(a, b)
+}
