@@ -84,14 +84,17 @@ func numbered(to, from *tidemark.Schema) *tidemark.Schema {
 	return s
 }
 
+// runScript runs it inside the open transaction and lets nothing of it commit.
 func runScript(db *lite.DB, script string) error {
+	db.Conn().CommitHook(func() bool { return false })
 	err := db.Script(script)
+	db.Conn().CommitHook(nil)
 	if err == nil && db.InTransaction() {
 		return nil
 	}
 	e := &tidemark.Error{Code: tidemark.CodeUsage, Op: "migrate", Msg: "the script failed; nothing was changed", Err: err}
-	if err == nil {
-		e.Msg = "the script ends the transaction that it runs in"
+	if !db.InTransaction() {
+		e.Msg = "the script ends the transaction that it runs in; nothing was changed"
 		e.Hint = "take BEGIN, COMMIT and ROLLBACK out of the script: it runs whole or not at all anyway"
 	}
 	return e

@@ -56,6 +56,15 @@ func (s *Store) dress(sc *tidemark.Schema) error {
 	return nil
 }
 
+// strip takes everything TEMP off that was made for a schema.
+func (s *Store) strip() error {
+	if err := s.undress(); err != nil {
+		return err
+	}
+	s.dressed, s.fresh = "", true
+	return capture.Remove(s.db, capture.Temp)
+}
+
 // undress drops the mirrors. Capture sees to its own triggers.
 func (s *Store) undress() error {
 	s.mirrors = nil

@@ -55,6 +55,10 @@ func (x *tx) moveSchema() (moved, error) {
 func (x *tx) follow() (moved, error) {
 	var m moved
 	from := x.schema
+	// TEMP triggers made for the tables as they were would stand in the way.
+	if err := x.s.strip(); err != nil {
+		return m, err
+	}
 	to, left, err := x.inspect(from)
 	if err != nil {
 		return m, err
