@@ -50,13 +50,13 @@ func Open(path string, o Options) (*DB, error) {
 		flags |= sqlite3.OPEN_URI
 		name = "file:" + escapePath(path) + "?vfs=" + o.VFS
 	}
-	conn, err := sqlite3.OpenFlags(name, flags)
-	if err != nil {
-		return nil, err
-	}
 	busy := o.Busy
 	if busy == 0 {
 		busy = 5 * time.Second
+	}
+	conn, err := openPatiently(name, flags, busy)
+	if err != nil {
+		return nil, err
 	}
 	if busy > 0 {
 		if err := conn.BusyTimeout(busy); err != nil {
@@ -64,6 +64,18 @@ func Open(path string, o Options) (*DB, error) {
 		}
 	}
 	return &DB{conn: conn, path: path, stmts: map[string]*Stmt{}}, nil
+}
+
+// openPatiently waits for a lock as statements do. Opening reads the schema,
+// before a busy timeout can be set, and another program that closes the file
+// as its last user locks it for a moment.
+func openPatiently(name string, flags sqlite3.OpenFlag, patience time.Duration) (*sqlite3.Conn, error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		conn, err := sqlite3.OpenFlags(name, flags)
+		if !Busy(err) || time.Now().After(deadline) {
+			return conn, err
+		}
+	}
 }
 
 func closeAfter(conn *sqlite3.Conn, err error) error {

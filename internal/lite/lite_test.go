@@ -242,3 +242,45 @@ func TestOpenRefusesWhatIsNotThere(t *testing.T) {
 		t.Fatal("opened a file that is not there")
 	}
 }
+
+func TestOpenWaitsForTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l.sqlite")
+	db, err := Open(path, Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Script("CREATE TABLE v (x); BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		other, err := Open(path, Options{})
+		if err == nil {
+			_, err = other.Int("SELECT count(*) FROM v")
+			_ = other.Close()
+		}
+		opened <- err
+	}()
+	if err := db.Run("COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Run("BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := Open(path, Options{Busy: -1}); err == nil {
+		_, err = other.Int("SELECT count(*) FROM v")
+		_ = other.Close()
+		if !Busy(err) {
+			t.Fatalf("read a locked file: %v", err)
+		}
+	}
+	if err := db.Run("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
