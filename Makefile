@@ -57,10 +57,9 @@ planted:
 	$(GO) test -tags planted -timeout 10m ./internal/sim -run 'TestPlanted'
 
 fuzz:
-	$(GO) test ./internal/wire -run '^$$' -fuzz FuzzDecodeUp -fuzztime $(FUZZTIME)
-	$(GO) test ./internal/wire -run '^$$' -fuzz FuzzDecodeDown -fuzztime $(FUZZTIME)
-	$(GO) test ./internal/wire -run '^$$' -fuzz FuzzDecodeChanges -fuzztime $(FUZZTIME)
-	$(GO) test ./internal/schema -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME)
+	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/wire:FuzzDecodeUp \
+		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome; do \
+		$(GO) test $${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) || exit 1; done
 
 # Figures are ratios against plain SQLite or a bare loop in the same run.
 bench:
