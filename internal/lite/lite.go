@@ -45,23 +45,9 @@ func Open(path string, o Options) (*DB, error) {
 	case o.Create:
 		flags |= sqlite3.OPEN_CREATE
 	}
-	name := path
-	if o.VFS != "" {
-		flags |= sqlite3.OPEN_URI
-		name = "file:" + escapePath(path) + "?vfs=" + o.VFS
-	}
-	busy := o.Busy
-	if busy == 0 {
-		busy = 5 * time.Second
-	}
-	conn, err := openPatiently(name, flags, busy)
+	conn, err := sqlite3.OpenFlags(o.name(path), flags|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
-	}
-	if busy > 0 {
-		if err := conn.BusyTimeout(busy); err != nil {
-			return nil, closeAfter(conn, err)
-		}
 	}
 	return &DB{conn: conn, path: path, stmts: map[string]*Stmt{}}, nil
 }
@@ -78,13 +64,31 @@ func openPatiently(name string, flags sqlite3.OpenFlag, patience time.Duration) 
 	}
 }
 
-func closeAfter(conn *sqlite3.Conn, err error) error {
-	_ = conn.Close()
-	return err
+// name writes the path as a URI. The driver reads the file while it opens it,
+// so the patience for locks must stand there: set later it would be too late.
+func (o Options) name(path string) string {
+	busy := o.Busy
+	if busy == 0 {
+		busy = 5 * time.Second
+	}
+	name := fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)", escapePath(path), max(busy, 0).Milliseconds())
+	if o.VFS != "" {
+		name += "&vfs=" + o.VFS
+	}
+	return name
 }
 
 func escapePath(path string) string {
-	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	var b strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("/._-", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02x", c)
+		}
+	}
+	return b.String()
 }
 
 // Path returns the file name given to Open.
