@@ -95,12 +95,25 @@ func (g *group) inherited(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*ti
 	if was == nil || err != nil {
 		return nil, err
 	}
-	o, err := g.tx.Outcome(was.Replica, was.N)
-	if o == nil || err != nil || o.Hash != cs.Hash {
-		return nil, err
+	for _, name := range []tidemark.Name{*was, byContent(*was)} {
+		o, err := g.tx.Outcome(name.Replica, name.N)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil && o.Hash == cs.Hash {
+			o.Name = cs.Name
+			return o, g.tx.SaveOutcome(*o)
+		}
 	}
-	o.Name = cs.Name
-	return o, g.tx.SaveOutcome(*o)
+	return nil, nil
+}
+
+// byContent is the name under which an outcome is kept when another changeset
+// has the name that it once had. That happens to what a copied file sealed
+// before it got a name of its own, while the original went on numbering.
+func byContent(was tidemark.Name) tidemark.Name {
+	was.Replica += "#" + was.Hash.String()
+	return was
 }
 
 // forebear returns the earlier name of a changeset if it can have had it: the
@@ -174,10 +187,13 @@ func (g *group) record(cs *tidemark.Changeset, r *tidemark.ReplicaState, o tidem
 		return err
 	}
 	known, err := g.tx.Outcome(was.Replica, was.N)
-	if known != nil || err != nil {
+	if err != nil {
 		return err
 	}
 	o.Name = *was
+	if known != nil {
+		o.Name = byContent(*was)
+	}
 	return g.tx.SaveOutcome(o)
 }
 

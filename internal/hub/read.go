@@ -98,7 +98,7 @@ func (r *reader) check(c *tidemark.Change) error {
 			return err
 		}
 	}
-	if n := sizeOf(c); n > r.row {
+	if n := rowBytes(c); n > r.row {
 		return &tidemark.Error{
 			Code: tidemark.CodeTooLarge, Table: t.Name, Key: c.Key,
 			Msg: fmt.Sprintf("a row of %s has %d bytes, this server takes %d", t.Name, n, r.row),
@@ -109,6 +109,15 @@ func (r *reader) check(c *tidemark.Change) error {
 		return misfit(t, "changes one row twice")
 	}
 	return nil
+}
+
+// rowBytes is the size of what a change says of its row, as limits count it.
+func rowBytes(c *tidemark.Change) int {
+	n := 0
+	for _, v := range c.New {
+		n += v.Size()
+	}
+	return n
 }
 
 // rowSet is a set of rows.

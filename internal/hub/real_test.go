@@ -1,0 +1,432 @@
+package hub_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/digest"
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
+)
+
+const realSchema = `
+CREATE TABLE owner (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, age INTEGER CHECK (age < 200));
+CREATE TABLE pet (a TEXT, b INTEGER, owner INTEGER REFERENCES owner ON DELETE CASCADE ON UPDATE CASCADE, tag, PRIMARY KEY (a, b)) WITHOUT ROWID;
+CREATE TABLE toy (id INTEGER PRIMARY KEY, pet_a TEXT, pet_b INTEGER, n REAL NOT NULL DEFAULT 1, FOREIGN KEY (pet_a, pet_b) REFERENCES pet ON DELETE SET NULL);
+`
+
+// yard is a hub on a real file, written by replicas and by another program,
+// with replicas that hold their rows in maps.
+type yard struct {
+	t     *testing.T
+	rng   *rand.Rand
+	path  string
+	store *sqlite.Store
+	hub   *hub.Hub
+	now   int64
+	by    *lite.DB // the other program
+	dogs  []*dog
+	wide  int
+	key   digest.Key
+}
+
+// dog is a replica that believes everything and checks every sum.
+type dog struct {
+	y      *yard
+	s      *hub.Session
+	hello  wire.Hello
+	schema *tidemark.Schema
+	rows   map[int]map[string][]tidemark.Value
+	staged []tidemark.Change
+	n      int64
+	open   []*wire.Push // without an outcome
+	fates  map[tidemark.OutcomeKind]int
+}
+
+func newYard(t *testing.T, seed uint64) *yard {
+	y := &yard{t: t, rng: rand.New(rand.NewPCG(seed, 9)), path: filepath.Join(t.TempDir(), "yard.db"), now: 1000}
+	db, err := lite.Open(y.path, lite.Options{Create: true})
+	y.must(err)
+	y.must(db.Script(realSchema))
+	y.must(db.Close())
+	y.open()
+	y.by, err = lite.Open(y.path, lite.Options{})
+	y.must(err)
+	t.Cleanup(func() {
+		y.must(y.by.Close())
+		y.must(y.store.Close())
+	})
+	return y
+}
+
+func (y *yard) must(err error) {
+	y.t.Helper()
+	if err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+// open starts the server, again.
+func (y *yard) open() {
+	var err error
+	if y.store != nil {
+		y.must(y.store.Close())
+	}
+	y.store, err = sqlite.Open(y.path, sqlite.Options{Space: "yard"})
+	y.must(err)
+	var seed [32]byte
+	binary.BigEndian.PutUint64(seed[:], y.rng.Uint64())
+	y.hub, err = hub.Open(ctx, y.store, y.now, hub.Options{Rand: rand.NewChaCha8(seed), Chunk: 300 + y.rng.IntN(2000)})
+	y.must(err)
+	y.key = y.hub.State().DigestKey
+	y.group()
+}
+
+func (y *yard) newDog() *dog {
+	st := y.hub.State()
+	d := &dog{y: y, rows: map[int]map[string][]tidemark.Value{}, fates: map[tidemark.OutcomeKind]int{}}
+	d.hello = wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term}
+	y.dogs = append(y.dogs, d)
+	d.connect()
+	return d
+}
+
+// connect begins a session and pushes again what has no outcome.
+func (d *dog) connect() (subs []hub.Submission) {
+	d.s = d.y.hub.NewSession("")
+	d.send(&d.hello)
+	for _, p := range d.open {
+		subs = append(subs, *d.send(p))
+	}
+	return subs
+}
+
+func (d *dog) send(m wire.Up) *hub.Submission {
+	down, sub, err := d.s.Receive(ctx, d.y.now, m)
+	d.y.must(err)
+	d.hear(down)
+	return sub
+}
+
+func (d *dog) hear(down []wire.Down) {
+	for _, m := range down {
+		switch m := m.(type) {
+		case *wire.Welcome:
+			d.hello.Replica, d.hello.Ticket = m.Replica, m.Ticket
+		case *wire.Schema:
+			s, err := schema.Decode(m.Body)
+			d.y.must(err)
+			d.schema, d.hello.Schema = s, m.Hash
+		case *wire.Outcomes:
+			for _, o := range m.List {
+				d.settle(o)
+			}
+		case *wire.Batch:
+			d.apply(m)
+		case *wire.Refusal:
+			d.y.t.Fatalf("refused: %+v", m)
+		}
+	}
+}
+
+func (d *dog) settle(o tidemark.Outcome) {
+	i := slices.IndexFunc(d.open, func(p *wire.Push) bool { return p.N == o.N })
+	if i < 0 {
+		return // a replay
+	}
+	if wire.HashOf(d.open[i].Salt, d.open[i].Body) != o.Hash || o.Replica != d.hello.Replica {
+		d.y.t.Fatalf("the outcome %+v is another's", o)
+	}
+	d.fates[o.Kind]++
+	if d.open = slices.Delete(d.open, i, i+1); len(d.open) == 0 {
+		d.hello.Settled = d.n
+	} else {
+		d.hello.Settled = d.open[0].N - 1
+	}
+}
+
+func (d *dog) apply(m *wire.Batch) {
+	if m.From != d.hello.Seq {
+		d.y.t.Fatalf("a batch from %d at %d", m.From, d.hello.Seq)
+	}
+	d.staged = append(d.staged, m.Changes...)
+	if m.More {
+		d.hello.Staged = m.Cursor
+		return
+	}
+	if m.Schema != d.schema.Hash {
+		d.y.t.Fatalf("a batch of schema %s under %s", m.Schema, d.schema.Hash)
+	}
+	for _, c := range d.staged {
+		d.change(c)
+	}
+	d.staged = nil
+	d.hello.Seq, d.hello.Term, d.hello.Staged = m.To, m.Term, ""
+	if sum := d.sum(); sum != m.Sum {
+		d.y.t.Fatalf("at %d the sum is %x, should be %x", m.To, sum, m.Sum)
+	}
+}
+
+func (d *dog) change(c tidemark.Change) {
+	t := d.schema.Table(c.Table)
+	rows := d.rows[c.Table]
+	if rows == nil {
+		rows = map[string][]tidemark.Value{}
+		d.rows[c.Table] = rows
+	}
+	id := t.KeyID(c.Key)
+	switch c.Op {
+	case tidemark.Insert:
+		rows[id] = c.New
+	case tidemark.Delete:
+		delete(rows, id)
+	case tidemark.Update:
+		row := slices.Clone(rows[id])
+		if row == nil {
+			d.y.t.Fatalf("an update of a row that never came: %+v", c)
+		}
+		for len(row) < len(t.Columns) {
+			row = append(row, tidemark.Null)
+		}
+		for i, col := range c.Cols {
+			row[col] = c.New[i]
+		}
+		if t.KeyID(t.KeyOf(row)) != id {
+			d.y.t.Fatalf("a move came down: %+v", c)
+		}
+		rows[id] = row
+	}
+}
+
+func (d *dog) sum() uint64 {
+	h := digest.New(d.y.key)
+	var sum uint64
+	for id, rows := range d.rows {
+		t := d.schema.Table(id)
+		if t.Out != "" {
+			continue
+		}
+		for _, row := range rows {
+			sum += h.Row(t, row)
+		}
+	}
+	return sum
+}
+
+// write pushes one random changeset.
+func (d *dog) write() *hub.Submission {
+	rng := d.y.rng
+	var list []tidemark.Change
+	used := map[string]bool{}
+	for range 1 + rng.IntN(4) {
+		t := d.schema.Tables[rng.IntN(3)]
+		c := d.y.randomChange(t, d.rows[t.ID])
+		id := fmt.Sprint(t.ID, " ", t.KeyID(c.Key))
+		if c.Op == tidemark.Update && slices.ContainsFunc(c.Cols, func(col int) bool { return slices.Contains(t.Key, col) }) && len(list) > 0 {
+			continue // a move alone, so that no two rows go to one place
+		}
+		if !used[id] {
+			used[id] = true
+			list = append(list, c)
+		}
+	}
+	d.n++
+	p := &wire.Push{N: d.n, Schema: d.hello.Schema, Seen: d.hello.Seq, Body: wire.AppendChanges(nil, list, false)}
+	binary.BigEndian.PutUint64(p.Salt[:], rng.Uint64())
+	d.open = append(d.open, p)
+	return d.send(p)
+}
+
+func (y *yard) randomChange(t *tidemark.Table, rows map[string][]tidemark.Value) tidemark.Change {
+	row := y.randomRow(t)
+	c := tidemark.Change{Table: t.ID, Op: tidemark.Insert, Key: t.KeyOf(row), New: row}
+	ids := slices.Sorted(maps.Keys(rows))
+	if len(ids) == 0 || y.rng.IntN(3) == 0 {
+		return c
+	}
+	c.Key = t.KeyOf(rows[ids[y.rng.IntN(len(ids))]])
+	if y.rng.IntN(4) == 0 {
+		return tidemark.Change{Table: t.ID, Op: tidemark.Delete, Key: c.Key}
+	}
+	c.Op, c.New = tidemark.Update, nil
+	for col := range t.Columns {
+		if slices.Contains(t.Key, col) && y.rng.IntN(6) > 0 {
+			continue
+		}
+		if y.rng.IntN(2) == 0 {
+			c.Cols, c.New = append(c.Cols, col), append(c.New, row[col])
+		}
+	}
+	return c
+}
+
+func (y *yard) randomRow(t *tidemark.Table) []tidemark.Value {
+	row := make([]tidemark.Value, len(t.Columns))
+	for i := range row {
+		row[i] = tidemark.Int(y.rng.Int64N(60))
+		switch t.Columns[i].Name {
+		case "name", "a", "pet_a":
+			row[i] = tidemark.Text(fmt.Sprintf("%c%d", 'a'+y.rng.IntN(8), y.rng.IntN(10)))
+		case "age":
+			row[i] = tidemark.Int(y.rng.Int64N(205))
+		case "owner":
+			row[i] = tidemark.Int(y.rng.Int64N(5))
+			if y.rng.IntN(2) == 0 {
+				row[i] = tidemark.Null
+			}
+		case "pet_b":
+			row[i] = tidemark.Null
+		case "tag":
+			row[i] = []tidemark.Value{tidemark.Null, tidemark.Real(1), tidemark.Blob([]byte{0, 1}), tidemark.Text("é\x00")}[y.rng.IntN(4)]
+		case "n":
+			row[i] = tidemark.Real(y.rng.Float64())
+		}
+	}
+	return row
+}
+
+// group judges and tells most of those who are there.
+func (y *yard) group(subs ...hub.Submission) {
+	y.now += 10
+	c, err := y.hub.Group(ctx, y.now, subs, nil)
+	y.must(err)
+	if len(c.Retry) > 0 {
+		y.t.Fatalf("cannot be applied: %v", c.Failed(c.Retry[0]))
+	}
+	for _, d := range y.dogs {
+		if y.rng.IntN(10) > 0 {
+			d.hear(d.s.Deliver(c))
+		}
+	}
+}
+
+// byHand writes as another program does, with foreign keys off half the time.
+func (y *yard) byHand() {
+	r := y.rng
+	statements := []string{
+		fmt.Sprintf("INSERT OR REPLACE INTO owner (id, name, age) VALUES (%d, '%c', %d)", r.IntN(12), 'A'+r.IntN(8), r.IntN(210)),
+		fmt.Sprintf("DELETE FROM owner WHERE id = %d", r.IntN(12)),
+		fmt.Sprintf("UPDATE owner SET id = id + 100 WHERE id = %d", r.IntN(12)),
+		fmt.Sprintf("INSERT OR IGNORE INTO pet (a, b, owner) VALUES ('%c', %d, %d)", 'a'+r.IntN(8), r.IntN(12), r.IntN(12)),
+		fmt.Sprintf("UPDATE OR REPLACE pet SET b = %d WHERE a = '%c'", r.IntN(12), 'a'+r.IntN(8)),
+		fmt.Sprintf("UPDATE toy SET n = n * 2, pet_a = NULL WHERE id %% 3 = %d", r.IntN(3)),
+	}
+	sql := fmt.Sprintf("PRAGMA foreign_keys = %d; BEGIN; ", r.IntN(2))
+	for range 1 + r.IntN(3) {
+		if err := y.by.Script(sql + statements[r.IntN(len(statements))]); err != nil && lite.Violation(err) == nil {
+			y.t.Fatal(err)
+		}
+		sql = ""
+	}
+	if err := y.by.Script("COMMIT"); err != nil {
+		_ = y.by.Script("ROLLBACK")
+	}
+}
+
+// compare ends a run: everyone at head holds exactly the server's rows.
+func (y *yard) compare() {
+	y.group()
+	for _, d := range y.dogs {
+		y.group(d.connect()...)
+	}
+	for _, d := range y.dogs {
+		d.connect()
+		for d.s.Behind() {
+			down, err := d.s.Next(ctx)
+			y.must(err)
+			d.hear(down)
+		}
+		if len(d.open) > 0 || d.hello.Seq != y.hub.State().Head {
+			y.t.Fatalf("%d without an outcome, at %d of %d", len(d.open), d.hello.Seq, y.hub.State().Head)
+		}
+		y.must(y.store.View(ctx, d.sameAs))
+	}
+}
+
+func (d *dog) sameAs(v tidemark.View) error {
+	for _, t := range v.Schema().Tables {
+		rows, _, err := v.Rows(t.ID, nil, nil, 0)
+		if err != nil {
+			return err
+		}
+		if len(rows) != len(d.rows[t.ID]) {
+			return fmt.Errorf("%d rows in %s, should be %d", len(d.rows[t.ID]), t.Name, len(rows))
+		}
+		for _, row := range rows {
+			mine := slices.Clone(d.rows[t.ID][t.KeyID(t.KeyOf(row))])
+			for len(mine) > 0 && len(mine) < len(row) {
+				mine = append(mine, tidemark.Null)
+			}
+			if !slices.Equal(mine, row) {
+				return fmt.Errorf("in %s %v should be %v", t.Name, mine, row)
+			}
+		}
+	}
+	return nil
+}
+
+func TestAtRandomOnARealFile(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	y := newYard(t, seed)
+	for range 4 {
+		y.newDog()
+	}
+	for range 300 {
+		y.group(y.step()...)
+		y.someCatchUp()
+	}
+	y.compare()
+	for _, d := range y.dogs {
+		t.Logf("%v at %d", d.fates, d.hello.Seq)
+	}
+}
+
+// step makes submissions, and now and then something goes wrong.
+func (y *yard) step() (subs []hub.Submission) {
+	d := y.dogs[y.rng.IntN(len(y.dogs))]
+	switch y.rng.IntN(40) {
+	case 0, 1, 2, 3:
+		y.byHand()
+	case 4, 5, 6:
+		return d.connect()
+	case 7:
+		if y.wide++; y.wide < 4 {
+			y.must(y.by.Script(fmt.Sprintf("ALTER TABLE owner ADD COLUMN more%d", y.wide)))
+		}
+	case 8:
+		y.open()
+		for _, d := range y.dogs {
+			subs = append(subs, d.connect()...)
+		}
+		return subs
+	}
+	for range y.rng.IntN(5) {
+		subs = append(subs, *y.dogs[y.rng.IntN(len(y.dogs))].write())
+	}
+	return subs
+}
+
+func (y *yard) someCatchUp() {
+	for _, d := range y.dogs {
+		if !d.s.Behind() || y.rng.IntN(3) == 0 {
+			continue
+		}
+		down, err := d.s.Next(ctx)
+		if tidemark.CodeOf(err) == tidemark.CodeBusy {
+			y.group()
+			continue
+		}
+		y.must(err)
+		d.hear(down)
+	}
+}
