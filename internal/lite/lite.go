@@ -52,18 +52,6 @@ func Open(path string, o Options) (*DB, error) {
 	return &DB{conn: conn, path: path, stmts: map[string]*Stmt{}}, nil
 }
 
-// openPatiently waits for a lock as statements do. Opening reads the schema,
-// before a busy timeout can be set, and another program that closes the file
-// as its last user locks it for a moment.
-func openPatiently(name string, flags sqlite3.OpenFlag, patience time.Duration) (*sqlite3.Conn, error) {
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		conn, err := sqlite3.OpenFlags(name, flags)
-		if !Busy(err) || time.Now().After(deadline) {
-			return conn, err
-		}
-	}
-}
-
 // name writes the path as a URI. The driver reads the file while it opens it,
 // so the patience for locks must stand there: set later it would be too late.
 func (o Options) name(path string) string {
