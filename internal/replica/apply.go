@@ -136,13 +136,8 @@ func (r *Replica) arrive(b *wire.Batch, a *attempt) error {
 // again; so before the copy is called different, its rows are counted anew.
 func (r *Replica) prove(b *wire.Batch, a *attempt) error {
 	if len(a.damage) == 0 && a.tally.total() != b.Sum && !r.partial() {
-		for _, t := range r.schema.Tables {
-			if t.Out != "" {
-				continue
-			}
-			if err := a.tally.count(t); err != nil {
-				return err
-			}
+		if err := r.countAnew(a.tally); err != nil {
+			return err
 		}
 	}
 	if err := a.tally.save(); err != nil {
@@ -163,6 +158,24 @@ func (r *Replica) prove(b *wire.Batch, a *attempt) error {
 		facts = append(facts, flag(keyProven, false), text(keyRepair, a.out.Repair))
 	}
 	return store(r.db, facts...)
+}
+
+// countAnew counts every table, unless the copy is marked for repair already:
+// then all rows are going to be compared anyway.
+func (r *Replica) countAnew(tl *tally) error {
+	known, err := meta.Get(r.db, keyRepair)
+	if err != nil || known != "" {
+		return err
+	}
+	for _, t := range r.schema.Tables {
+		if t.Out != "" {
+			continue
+		}
+		if err := tl.count(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // partial reports whether a table left syncing only here, so that no sum of

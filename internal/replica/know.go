@@ -119,7 +119,40 @@ func (r *Replica) drift() error {
 			}
 		}
 	}
-	return r.structureChanged()
+	before, err := captureTriggers(r.db)
+	if err != nil {
+		return err
+	}
+	if err := r.structureChanged(); err != nil {
+		return err
+	}
+	return r.missed(before)
+}
+
+// missed marks the copy for repair when triggers of capture were gone: rows
+// may have changed meanwhile.
+func (r *Replica) missed(before map[string]bool) error {
+	after, err := captureTriggers(r.db)
+	if err != nil {
+		return err
+	}
+	for name := range after {
+		if !before[name] {
+			return store(r.db, flag(keyProven, false), text(keyRepair, "the capture of changes was taken off for a while"))
+		}
+	}
+	return nil
+}
+
+func captureTriggers(db *lite.DB) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := db.Each("SELECT name FROM main.sqlite_master WHERE type = 'trigger'", func(s *lite.Stmt) error {
+		if meta.Own(s.Text(0)) {
+			names[s.Text(0)] = true
+		}
+		return nil
+	})
+	return names, err
 }
 
 // structureChanged makes capture fit the file and remembers the structure.

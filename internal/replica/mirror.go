@@ -15,7 +15,9 @@ func (r *Replica) mirror() error {
 	if err := r.dropMirrors(); err != nil {
 		return err
 	}
-	r.left = nil
+	if !r.noMirror {
+		r.left = nil
+	}
 	n, err := r.db.Int("SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND substr(name, 1, 4) <> '_tm_'")
 	if err != nil || n == 0 || r.noMirror {
 		return err

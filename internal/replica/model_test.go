@@ -25,20 +25,21 @@ CREATE TABLE node (id INTEGER PRIMARY KEY, up INTEGER REFERENCES node(id) ON DEL
 // world drives one replica and its server at random and compares the replica
 // with the oracle after every step.
 type world struct {
-	t        *testing.T
-	rng      *rand.Rand
-	o        *origin
-	d        *device
-	states   []images           // the server's rows at each seq
-	batches  []*wire.Batch      // by From
-	outcomes []tidemark.Outcome // not told yet
-	judged   int64
-	log      []string
-	narrow   bool // rebases undo no more than they must
+	t         *testing.T
+	rng       *rand.Rand
+	o         *origin
+	d         *device
+	states    []images           // the server's rows at each seq
+	batches   []*wire.Batch      // by From
+	outcomes  []tidemark.Outcome // not told yet
+	judged    int64
+	log       []string
+	statement func(*world) string
+	narrow    bool // rebases undo no more than they must
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), o: newOrigin(t, zoo)}
+func newWorld(t *testing.T, seed uint64, ddl string, statement func(*world) string) *world {
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), o: newOrigin(t, ddl), statement: statement}
 	for range 15 {
 		w.statements(w.o.db)
 	}
@@ -52,8 +53,8 @@ func (w *world) pick(list ...string) string { return list[w.rng.IntN(len(list))]
 
 func (w *world) n(limit int) int { return w.rng.IntN(limit) }
 
-// statement is a random write.
-func (w *world) statement() string {
+// zooKeeping is a random write.
+func zooKeeping(w *world) string {
 	value := func() string {
 		return w.pick("NULL", "1", "2.5", "'t'", "x'00ff'", "'é'", "-0.0", strconv.Itoa(w.n(9)))
 	}
@@ -100,7 +101,7 @@ func (w *world) statements(db *lite.DB) []string {
 	var ran []string
 	err := db.Transaction(func() error {
 		for range 1 + w.n(3) {
-			sql := w.statement()
+			sql := w.statement(w)
 			ran = append(ran, sql)
 			if err := db.Script(sql); err != nil {
 				return err
@@ -149,7 +150,7 @@ func (w *world) local() {
 		first, err := capture.Begin(w.d.app)
 		must(w.t, err)
 		for range 1 + w.n(3) {
-			sql := w.statement()
+			sql := w.statement(w)
 			ran = append(ran, sql)
 			if err := w.d.app.Script(sql); err != nil {
 				return err
@@ -344,15 +345,15 @@ func seeds(t *testing.T, n int) []uint64 {
 	return list
 }
 
-func TestModel(t *testing.T) { runModel(t, false) }
+func TestModel(t *testing.T) { runModel(t, zoo, zooKeeping, false) }
 
 // TestModelOfLongPending makes rebases as narrow as for ten thousand changesets.
-func TestModelOfLongPending(t *testing.T) { runModel(t, true) }
+func TestModelOfLongPending(t *testing.T) { runModel(t, zoo, zooKeeping, true) }
 
-func runModel(t *testing.T, narrow bool) {
+func runModel(t *testing.T, ddl string, statement func(*world) string, narrow bool) {
 	for _, seed := range seeds(t, count(t)) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			w := newWorld(t, seed)
+			w := newWorld(t, seed, ddl, statement)
 			w.narrow = narrow
 			w.crash()
 			for range 60 {

@@ -88,6 +88,9 @@ func (a *attempt) reconcileTables() error {
 	if err != nil {
 		return err
 	}
+	if err := a.db.Run("DELETE FROM main._tm_schema WHERE hash = ?1", tidemark.Text(a.job.schema)); err != nil {
+		return err
+	}
 	a.r.server = a.next
 	for _, t := range a.next.Tables {
 		if why := failed[t.ID]; why != "" {

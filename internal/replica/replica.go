@@ -80,6 +80,12 @@ func (r *Replica) start() error {
 	if err := prepareConnection(r.db); err != nil {
 		return err
 	}
+	// Looking at a file must not wait for its writers; only DDL that another
+	// program ran has to be answered by writing.
+	if err := r.db.View(r.know); !lite.Busy(err) {
+		return err
+	}
+	r.ddl = 0
 	return r.db.Transaction(r.know)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -144,6 +145,24 @@ func TestLocalExtrasStayLocal(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 	d.commit("UPDATE person SET name = 'C' WHERE id = 2")
+}
+
+func TestLostCaptureAsksForRepair(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	var triggers []string
+	must(t, d.app.Each("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'person'", func(s *lite.Stmt) error {
+		triggers = append(triggers, s.Text(0))
+		return nil
+	}))
+	for _, name := range triggers {
+		must(t, d.app.Script("DROP TRIGGER "+lite.Quote(name)))
+	}
+	d.write("UPDATE person SET name = 'unseen' WHERE id = 1")
+	if d.seal() != 0 || d.status().Repair == "" {
+		t.Fatalf("%+v", d.status())
+	}
+	d.commit("UPDATE person SET name = 'seen' WHERE id = 2")
 }
 
 const searchable = `
