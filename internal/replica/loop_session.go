@@ -69,11 +69,19 @@ func (l *Loop) noteSealed(n int) {
 // the new ticket is stored.
 func welcome(l *Loop, now int64, ev Event) error {
 	w := ev.(Received).Msg.(*wire.Welcome)
+	h, err := l.e.Hello()
+	if err != nil {
+		return err
+	}
+	if h.Replica != "" && h.Replica != w.Replica {
+		// The answer to an earlier Hello, or to another's: what is pending may
+		// have been sent under the name that this replica has.
+		return l.anew(now, tidemark.CodeProtocol, "the server greets another replica")
+	}
 	if err := l.e.Welcome(w, now); err != nil {
 		return err
 	}
-	h, err := l.e.Hello()
-	if err != nil {
+	if h, err = l.e.Hello(); err != nil {
 		return err
 	}
 	st, err := l.e.Status()
@@ -335,6 +343,7 @@ func (l *Loop) anew(_ int64, code tidemark.Code, msg string) error {
 // probe asks an idle server for its head by a new session; it heals what a
 // broken middlebox swallowed.
 func probe(l *Loop, now int64, _ Event) error {
+	l.checkFailures, l.fruitless = 0, 0 // a repair that was given up is tried again, at this pace
 	l.do(Close{})
 	return dial(l, now, nil)
 }

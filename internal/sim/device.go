@@ -37,12 +37,13 @@ type device struct {
 	offUp   bool // nothing gets out
 	offDown bool // nothing gets in
 
-	unsealed []*local        // committed, not sealed yet, in order
-	mine     []*local        // sealed, not settled yet
-	kept     map[*local]bool // rejected, and kept
-	disposed map[*local]bool // rejected, and discarded or retried since
-	maybe    *local          // committed or not: a crash cut the commit
-	seenAt   int64           // writes of the disk at the last look
+	unsealed []*local                 // committed, not sealed yet, in order
+	mine     []*local                 // sealed, not settled yet
+	kept     map[*local]tidemark.Code // rejected, and kept
+	disposed map[*local]bool          // rejected, and discarded or retried since
+	maybe    *local                   // committed or not: a crash cut the commit
+	seenAt   int64                    // writes of the disk at the last look
+	named    bool                     // the server gave it a name, as it does before a clone is handed over
 	term     string
 	seq      tidemark.Seq
 	line     *history // the history that seq belongs to
@@ -53,7 +54,7 @@ type device struct {
 }
 
 func (w *world) newDevice(number int) *device {
-	d := &device{w: w, number: number, name: fmt.Sprintf("device %d", number), kept: map[*local]bool{}, disposed: map[*local]bool{}}
+	d := &device{w: w, number: number, name: fmt.Sprintf("device %d", number), kept: map[*local]tidemark.Code{}, disposed: map[*local]bool{}}
 	d.disk = disk.New(w.source(d.name + " disk"))
 	d.startApp()
 	w.must(d.db.Script(w.work.schema()), "making a copy")
@@ -96,7 +97,7 @@ func (d *device) start() {
 	d.loop = replica.NewLoop(r, replica.LoopOptions{
 		Rand:     bytesOf{w.source(fmt.Sprintf("%s loop %d", d.name, d.epoch))},
 		MinDelay: 100 * time.Millisecond, MaxDelay: 4 * time.Second, Patience: 4 * time.Second,
-		PushBytes: 1 << 10,
+		Keepalive: 6 * time.Second, PushBytes: 1 << 10,
 	})
 	w.trace("%s up", d.name)
 	d.seenAt = -1

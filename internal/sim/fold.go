@@ -137,7 +137,7 @@ func (l *ledger) noteOutcomes(outcomes []verdict) {
 	for _, v := range outcomes {
 		o := v.o
 		v.of.outcome = &o
-		v.of.recorded = l.recordedSoFar
+		v.of.place = l.recordedSoFar
 		l.recordedSoFar++
 		accepted := o.Kind != tidemark.Rejected
 		if accepted != slices.Contains(l.now.log, v.of.hash) {

@@ -30,23 +30,24 @@ type place struct {
 
 // local is one changeset that a device committed.
 type local struct {
-	id      int
-	device  *device // who made it
-	own     bool    // made through the library: its boundary is exact
-	poison  bool    // breaks a constraint that the device did not enforce
-	before  oracle.State
-	after   oracle.State
-	changes []oracle.Change
-	salt    tidemark.Salt
-	hash    tidemark.Hash
-	names   []tidemark.Name   // the names under which it was submitted
-	outcome *tidemark.Outcome // as the server recorded it durably
-	told    bool
-	undone  bool   // the server's file went back behind its outcome
-	merged  *local // sealed as a part of this one
-	seen    tidemark.Seq
+	id       int
+	device   *device // who made it
+	own      bool    // made through the library: its boundary is exact
+	recorded bool    // own: it has a mark
+	poison   bool    // breaks a constraint that the device did not enforce
+	before   oracle.State
+	after    oracle.State
+	changes  []oracle.Change
+	salt     tidemark.Salt
+	hash     tidemark.Hash
+	names    []tidemark.Name   // the names under which it was submitted
+	outcome  *tidemark.Outcome // as the server recorded it durably
+	told     bool
+	undone   bool   // the server's file went back behind its outcome
+	merged   *local // sealed as a part of this one
+	seen     tidemark.Seq
 
-	recorded int // place among all outcomes
+	place int // among all outcomes
 }
 
 func seqOf(n int) tidemark.Seq { return tidemark.Seq(n) }

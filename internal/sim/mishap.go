@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 )
@@ -15,11 +16,11 @@ const mostDevices = 8
 // fork copies a device's file, as somebody who does not know better would, and
 // goes on with both.
 func (w *world) fork(d *device) {
-	if len(w.devices) >= mostDevices || len(d.unsealed) > 0 || d.maybe != nil || d.app.Dead() {
-		return // what is not sealed yet cannot be told apart afterwards, and need not be
+	if len(w.devices) >= mostDevices || len(d.unsealed) > 0 || d.maybe != nil || d.app.Dead() || !d.named {
+		return // what has no name yet cannot be told apart afterwards
 	}
 	n := len(w.devices) + 1
-	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed)}
+	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed), named: true}
 	twin.mine = slices.Clone(d.mine)
 	twin.disk = d.disk.Copy(w.source(twin.name + " disk"))
 	w.devices = append(w.devices, twin)
@@ -62,7 +63,7 @@ func (l *ledger) rewind(b *backup) {
 	l.rewound = true
 	clear(l.order)
 	for _, c := range l.locals {
-		if c.outcome != nil && c.recorded >= b.recorded {
+		if c.outcome != nil && c.place >= b.recorded {
 			c.outcome, c.told, c.undone = nil, false, true
 		}
 	}
@@ -79,6 +80,9 @@ func (d *device) dispose() {
 		return
 	}
 	r := list[d.w.rand.IntN(len(list))]
+	if r.Code == tidemark.CodeUncaptured || r.Code == tidemark.CodeRecovered {
+		return // parts of changesets: to send them is a person's decision
+	}
 	if d.w.chance(0.5) {
 		d.w.trace("%s discards rejected changeset %d", d.name, r.ID)
 		err = d.r.Discard(r.ID)
@@ -104,7 +108,7 @@ func (d *device) retry(r replica.Rejected) error {
 	if d.host.Dead() {
 		return nil
 	}
-	c := &local{device: d, own: true, before: d.state()}
+	c := &local{device: d, own: true, recorded: true, before: d.state()}
 	parts, err := d.r.Retry(r.ID, false, d.clock())
 	if d.host.Dead() {
 		d.maybe, c.after = c, d.state()
@@ -127,7 +131,7 @@ func (d *device) forgetRejected(r replica.Rejected) {
 	}
 	changes := named(d.r.Schema(), r.Changes)
 	for _, c := range d.w.ledger.locals {
-		if d.kept[c] && c.outcome != nil && c.outcome.Code == r.Code && sameChanges(c.changes, changes) {
+		if d.kept[c] == r.Code && sameChanges(c.changes, changes) {
 			delete(d.kept, c)
 			d.disposed[c] = true
 			return

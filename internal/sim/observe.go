@@ -22,7 +22,7 @@ type view struct {
 // observe looks at a device's file whenever something was written into it, and
 // checks what must hold in every state.
 func (d *device) observe() {
-	if d.disk.Writes() == d.seenAt {
+	if d.disk.Writes() == d.seenAt && len(d.unsealed) == 0 {
 		return
 	}
 	v := d.look()
@@ -31,6 +31,7 @@ func (d *device) observe() {
 	}
 	d.seenAt = d.disk.Writes()
 	d.w.stats.Checks++
+	d.named = v.hello.Replica != ""
 	d.match(v)
 	d.monotonic(v)
 	d.complete(v)
@@ -202,7 +203,7 @@ func (d *device) keptAsRejected(c *local) {
 	d.w.must(err, d.name+": rejected")
 	for _, r := range list {
 		if r.Code == c.outcome.Code && sameChanges(named(d.r.Schema(), r.Changes), c.changes) {
-			d.kept[c] = true
+			d.kept[c] = r.Code
 			return
 		}
 	}

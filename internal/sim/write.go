@@ -52,6 +52,9 @@ func (d *device) write() {
 }
 
 func (d *device) committed(c *local) {
+	if c.own && !c.recorded {
+		return // nothing was captured, so nothing marks that there was a transaction
+	}
 	d.w.ledger.commit(c)
 	d.unsealed = append(d.unsealed, c)
 	d.w.trace("%s commits %d, own %v poison %v: %v", d.name, c.id, c.own, c.poison, difference(d.w.model, c.before, c.after))
@@ -109,7 +112,7 @@ func (d *device) mark(c *local, first int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = capture.End(d.db, capture.Mark{First: first, Salt: c.salt, MadeAt: d.clock(), Seen: tidemark.Seq(seq)})
+	c.recorded, err = capture.End(d.db, capture.Mark{First: first, Salt: c.salt, MadeAt: d.clock(), Seen: tidemark.Seq(seq)})
 	return err
 }
 
