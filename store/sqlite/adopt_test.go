@@ -95,7 +95,9 @@ func TestAdoptionLeavesWhatIsTheAppsAlone(t *testing.T) {
 
 // difference shows the lines that only one side has.
 func difference(a, b string) string {
-	split := func(s string) []string { return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == 0x1e }) }
+	split := func(s string) []string {
+		return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == 0x1e })
+	}
 	count := map[string]int{}
 	for _, line := range split(a) {
 		count[line]--
