@@ -67,6 +67,7 @@ func (sp *space) handle(ev event) {
 	p := ev.peer
 	switch ev.kind {
 	case evJoin:
+		sp.refresh()
 		sp.join(p)
 	case evGone:
 		sp.part(p)
@@ -82,6 +83,19 @@ func (sp *space) handle(ev event) {
 		if sp.peers[p] {
 			sp.settle(p)
 		}
+	}
+}
+
+// refresh sequences what other programs wrote until now, so that a replica that
+// comes gets it at once and not with the next look at the file.
+func (sp *space) refresh() {
+	dirty, err := sp.store.Dirty(sp.srv.ctx)
+	sp.dirty = sp.dirty || dirty
+	if err == nil && sp.due() {
+		err = sp.commit()
+	}
+	if err != nil {
+		sp.failing(err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
-	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
 // peek opens a file for reading and tells its role: meta.RoleServer,
@@ -85,17 +84,4 @@ func replicaOnly(path string) error {
 			Hint: "write into it as you like: the running server notices; copies are made with tidemark clone"}
 	}
 	return nil
-}
-
-// schemaOf reads the schema that the file's bookkeeping names, for the names
-// of tables and columns.
-func schemaOf(db *lite.DB) (*tidemark.Schema, error) {
-	body, err := meta.Value(db, meta.KeySchemaBody)
-	if err != nil {
-		return nil, err
-	}
-	if body.IsNull() {
-		return &tidemark.Schema{}, nil
-	}
-	return schema.Decode(body.Bytes())
 }

@@ -86,18 +86,3 @@ func printPending(s *shell, list []replica.Pending, sch *tidemark.Schema, change
 		}
 	}
 }
-
-// dryRun says what a sync would send; it asks nothing of the server.
-func dryRun(s *shell, path string) error {
-	list, sch, err := pendingOf(path)
-	if err != nil {
-		return err
-	}
-	if len(list) == 0 {
-		s.printf("nothing would be sent\n")
-	} else {
-		s.printf("%s would be sent:\n", plural(len(list), "changeset"))
-	}
-	printPending(s, list, sch, true)
-	return s.document(pendingList{path, pendingItems(list, sch)})
-}

@@ -111,7 +111,7 @@ func listen(address string) (net.Listener, error) {
 
 // open opens the server with its files and returns the spaces' names.
 func (c *serveCommand) open(s *shell) (*server.Server, []string, error) {
-	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Logger: s.log})
+	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Logger: s.log, OnEvent: c.event(s)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,6 +126,20 @@ func (c *serveCommand) open(s *shell) (*server.Server, []string, error) {
 	// From here on nobody else tells what happens.
 	s.level.Set(min(s.level.Level(), slog.LevelWarn))
 	return srv, names, nil
+}
+
+// event adds to the log what a person can do about it.
+func (c *serveCommand) event(s *shell) func(server.Event) {
+	return func(e server.Event) {
+		if e.Kind != server.EventForeignRejected {
+			return
+		}
+		for _, path := range c.Files {
+			if spaceName(path) == e.Space {
+				s.note("  next: tidemark rejected %s", quoteArg(path))
+			}
+		}
+	}
 }
 
 // add serves one file and returns the name of its space.

@@ -10,6 +10,7 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
@@ -50,7 +51,21 @@ func (f *served) load() (err error) {
 		return err
 	}
 	f.head = tidemark.Seq(head)
-	f.schema, err = schemaOf(f.db)
+	return f.loadSchema()
+}
+
+// loadSchema reads the current schema, for the names of tables and columns.
+func (f *served) loadSchema() error {
+	body, err := f.db.Get(`SELECT body FROM main._tm_schema WHERE hash = (SELECT v FROM main._tm_meta WHERE k = ?1)`,
+		tidemark.Text(meta.KeySchema))
+	if err != nil {
+		return err
+	}
+	if body == nil {
+		f.schema = &tidemark.Schema{}
+		return nil
+	}
+	f.schema, err = schema.Decode(body[0].Bytes())
 	return err
 }
 
@@ -155,10 +170,10 @@ func (f *served) status(path string) (servedStatus, error) {
 		return st, err
 	}
 	st.Rejected = int(n)
-	err = f.db.Each("SELECT id, seq, contact, agent FROM main._tm_replica ORDER BY contact DESC, id", func(s *lite.Stmt) error {
+	err = f.db.Each("SELECT id, seq, contact, agent FROM main._tm_replica WHERE id <> ?1 ORDER BY contact DESC, id", func(s *lite.Stmt) error {
 		st.Replicas = append(st.Replicas, knownReplica{s.Text(0), tidemark.Seq(s.Int(1)), s.Int(2), s.Text(3)})
 		return nil
-	})
+	}, tidemark.Text(tidemark.FileReplica))
 	return st, err
 }
 

@@ -14,7 +14,7 @@ import (
 type syncCommand struct {
 	File    string        `arg:"" help:"The copy."`
 	Watch   bool          `short:"w" help:"Keep running: exchange every change as it comes, until Ctrl-C."`
-	DryRun  bool          `short:"n" help:"Only say what would be sent."`
+	DryRun  bool          `short:"n" help:"Only say what would be sent and received."`
 	Timeout time.Duration `default:"30s" placeholder:"TIME" help:"Give up when not everything is settled by then; 0 waits for ever (${default})."`
 	Server  string        `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
 }
@@ -38,13 +38,15 @@ func (c *syncCommand) Run(s *shell) error {
 		return usageError("--watch and --dry-run do not go together", "give one of them")
 	}
 	o := client.Options{Server: c.Server, Logger: s.log}
-	switch {
-	case c.Watch:
+	if c.Watch {
 		return watch(s, c.File, o)
-	case c.DryRun:
-		return dryRun(s, c.File)
 	}
-	return withReplica(c.File, o, func(db *client.DB) error { return c.once(s, db) })
+	return withReplica(c.File, o, func(db *client.DB) error {
+		if c.DryRun {
+			return c.dryRun(s, db)
+		}
+		return c.once(s, db)
+	})
 }
 
 // synced is what sync prints with --json.

@@ -82,7 +82,7 @@ func printRow(s *lite.Stmt) error {
 func dumpAll(db *lite.DB) error {
 	var tables []string
 	err := db.Each("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name", func(s *lite.Stmt) error {
-		if meta.Own(s.Text(1)) {
+		if meta.Own(s.Text(1)) || strings.HasPrefix(s.Text(1), "sqlite_") {
 			return nil
 		}
 		fmt.Println(s.Text(2) + ";")

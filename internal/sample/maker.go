@@ -100,10 +100,22 @@ func (m *maker) some(n int, x any) any {
 	return x
 }
 
+// many picks a noun in the plural.
+func (m *maker) many() string {
+	n := m.pick(nouns)
+	switch {
+	case strings.HasSuffix(n, "s") || strings.HasSuffix(n, "sh"):
+		return n + "es"
+	case strings.HasSuffix(n, "y"):
+		return strings.TrimSuffix(n, "y") + "ies"
+	}
+	return n + "s"
+}
+
 func (m *maker) artistName() string {
 	switch m.rng.IntN(4) {
 	case 0:
-		return "The " + m.pick(adjectives) + " " + m.pick(nouns) + "s"
+		return "The " + m.pick(adjectives) + " " + m.many()
 	case 1:
 		return m.pick(firstNames) + " " + m.pick(lastNames)
 	case 2:
@@ -121,7 +133,7 @@ func (m *maker) trackName() string {
 	case 2:
 		return m.pick(adjectives) + " " + m.pick(nouns)
 	}
-	return m.pick(verbs) + " " + m.pick(nouns) + "s " + m.pick(places)
+	return m.pick(verbs) + " " + m.many() + " " + m.pick(places)
 }
 
 func (m *maker) artists(n int) error {
