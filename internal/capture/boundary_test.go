@@ -287,7 +287,7 @@ func seeds(t testing.TB, runs int) (from, to uint64) {
 // TestEveryBoundary writes at random into every kind of table and checks that
 // the log tells the state between any two transactions, exactly.
 func TestEveryBoundary(t *testing.T) {
-	from, to := seeds(t, 12)
+	from, to := seeds(t, 8)
 	for _, kind := range slices.Sorted(maps.Keys(kindsOfTables)) {
 		t.Run(kind, func(t *testing.T) {
 			for seed := from; seed < to; seed++ {

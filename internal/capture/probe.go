@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
 // REPLACE evicts rows without firing delete triggers. The probes look, before
@@ -57,7 +58,7 @@ func (m maker) matchUnique(u tidemark.Unique) string {
 			parts = append(parts, fmt.Sprintf("%s%s COLLATE %s = %s", m.prefix(), m.column(term.Column), lite.Quote(term.Collation), m.newValue(term.Column)))
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("(%s) COLLATE %s = (SELECT %s FROM (SELECT %s))", term.Expr, lite.Quote(term.Collation), term.Expr, m.newRow()))
+		parts = append(parts, fmt.Sprintf("(%s) COLLATE %s = (SELECT %s FROM (SELECT %s))", term.Expr, lite.Quote(term.Collation), term.Expr, m.newRow(term.Expr)))
 	}
 	if u.Partial != "" {
 		parts = append(parts, "("+u.Partial+")")
@@ -65,19 +66,24 @@ func (m maker) matchUnique(u tidemark.Unique) string {
 	return strings.Join(parts, " AND ")
 }
 
-// newRow lists the columns of NEW under their own names, so that an indexed
-// expression can be evaluated on it as it stands.
-func (m maker) newRow() string {
-	vals := make([]string, len(m.names))
-	for i, name := range m.names {
-		vals[i] = "NEW." + lite.Quote(name) + " AS " + lite.Quote(name)
-	}
+// newRow lists the columns of NEW that an indexed expression uses under their
+// own names, so that the expression can be evaluated on them as it stands.
+func (m maker) newRow(expr string) string {
+	used := schema.Names(expr)
+	stored := map[string]int{}
 	for c, col := range m.t.Columns {
-		for i, name := range m.names {
-			if name == col.Name {
-				vals[i] = m.newValue(c) + " AS " + m.column(c)
-			}
+		stored[col.Name] = c
+	}
+	vals := []string{"NULL"}
+	for _, name := range m.names {
+		if !used[strings.ToLower(name)] {
+			continue
 		}
+		v := "NEW." + lite.Quote(name)
+		if c, ok := stored[name]; ok {
+			v = m.newValue(c)
+		}
+		vals = append(vals, v+" AS "+lite.Quote(name))
 	}
 	return strings.Join(vals, ", ")
 }

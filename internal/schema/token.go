@@ -183,6 +183,18 @@ func listAt(sql string, toks []token, from int) (list, bool) {
 	return l, false
 }
 
+// Names returns every name that a piece of SQL mentions, in lower case: of
+// columns, tables and functions, and keywords with them.
+func Names(sql string) map[string]bool {
+	names := map[string]bool{}
+	for _, t := range tokens(sql) {
+		if name := t.name(sql); name != "" {
+			names[strings.ToLower(name)] = true
+		}
+	}
+	return names
+}
+
 // mentions reports whether the text uses the bare word anywhere outside
 // quotes, strings and comments.
 func mentions(sql string, words ...string) bool {
