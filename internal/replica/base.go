@@ -64,6 +64,22 @@ func keyAfter(t *tidemark.Table, c *tidemark.Change) []tidemark.Value {
 	return key
 }
 
+// wellFormed reports whether a change can be one of this table.
+func wellFormed(t *tidemark.Table, c *tidemark.Change) bool {
+	if len(c.Key) != len(t.Key) || len(c.New) > len(t.Columns) {
+		return false
+	}
+	if c.Op != tidemark.Update {
+		return c.Op == tidemark.Delete || c.Op == tidemark.Insert
+	}
+	for _, col := range c.Cols {
+		if col < 0 || col >= len(t.Columns) {
+			return false
+		}
+	}
+	return len(c.Cols) == len(c.New)
+}
+
 // rowsOf lists the rows that a change touches: one, or two when a row moves.
 func rowsOf(t *tidemark.Table, c *tidemark.Change) []rowID {
 	from, to := idOf(t, c.Key), idOf(t, keyAfter(t, c))

@@ -43,7 +43,7 @@ func (in *incoming) take(c *tidemark.Change) error {
 	if t == nil {
 		return nil
 	}
-	if len(c.Key) != len(t.Key) || len(c.New) > len(t.Columns) {
+	if !wellFormed(t, c) {
 		return &tidemark.Error{Code: tidemark.CodeProtocol, Msg: fmt.Sprintf("a change of %s does not fit the table", t.Name)}
 	}
 	id := idOf(t, c.Key)

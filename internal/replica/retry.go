@@ -126,6 +126,7 @@ func (r *Replica) apart(changes []tidemark.Change) [][]tidemark.Change {
 	}
 	find := func(i int) int {
 		for group[i] != i {
+			group[i] = group[group[i]]
 			i = group[i]
 		}
 		return i
@@ -151,53 +152,49 @@ func (r *Replica) apart(changes []tidemark.Change) [][]tidemark.Change {
 // connect joins changes that touch one row, and children with the parents
 // that they name. Deletes name only keys: those of linked tables stay together.
 func (r *Replica) connect(changes []tidemark.Change, join func(i, j int)) {
-	byRow := map[rowID]int{}
-	byParent := map[string]int{}
-	deletes := map[int]int{}
+	rows, parents, deletes := map[rowID]int{}, map[string]int{}, map[int]int{}
 	for i := range changes {
 		c := &changes[i]
 		t := r.schema.Table(c.Table)
 		for _, id := range rowsOf(t, c) {
-			if j, known := byRow[id]; known {
+			if j, known := rows[id]; known {
 				join(i, j)
-			} else {
-				byRow[id] = i
 			}
+			rows[id] = i
 		}
 		for _, ref := range r.refs.to[t.ID] {
 			if values, ok := valuesOf(t, c, ref.to); ok {
-				byParent[ref.name(values)] = i
+				parents[ref.name(values)] = i
 			}
 		}
+		if j, known := deletes[t.ID]; c.Op == tidemark.Delete && known && r.linkedAtAll(t.ID) {
+			join(i, j)
+		}
 		if c.Op == tidemark.Delete {
-			if _, known := deletes[t.ID]; !known {
-				deletes[t.ID] = i
-			}
+			deletes[t.ID] = i
 		}
 	}
 	for i := range changes {
-		c := &changes[i]
-		t := r.schema.Table(c.Table)
-		for _, ref := range r.refs.from[t.ID] {
-			values, ok := valuesOf(t, c, ref.cols)
-			if j, known := byParent[ref.name(values)]; ok && known {
-				join(i, j)
-			}
-			if j, known := deletes[ref.parent.ID]; known && (c.Op == tidemark.Delete || ok) {
-				join(i, j)
-				r.joinDeletes(changes, ref.parent.ID, j, join)
-			}
+		r.connectUp(&changes[i], i, parents, deletes, join)
+	}
+}
+
+// connectUp joins a change with those of the parents that it refers to.
+func (r *Replica) connectUp(c *tidemark.Change, i int, parents map[string]int, deletes map[int]int, join func(i, j int)) {
+	t := r.schema.Table(c.Table)
+	for _, ref := range r.refs.from[t.ID] {
+		values, ok := valuesOf(t, c, ref.cols)
+		if j, known := parents[ref.name(values)]; ok && known {
+			join(i, j)
+		}
+		if j, known := deletes[ref.parent.ID]; known && (c.Op == tidemark.Delete || ok) {
+			join(i, j)
 		}
 	}
 }
 
-func (r *Replica) joinDeletes(changes []tidemark.Change, t, with int, join func(i, j int)) {
-	for i := range changes {
-		if changes[i].Table == t && changes[i].Op == tidemark.Delete {
-			join(i, with)
-		}
-	}
-}
+// linkedAtAll reports whether a table has any foreign key, from or to it.
+func (r *Replica) linkedAtAll(t int) bool { return len(r.refs.from[t])+len(r.refs.to[t]) > 0 }
 
 func (ref *reference) name(values []tidemark.Value) string {
 	return fmt.Sprintf("%d %v %v", ref.parent.ID, ref.to, values)
