@@ -69,6 +69,7 @@ type DB struct {
 	notice  *notice
 	watches *watches
 	ways    ways
+	lessee  time.Duration // how long Sync waits for another process that syncs the file
 
 	mu     sync.Mutex
 	closed bool
@@ -96,7 +97,7 @@ func Open(path string, o Options) (*DB, error) {
 		_ = r.Close()
 		return nil, failure(context.Background(), "open", err)
 	}
-	db := &DB{path: path, opts: o, log: o.Logger, r: r, writer: make(chan *lite.DB, 1), readers: newReaders(path)}
+	db := &DB{path: path, opts: o, log: o.Logger, r: r, writer: make(chan *lite.DB, 1), readers: newReaders(path), lessee: leasePatience}
 	db.writer <- w
 	db.ended, db.end = context.WithCancelCause(context.Background())
 	db.notice = newNotice(db)

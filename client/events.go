@@ -15,6 +15,9 @@ func (s *shell) publish(n replica.Note, state string) {
 		w.hear(n, state)
 	}
 	s.mu.Unlock()
+	if n.Applied != nil || n.Verify != nil {
+		s.db.notice.poke() // live queries need not wait for the next look
+	}
 	s.logNote(n, state, moved)
 	if s.db.opts.OnEvent == nil {
 		return

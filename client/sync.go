@@ -10,7 +10,7 @@ import (
 
 const (
 	maxAttempts   = 3                // failures in a row after which Sync says that it is offline
-	leasePatience = 10 * time.Second // how long Sync waits for the process that syncs the file
+	leasePatience = 10 * time.Second // how long Sync waits for another process that syncs the file
 	scrubEvery    = 24 * time.Hour   // how often Run compares all rows with the server
 )
 

@@ -180,7 +180,7 @@ func (w *waiter) settled(ctx context.Context) (bool, error) {
 
 func (w *waiter) settledByHolder() (bool, error) {
 	l := newLease(w.s.db.path)
-	if time.Since(w.began) > leasePatience {
+	if time.Since(w.began) > w.s.db.lessee {
 		return false, l.held()
 	}
 	if !l.holder().Live {
