@@ -53,6 +53,10 @@ func settledThrough(db *lite.DB) (int64, error) {
 	return next - 1, nil
 }
 
+// resyncReason marks a copy whose checkpoint was set to the server's head
+// without its rows.
+const resyncReason = "the server does not know the state of this copy"
+
 // Welcome stores what the server said of itself and of this replica, durably.
 // After a resync the checkpoint is the server's head: what differs from it is
 // found by comparing, and until then the copy is marked for repair.
@@ -72,7 +76,7 @@ func (r *Replica) Welcome(w *wire.Welcome, now int64) error {
 		}
 		if w.Resync {
 			news = append(news, text(meta.KeyTerm, w.Term), number(meta.KeySeq, int64(w.Head)),
-				flag(keyProven, false), text(keyRepair, "the server does not know the state of this copy"))
+				flag(keyProven, false), text(keyRepair, resyncReason))
 			if err := clearStage(r.db); err != nil {
 				return err
 			}

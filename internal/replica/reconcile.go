@@ -16,14 +16,31 @@ import (
 // columns and tables, then the rows, then indexes, views and triggers, which
 // may only hold for the new rows. Then pending goes back on top.
 
-// SaveSchema keeps a schema until the batch that needs it.
+// SaveSchema keeps a schema until the batch that needs it. After a resync the
+// copy is at the server's head already, so that the schema is taken over at once.
 func (r *Replica) SaveSchema(s *wire.Schema) error {
 	if _, err := structure.Decode(s.Body); err != nil {
 		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "schema", Err: err, Msg: "the server sent a schema that cannot be read"}
 	}
 	return r.transaction("schema", 0, func() error {
-		return r.db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", tidemark.Text(s.Hash), tidemark.Blob(s.Body))
+		err := r.db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", tidemark.Text(s.Hash), tidemark.Blob(s.Body))
+		if err != nil {
+			return err
+		}
+		return r.catchUpSchema(s.Hash)
 	})
+}
+
+func (r *Replica) catchUpSchema(hash string) error {
+	why, err := meta.Get(r.db, keyRepair)
+	if err != nil || why != resyncReason || hash == r.server.Hash {
+		return err
+	}
+	a, err := r.advance(&job{schema: hash})
+	if err != nil {
+		return err
+	}
+	return a.tally.save()
 }
 
 // schemaMoves reports whether the job brings another schema.
