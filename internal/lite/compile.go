@@ -1,10 +1,41 @@
 package lite
 
-import "github.com/ncruces/go-sqlite3"
+import (
+	"runtime"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// prepare compiles a statement. When the error lies in the definition of a
+// table or trigger that the statement uses (a function that is not here, say),
+// SQLite gives its place in that definition, which the driver takes for one in
+// the statement: behind its end, it panics. Spaces make the statement long
+// enough to learn what SQLite says.
+func (db *DB) prepare(sql string, flags sqlite3.PrepareFlag) (s *sqlite3.Stmt, tail string, err error) {
+	const longestDefinition = 1 << 20
+	defer func() {
+		if lostPlace(recover()) {
+			s, tail, err = db.conn.PrepareFlags(sql+strings.Repeat(" ", longestDefinition), flags)
+		}
+	}()
+	return db.conn.PrepareFlags(sql, flags)
+}
+
+// lostPlace recognises that panic and passes every other on.
+func lostPlace(p any) bool {
+	if p == nil {
+		return false
+	}
+	if e, ok := p.(runtime.Error); ok && strings.Contains(e.Error(), "slice bounds out of range") {
+		return true
+	}
+	panic(p)
+}
 
 // Compile says whether a statement compiles. Nothing runs, nothing is kept.
 func (db *DB) Compile(sql string) error {
-	s, _, err := db.conn.Prepare(sql)
+	s, _, err := db.prepare(sql, 0)
 	if err != nil {
 		return err
 	}

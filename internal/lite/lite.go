@@ -8,6 +8,7 @@ package lite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -142,7 +143,7 @@ func (db *DB) Prepare(sql string) (*Stmt, error) {
 	if cached {
 		flags = sqlite3.PREPARE_PERSISTENT
 	}
-	ps, tail, err := db.conn.PrepareFlags(sql, flags)
+	ps, tail, err := db.prepare(sql, flags)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +326,14 @@ func (db *DB) Text(sql string, args ...tidemark.Value) (string, error) {
 }
 
 // Script executes any number of statements without arguments.
-func (db *DB) Script(sql string) error { return db.conn.Exec(sql) }
+func (db *DB) Script(sql string) (err error) {
+	defer func() {
+		if lostPlace(recover()) {
+			err = errors.New("lite: SQLite refused the script for a reason that lies in another object's definition")
+		}
+	}()
+	return db.conn.Exec(sql)
+}
 
 // Transaction runs fn inside BEGIN IMMEDIATE and commits, or rolls back when fn fails.
 func (db *DB) Transaction(fn func() error) error { return db.transaction("BEGIN IMMEDIATE", fn) }

@@ -101,7 +101,8 @@ func (f *finder) nulls(t *tidemark.Table) error {
 		if !c.NotNull || t.RowidAlias && t.Key[0] == i {
 			continue
 		}
-		sql := "SELECT " + f.keyList(t) + " FROM main." + lite.Quote(t.Name) + " AS c WHERE c." + lite.Quote(c.Name) + " IS NULL"
+		// IS NULL on a NOT NULL column is false to SQLite without a look.
+		sql := "SELECT " + f.keyList(t) + " FROM main." + lite.Quote(t.Name) + " AS c WHERE typeof(c." + lite.Quote(c.Name) + ") = 'null'"
 		if err := f.each(t, sql, "not_null", c.Name+" is NULL"); err != nil {
 			return err
 		}
