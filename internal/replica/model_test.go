@@ -371,7 +371,7 @@ func count(t *testing.T) int {
 		must(t, err)
 		return n
 	}
-	return 25
+	return 12
 }
 
 func (w *world) crash() {
