@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -24,6 +26,27 @@ type refusalBody struct {
 }
 
 const addressHint = "the address is that of the server followed by the name of the space, like http://127.0.0.1:7420/NAME"
+
+// comeBack is an error of somebody who said when to come back.
+type comeBack struct {
+	error
+	after time.Duration
+}
+
+func (e *comeBack) Unwrap() error             { return e.error }
+func (e *comeBack) RetryAfter() time.Duration { return e.after }
+
+// withRetry reads the Retry-After header of an answer, in seconds or as a date.
+func withRetry(resp *http.Response, err error) error {
+	h := resp.Header.Get("Retry-After")
+	if n, perr := strconv.Atoi(h); perr == nil && n > 0 {
+		return &comeBack{err, time.Duration(n) * time.Second}
+	}
+	if at, perr := http.ParseTime(h); perr == nil {
+		return &comeBack{err, max(0, time.Until(at))}
+	}
+	return err
+}
 
 // unexpected explains an answer that is not the one asked for. What a Tidemark
 // server says is passed on; what stands between may say anything, and most of

@@ -178,6 +178,8 @@ func (c *cloning) damaged(err error) error {
 }
 
 func (c *cloning) schema(ctx context.Context, hash string) (*tidemark.Schema, error) {
+	ctx, cancel := context.WithTimeout(ctx, shortly)
+	defer cancel()
 	resp, err := get(ctx, c.o.HTTP, c.addr.at("schema", hash), nil)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,9 @@ func (c *cloning) download(ctx context.Context) error {
 	if c.resumed = have > 0; c.resumed && c.notes.Complete && have == c.notes.Size {
 		return nil
 	}
-	resp, err := c.request(ctx, have)
+	flow, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	resp, err := c.request(flow, have)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,32 @@ func (c *cloning) download(ctx context.Context) error {
 	default:
 		return unexpected("clone", resp)
 	}
-	return c.receive(ctx, resp.Body, have)
+	stalled := time.AfterFunc(stallLimit, func() { cancel(errStalled) })
+	defer stalled.Stop()
+	err = c.receive(ctx, &flowing{resp.Body, stalled}, have)
+	if errors.Is(context.Cause(flow), errStalled) {
+		return broken(errStalled)
+	}
+	return err
+}
+
+// stallLimit is how long a download may stand still.
+const stallLimit = time.Minute
+
+var errStalled = errors.New("nothing came for " + stallLimit.String())
+
+// flowing puts the end off with every byte that comes.
+type flowing struct {
+	r       io.Reader
+	stalled *time.Timer
+}
+
+func (f *flowing) Read(b []byte) (int, error) {
+	n, err := f.r.Read(b)
+	if n > 0 {
+		f.stalled.Reset(stallLimit)
+	}
+	return n, err
 }
 
 func (c *cloning) request(ctx context.Context, have int64) (*http.Response, error) {

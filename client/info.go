@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
@@ -61,8 +63,13 @@ func (db *DB) DryRun(ctx context.Context) (*Preview, error) {
 	return p, err
 }
 
+// shortly is how long a small answer may take.
+const shortly = 30 * time.Second
+
 // getJSON reads a small JSON document of the server.
 func getJSON(ctx context.Context, c *http.Client, url string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, shortly)
+	defer cancel()
 	resp, err := get(ctx, c, url, nil)
 	if err != nil {
 		return err
@@ -89,8 +96,8 @@ func get(ctx context.Context, c *http.Client, url string, header http.Header) (*
 	req.Header.Set("User-Agent", Agent)
 	resp, err := c.Do(req)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if errors.Is(err, context.Canceled) {
+			return nil, err
 		}
 		return nil, unreachable("connect", err)
 	}

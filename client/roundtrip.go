@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -159,6 +160,7 @@ func (l *roundTrips) ended(t tripOver) {
 func (l *roundTrips) failed(t tripOver) {
 	if t.larger {
 		l.s.db.ways.keepSmall()
+		t.err = &tidemark.Error{Code: tidemark.CodeOffline, Op: "sync", Err: t.err, Hint: tidemark.HintOf(t.err)}
 	}
 	if l.instead && !l.proved {
 		l.s.db.ways.unblock()
@@ -184,7 +186,7 @@ func (l *roundTrips) trip(ctx context.Context, body []byte, over *tripOver) erro
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK || !isType(resp, "ndjson") {
 		over.larger = resp.StatusCode == http.StatusRequestEntityTooLarge
-		return unexpected("sync", resp)
+		return withRetry(resp, unexpected("sync", resp))
 	}
 	return l.readAnswer(resp.Body, over)
 }

@@ -88,8 +88,8 @@ func explainDial(resp *http.Response, err error) *dialError {
 		return &dialError{err: unreachable("connect", err), mayFallBack: timeout}
 	}
 	defer resp.Body.Close()
-	err = unexpected("connect", resp)
-	switch code := tidemark.CodeOf(err); code {
+	err = withRetry(resp, unexpected("connect", resp))
+	switch tidemark.CodeOf(err) {
 	case tidemark.CodeOffline, tidemark.CodeNoSpace:
 		// A 404 can be a proxy that knows no upgrade; plain HTTP gets the truth.
 		return &dialError{err: err, mayFallBack: true}

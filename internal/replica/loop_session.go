@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // maxAgain is how often a session may begin anew at once, without a pause and
 // without progress, before it counts as a failure.
 const maxAgain = 3
+
+// maxTold bounds how long a server, or what stands before it, can keep us away.
+const maxTold = 10 * time.Minute
 
 func skip(*Loop, int64, Event) error { return nil }
 
@@ -53,7 +57,10 @@ func greet(l *Loop, now int64, _ Event) error {
 func (l *Loop) resetSession(seq tidemark.Seq) {
 	l.seq, l.head = seq, seq
 	l.staging = false
-	l.sent, l.flight, l.unsent = 0, 0, true
+	l.flight, l.unsent = 0, true
+	if !planted.Is(planted.PushOnceOnly) {
+		l.sent = 0
+	}
 	clear(l.flying)
 	l.held = nil
 	l.dropCheck()
@@ -307,7 +314,7 @@ func refused(l *Loop, now int64, ev Event) error {
 		l.end(Stopped, why)
 		return l.e.Stop(r.Code)
 	}
-	l.backOff(why, time.Duration(r.Retry)*time.Millisecond)
+	l.backOff(why, min(time.Duration(r.Retry)*time.Millisecond, maxTold))
 	return nil
 }
 
@@ -366,7 +373,8 @@ func garbage(l *Loop, _ int64, _ Event) error {
 }
 
 // lost is the end of a connection. A transport that was told to authenticate
-// says so by the code of its error.
+// says so by the code of its error, and one that was told when to come back by
+// a method RetryAfter.
 func lost(l *Loop, _ int64, ev Event) error {
 	err := ev.(Disconnected).Err
 	why := &tidemark.Error{Code: tidemark.CodeOffline, Op: "sync", Err: err, Msg: "the connection to the server is gone"}
@@ -376,6 +384,11 @@ func lost(l *Loop, _ int64, ev Event) error {
 	}
 	if why.Code == tidemark.CodeForbidden {
 		l.end(AuthNeeded, why)
+		return nil
+	}
+	var told interface{ RetryAfter() time.Duration }
+	if errors.As(err, &told) {
+		l.backOff(why, min(told.RetryAfter(), maxTold))
 		return nil
 	}
 	l.backOff(why, 0)
@@ -396,6 +409,9 @@ func (l *Loop) backOff(why *tidemark.Error, atLeast time.Duration) {
 	l.retries++
 	l.dropCheck()
 	l.enter(Backoff, atLeast+l.jitter())
+	if planted.Is(planted.DropRetryTimer) {
+		l.out = l.out[:len(l.out)-1]
+	}
 	l.attempts++
 	l.notify(Note{Err: why})
 }

@@ -473,6 +473,21 @@ func TestServerSaysWhenToComeBack(t *testing.T) {
 	}
 }
 
+type comeBackIn struct{ time.Duration }
+
+func (comeBackIn) Error() string               { return "come back later" }
+func (c comeBackIn) RetryAfter() time.Duration { return c.Duration }
+
+func TestTransportSaysWhenToComeBack(t *testing.T) {
+	for told, atLeast := range map[time.Duration]time.Duration{4 * time.Second: 4 * time.Second, 1000 * time.Hour: maxTold} {
+		l := in(t, Idle)
+		l.mustStep(t, Disconnected{Err: fmt.Errorf("post: %w", comeBackIn{told})})
+		if l.State() != Backoff || l.timer < atLeast || l.timer > atLeast+time.Second {
+			t.Errorf("%v for %v", l.State(), l.timer)
+		}
+	}
+}
+
 func TestBackoffGrowsIsCappedAndReset(t *testing.T) {
 	l := newTestLoop(3)
 	l.mustStep(t, Start{})
