@@ -89,3 +89,29 @@ func freePort(t *testing.T) string {
 	}
 	return port
 }
+
+// TestGuideNamesEveryCommand: the guide's table and the binary's help list the same commands.
+func TestGuideNamesEveryCommand(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "guide", "commands.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, help := command(t, "--help")
+	if code != 0 {
+		t.Fatalf("--help exits with %d", code)
+	}
+	listed := 0
+	for line := range strings.Lines(help) {
+		name, _, ok := strings.Cut(strings.TrimPrefix(line, "  "), "  ")
+		if !ok || !strings.HasPrefix(line, "  ") || strings.HasPrefix(name, " ") || strings.HasPrefix(name, "-") || name == "help" {
+			continue
+		}
+		listed++
+		if !strings.Contains(string(b), "`tidemark "+name) {
+			t.Errorf("docs/guide/commands.md does not name %q", name)
+		}
+	}
+	if listed < 12 {
+		t.Fatalf("found only %d commands in the help:\n%s", listed, help)
+	}
+}
