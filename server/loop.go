@@ -262,8 +262,8 @@ func (sp *space) feed() (more bool) {
 		}
 		down, err := p.session.Next(sp.srv.ctx)
 		if tidemark.CodeOf(err) == tidemark.CodeBusy {
-			sp.dirty = true
-			return true
+			sp.dirty = true // commit first; without it there is nothing to read
+			return false
 		}
 		if err != nil {
 			sp.log.Error("catching up fails", "replica", p.session.Replica(), "error", err)
@@ -293,7 +293,6 @@ func (sp *space) scrubSome() {
 	if sp.scrub = next; next == "" {
 		sp.scrubAt = time.Now().Add(t.rest)
 	}
-	sp.meter.missed.Add(float64(c.Missed))
 	if c.To > c.From {
 		sp.meter.group(c, 0)
 		sp.publish(c)
