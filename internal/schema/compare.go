@@ -109,7 +109,7 @@ func added(from, to string) (defs []string, ok bool) {
 }
 
 // alters asks SQLite itself whether these definitions, added one after the
-// other, turn the old text into the new one.
+// other, turn the old text into the new one, also where the table has rows.
 func alters(f, t *tidemark.Table, defs []string) bool {
 	db, err := lite.Open(":memory:", lite.Options{Create: true})
 	if err != nil {
@@ -125,7 +125,25 @@ func alters(f, t *tidemark.Table, defs []string) bool {
 		}
 	}
 	sql, err := db.Text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1", tidemark.Text(f.Name))
-	return err == nil && sql == t.SQL
+	return err == nil && sql == t.SQL && constant(db, t.Columns[len(f.Columns):])
+}
+
+// constant tries the defaults on a table that has a row: there SQLite wants a
+// value, not something to compute.
+func constant(db *lite.DB, columns []tidemark.Column) bool {
+	if err := db.Script("CREATE TEMP TABLE _tm_probe(a); INSERT INTO _tm_probe VALUES(1)"); err != nil {
+		return false
+	}
+	for i, c := range columns {
+		if c.Default == "" {
+			continue
+		}
+		def := fmt.Sprintf("ALTER TABLE _tm_probe ADD COLUMN c%d DEFAULT (%s)", i, c.Default)
+		if err := db.Script(def); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // sameShape compares what the engine goes by, for a table whose text is the same.
