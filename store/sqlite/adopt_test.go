@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -358,6 +359,31 @@ func TestTwoServersOnOneFile(t *testing.T) {
 		t.Errorf("the first server goes on: %v", err)
 	}
 	sequence(t, b)
+}
+
+func TestDetachWhileServed(t *testing.T) {
+	path := makeFile(t, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+	s := openStore(t, path)
+	sequence(t, s)
+	start := time.Now()
+	if err := detach(path, lite.Options{Busy: -1}); tidemark.CodeOf(err) != tidemark.CodeBusy {
+		t.Errorf("detached under a server: %v after %v", err, time.Since(start))
+	}
+	shell(t, path, "INSERT INTO t VALUES (1)")
+	if w := sequence(t, s); len(w.Changes) != 1 {
+		t.Errorf("work %+v", w)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := s.View(context.Background(), func(tidemark.View) error { return nil })
+	if tidemark.CodeOf(err) != tidemark.CodeShutdown {
+		t.Errorf("view after close: %v", err)
+	}
+	err = s.Group(context.Background(), func(tidemark.Tx) error { return nil })
+	if tidemark.CodeOf(err) != tidemark.CodeShutdown {
+		t.Errorf("group after close: %v", err)
+	}
 }
 
 func TestMigrate(t *testing.T) {

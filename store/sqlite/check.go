@@ -66,6 +66,9 @@ func detach(path string, o lite.Options) error {
 	if err != nil {
 		return explainOpen(path, "detach", err)
 	}
+	if err := alone(db, path); err != nil {
+		return explainOpen(path, "detach", err)
+	}
 	if err := meta.Drop(db); err != nil {
 		return explainOpen(path, "detach", err)
 	}
@@ -80,4 +83,20 @@ func detach(path string, o lite.Options) error {
 		}
 	}
 	return nil
+}
+
+// alone makes sure that nobody else has the file open, a running server above
+// all: nobody else may when a database leaves WAL mode.
+func alone(db *lite.DB, path string) error {
+	mode, err := db.Text("PRAGMA main.journal_mode = DELETE")
+	if err != nil && !lite.Busy(err) {
+		return err
+	}
+	if err == nil && mode == "delete" {
+		return nil
+	}
+	return &tidemark.Error{
+		Code: tidemark.CodeBusy, Op: "detach", Msg: "another program has " + path + " open",
+		Hint: "stop the server and close the other programs first; nothing was changed",
+	}
 }

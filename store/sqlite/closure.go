@@ -46,14 +46,7 @@ func (b *batch) runClosed() error {
 		return err
 	}
 	b.x.unsettled = true
-	if err := b.x.db.SetForeignKeys(false); err != nil {
-		return err
-	}
-	err := b.run()
-	if ferr := b.x.db.SetForeignKeys(true); err == nil {
-		err = ferr
-	}
-	return err
+	return b.x.s.loosely(loose{keys: true}, b.run)
 }
 
 // close adds what the actions of foreign keys do to rows that are not named.

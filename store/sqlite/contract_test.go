@@ -12,6 +12,15 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, script string) *storetest.Space { return space(t, script) })
 }
 
+// TestContractInOtherFiles runs the suite on files of other kinds.
+func TestContractInOtherFiles(t *testing.T) {
+	for _, kind := range []string{"encoding = 'UTF-16be'", "journal_mode = WAL; PRAGMA page_size = 512"} {
+		t.Run(kind, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T, script string) *storetest.Space { return space(t, "PRAGMA "+kind+";"+script) })
+		})
+	}
+}
+
 func space(t *testing.T, script string) *storetest.Space {
 	path := makeFile(t, script)
 	s := openQuietly(t, path)

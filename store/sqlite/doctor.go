@@ -200,8 +200,12 @@ func (d *doctor) table(t *tidemark.Table, h *digest.Hasher, l *ledger) (rows int
 	for _, sum := range l.sums[t.ID] {
 		digested += sum
 	}
-	differ := 0
+	differ, keyless := 0, 0
 	err = row.Scan(d.db, t, nil, nil, 0, func(r []tidemark.Value) error {
+		if !keyed(t, r) {
+			keyless++
+			return nil
+		}
 		rows++
 		hash, live, err := x.hashOf(t, t.KeyID(t.KeyOf(r)))
 		if !live || hash != h.Row(t, r) {
@@ -218,6 +222,9 @@ func (d *doctor) table(t *tidemark.Table, h *digest.Hasher, l *ledger) (rows int
 		d.warn("digest", scrub, "%d rows of %s were changed without being captured", differ, t.Name)
 	case believed != rows:
 		d.warn("digest", scrub, "%d rows of %s are gone without being captured", believed-rows, t.Name)
+	}
+	if keyless > 0 {
+		d.warn("digest", "give these rows a key, or delete them", "%d rows of %s have NULL in their primary key and do not sync", keyless, t.Name)
 	}
 	if recorded != digested {
 		d.fail("digest", fromBackup, "the digest of %s is not the sum of its rows", t.Name)

@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"errors"
+
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
@@ -29,6 +32,9 @@ func (v *view) Since(cursor tidemark.Cursor, fn func(at tidemark.Cursor, c tidem
 		c, err := v.stateOf(t, at.KeyID)
 		if err != nil {
 			return err
+		}
+		if c.Op == tidemark.Delete && planted.Is(planted.SkipTombstone) {
+			continue
 		}
 		if !fn(at, c) {
 			return nil
@@ -68,8 +74,10 @@ func (v *view) Ranges(table int, after, upto []tidemark.Value, bounds [][]tidema
 		}
 		var sum tidemark.RangeSum
 		err := row.Scan(v.db, t, after, end, 0, func(r []tidemark.Value) error {
-			sum.Count++
-			sum.Sum += v.hasher.Row(t, r)
+			if keyed(t, r) {
+				sum.Count++
+				sum.Sum += v.hasher.Row(t, r)
+			}
 			return nil
 		})
 		if err != nil {
@@ -86,16 +94,21 @@ func (v *view) Rows(table int, after, upto []tidemark.Value, limit int) (rows []
 	if err != nil {
 		return nil, false, err
 	}
-	ask := limit
-	if limit > 0 {
-		ask++
-	}
-	err = row.Scan(v.db, t, after, upto, ask, func(r []tidemark.Value) error {
+	err = row.Scan(v.db, t, after, upto, 0, func(r []tidemark.Value) error {
+		if !keyed(t, r) {
+			return nil
+		}
+		if limit > 0 && len(rows) == limit {
+			return errEnough
+		}
 		rows = append(rows, r)
 		return nil
 	})
-	if limit > 0 && len(rows) > limit {
-		rows, more = rows[:limit], true
+	if err == errEnough {
+		return rows, true, nil
 	}
-	return rows, more, err
+	return rows, false, err
 }
+
+// errEnough ends a scan at its limit.
+var errEnough = errors.New("enough")

@@ -26,11 +26,13 @@ func (x *tx) Foreign() (tidemark.ForeignWork, error) {
 	if err := x.s.dress(x.schema); err != nil {
 		return w, err
 	}
-	captured, err := x.takeLog()
+	captured, keyless, err := x.takeLog()
 	if err != nil {
 		return w, err
 	}
-	if w.Changes, w.Refused, err = x.judgeForeign(captured, moved.compare); err != nil {
+	if len(keyless) > 0 {
+		w.Changes, w.Refused = append(changesOf(captured), keyless...), x.refuseKeyless(&keyless[0])
+	} else if w.Changes, w.Refused, err = x.judgeForeign(captured, moved.compare); err != nil {
 		return w, err
 	}
 	missed, err := x.compareTables(moved.compare)
@@ -50,27 +52,50 @@ func (x *tx) Foreign() (tidemark.ForeignWork, error) {
 	return w, nil
 }
 
-// takeLog nets the records of other programs and clears them.
-func (x *tx) takeLog() ([]capture.RowChange, error) {
+// takeLog nets the records of other programs and clears them. Rows that were
+// written without a key come apart from the others.
+func (x *tx) takeLog() (rows []capture.RowChange, keyless []tidemark.Change, err error) {
 	seen, err := meta.Int(x.db, keyLogSeen)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	last, err := x.db.Int("SELECT max(n) FROM main._tm_log")
 	if err != nil || last <= seen {
-		return nil, err
+		return nil, nil, err
 	}
-	rows, err := capture.Net(x.db, capture.Main, x.schema, seen)
+	if keyless, err = x.touchedKeyless(seen); err != nil {
+		return nil, nil, err
+	}
+	if rows, err = capture.Net(x.db, capture.Main, x.schema, seen); err != nil {
+		return nil, nil, err
+	}
+	if err := capture.Clear(x.db, capture.Main); err != nil {
+		return nil, nil, err
+	}
+	if last, err = x.db.Int("SELECT max(n) FROM main._tm_log"); err != nil {
+		return nil, nil, err
+	}
+	return rows, keyless, meta.SetInt(x.db, keyLogSeen, last)
+}
+
+func (x *tx) touchedKeyless(after int64) ([]tidemark.Change, error) {
+	ids, err := capture.Touched(x.db, capture.Main, after)
 	if err != nil {
 		return nil, err
 	}
-	if err := capture.Clear(x.db, capture.Main); err != nil {
-		return nil, err
+	var all []tidemark.Change
+	for _, id := range ids {
+		t := x.schema.Table(id)
+		if t == nil || t.Out != "" {
+			continue
+		}
+		rows, err := x.keyless(t)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
 	}
-	if last, err = x.db.Int("SELECT max(n) FROM main._tm_log"); err != nil {
-		return nil, err
-	}
-	return rows, meta.SetInt(x.db, keyLogSeen, last)
+	return all, nil
 }
 
 // judgeForeign completes and judges captured rows. Rows of tables that are

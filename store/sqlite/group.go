@@ -16,7 +16,7 @@ func (s *Store) Group(ctx context.Context, fn func(tidemark.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return &tidemark.Error{Code: tidemark.CodeShutdown, Op: "group", Space: s.opts.Space, Msg: "the store is closed"}
+		return s.shutdown()
 	}
 	before := s.db.SetContext(ctx)
 	defer s.db.SetContext(before)
@@ -68,6 +68,9 @@ func (s *Store) reload(x *tx) error {
 	if err != nil {
 		return err
 	}
+	if x.schema, err = s.schemaIn(s.db); err != nil {
+		return err
+	}
 	if s.term != "" && term != s.term {
 		return &tidemark.Error{
 			Code: tidemark.CodeBusy, Op: "group", Space: s.opts.Space,
@@ -115,6 +118,8 @@ func (s *Store) rollback() {
 		// An error here leaves the transaction open; the next BEGIN tells.
 		_ = s.db.Run("ROLLBACK")
 	}
+	// If it fails, the next group's writes fail as well, rather than slip through.
+	_ = s.loosen(loose{})
 	s.ledger.drop()
 	s.version = -1 // look at everything again
 	if s.fresh {

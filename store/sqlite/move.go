@@ -65,21 +65,20 @@ func (x *tx) follow() (moved, error) {
 	}
 	diff := schema.Compare(from, to)
 	to.Hash = schema.HashOf(to)
-	if err := install(x.db, to); err != nil {
+	if m.compare, err = x.reinstall(to); err != nil {
 		return m, err
 	}
 	if to.Hash == from.Hash && len(left) == 0 {
+		m.compare = sameTables(from, m.compare)
 		return m, nil
 	}
 	m.report = &tidemark.SchemaMove{Schema: to, Out: left}
 	for _, t := range diff.Added {
 		m.report.Added = append(m.report.Added, t.Name)
-		m.compare = append(m.compare, to.Table(t.ID))
 	}
 	for i := range diff.Widened {
 		w := &diff.Widened[i]
 		m.report.Widened = append(m.report.Widened, w.To.Name)
-		m.compare = append(m.compare, to.Table(w.To.ID))
 		if err := x.widen(w); err != nil {
 			return m, err
 		}
@@ -87,6 +86,49 @@ func (x *tx) follow() (moved, error) {
 	x.schema = to
 	x.s.forgetJudge()
 	return m, nil
+}
+
+// reinstall makes capture for a schema and returns the tables that were without
+// it, or had another: new ones, and those where a program took a trigger off,
+// or dropped the table and made the same one again. Their rows are compared.
+func (x *tx) reinstall(to *tidemark.Schema) ([]*tidemark.Table, error) {
+	before, err := x.captureOf()
+	if err != nil {
+		return nil, err
+	}
+	if err := install(x.db, to); err != nil {
+		return nil, err
+	}
+	after, err := x.captureOf()
+	if err != nil {
+		return nil, err
+	}
+	var changed []*tidemark.Table
+	for _, t := range to.Tables {
+		if t.Out == "" && before[strings.ToLower(t.Name)] != after[strings.ToLower(t.Name)] {
+			changed = append(changed, t)
+		}
+	}
+	return changed, nil
+}
+
+// captureOf reads the text of the capture triggers by table.
+func (x *tx) captureOf() (map[string]string, error) {
+	all := map[string]string{}
+	err := x.db.Each("SELECT lower(tbl_name), sql FROM main.sqlite_master WHERE type = 'trigger' AND substr(name, 1, 4) = '_tm_' ORDER BY name",
+		func(s *lite.Stmt) error {
+			all[s.Text(0)] += s.Text(1) + ";"
+			return nil
+		})
+	return all, err
+}
+
+// sameTables finds tables in a schema that is still the one in use.
+func sameTables(s *tidemark.Schema, tables []*tidemark.Table) []*tidemark.Table {
+	for i, t := range tables {
+		tables[i] = s.Table(t.ID)
+	}
+	return tables
 }
 
 // inspect reads the schema and settles which tables are out: those that were,

@@ -4,17 +4,20 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
+	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
 // Open opens a served file and adopts it first when it is a plain one.
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{path: path, opts: o, version: -1, leftOut: map[string]bool{}}
+	s := &Store{path: path, opts: o, version: -1, leftOut: map[string]bool{}, ended: make(chan struct{})}
 	if err := present(path, o); err != nil {
 		return nil, err
 	}
@@ -27,7 +30,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, s.explain("open", err)
 	}
 	if err := s.openReaders(); err != nil {
-		_ = s.Close()
+		_ = s.db.Close()
 		return nil, s.explain("open", err)
 	}
 	return s, nil
@@ -85,7 +88,28 @@ func (s *Store) start() error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
+	if err := s.forgive(); err != nil {
+		return err
+	}
 	return s.readState()
+}
+
+// forgive counts the violations again that were accepted at adoption: once they
+// are mended, foreign keys can be trusted to SQLite's own count.
+func (s *Store) forgive() error {
+	accepted, err := meta.Int(s.db, keyAccepted)
+	if err != nil || accepted == 0 {
+		return err
+	}
+	sc, err := s.schemaIn(s.db)
+	if err != nil {
+		return err
+	}
+	bad, err := schema.Violations(s.db, sc, 0)
+	if err != nil || int64(len(bad)) == accepted {
+		return err
+	}
+	return meta.SetInt(s.db, keyAccepted, int64(len(bad)))
 }
 
 func (s *Store) readFacts() error {
@@ -113,13 +137,24 @@ func (s *Store) readFacts() error {
 // prepare sets the writing connection up. The file's own triggers are off: what
 // of them must act here gets a TEMP mirror.
 func (s *Store) prepare() error {
-	if err := s.db.Run("PRAGMA main.journal_mode = " + s.opts.Journal); err != nil {
+	mode, err := s.db.Text("PRAGMA main.journal_mode = " + s.opts.Journal)
+	if err != nil {
 		return err
+	}
+	if !strings.EqualFold(mode, s.opts.Journal) {
+		return &tidemark.Error{
+			Code: tidemark.CodeBusy, Op: "open", Space: s.opts.Space,
+			Msg:  "the journal mode of " + s.path + " stays " + mode + ", because another program has the file open",
+			Hint: "close that program for a moment",
+		}
 	}
 	for _, pragma := range []string{"main.synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"} {
 		if err := s.db.Run("PRAGMA " + pragma); err != nil {
 			return err
 		}
+	}
+	if planted.Is(planted.AckBeforeCommit) {
+		return errors.Join(s.db.Run("PRAGMA main.synchronous = OFF"), s.db.SetTriggers(false))
 	}
 	return s.db.SetTriggers(false)
 }
@@ -143,20 +178,25 @@ func (s *Store) readState() error {
 }
 
 func (s *Store) openReaders() error {
-	s.readers = make(chan *lite.DB, s.opts.Readers)
-	var first error
+	var open []*lite.DB
 	for range s.opts.Readers {
 		db, err := lite.Open(s.path, lite.Options{VFS: s.opts.VFS, Busy: s.opts.Busy})
 		if err == nil {
+			open = append(open, db)
 			err = db.Run("PRAGMA query_only = ON")
 		}
 		if err != nil {
-			first = err
-			break
+			for _, db := range open {
+				_ = db.Close()
+			}
+			return err
 		}
+	}
+	s.readers = make(chan *lite.DB, len(open))
+	for _, db := range open {
 		s.readers <- db
 	}
-	return first
+	return nil
 }
 
 // openServed opens a file that must be a served one, for a single operation.

@@ -158,7 +158,7 @@ func Rejected(path string) ([]RejectedForeign, error) {
 		if err := decodeDetail(s.Text(4), &r.Outcome); err != nil {
 			return err
 		}
-		r.Changes, err = wire.DecodeChanges(s.Blob(5))
+		r.Changes, err = wire.DecodeChanges([]byte(s.Text(5)))
 		list = append(list, r)
 		return err
 	})

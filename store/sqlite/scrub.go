@@ -101,7 +101,9 @@ func (x *tx) scrubSlice(t *tidemark.Table, at place, limit int) (missed []tidema
 		}
 	}
 	err = row.Scan(x.db, t, after, nil, limit, func(r []tidemark.Value) error {
-		seen++
+		if seen++; !keyed(t, r) {
+			return nil
+		}
 		key := t.KeyOf(r)
 		last = t.KeyID(key)
 		hash, live, err := x.hashOf(t, last)

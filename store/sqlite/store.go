@@ -84,6 +84,7 @@ type Store struct {
 	key         digest.Key
 
 	readers chan *lite.DB // idle ones
+	ended   chan struct{} // closed by Close
 	last    atomic.Pointer[state]
 
 	mu       sync.Mutex // holds everything below: one group at a time
@@ -98,6 +99,7 @@ type Store struct {
 	leftOut  map[string]bool // mirrors that failed, by name of the app's trigger
 	judge    *judge
 	parkings int64
+	loose    loose
 	closed   bool
 }
 
@@ -120,6 +122,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	close(s.ended)
 	var first error
 	for range cap(s.readers) {
 		if err := (<-s.readers).Close(); err != nil && first == nil {
@@ -138,9 +141,20 @@ func (s *Store) Close() error {
 // borrow takes a read connection; give it back with s.readers <- db.
 func (s *Store) borrow(ctx context.Context) (*lite.DB, error) {
 	select {
+	case <-s.ended:
+		return nil, s.shutdown()
+	default:
+	}
+	select {
 	case db := <-s.readers:
 		return db, nil
+	case <-s.ended:
+		return nil, s.shutdown()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+func (s *Store) shutdown() error {
+	return &tidemark.Error{Code: tidemark.CodeShutdown, Op: "read", Space: s.opts.Space, Msg: "the store is closed"}
 }

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"slices"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
 	"github.com/tidemarkdb/tidemark/internal/row"
@@ -10,24 +12,9 @@ import (
 // off meanwhile: the state before needs no permission to come back, and no
 // action may touch what is not named.
 func (x *tx) Undo(changes []tidemark.Change) error {
-	if err := x.db.SetForeignKeys(false); err != nil {
-		return err
-	}
 	err := x.s.withoutGuards(nil, func() error {
-		if err := x.db.Run("PRAGMA ignore_check_constraints = ON"); err != nil {
-			return err
-		}
-		err := x.restore(changes)
-		if x.db.InTransaction() {
-			if perr := x.db.Run("PRAGMA ignore_check_constraints = OFF"); err == nil {
-				err = perr
-			}
-		}
-		return err
+		return x.s.loosely(loose{checks: true, keys: true}, func() error { return x.restore(changes) })
 	})
-	if ferr := x.db.SetForeignKeys(true); err == nil {
-		err = ferr
-	}
 	if err != nil {
 		return x.s.explain("undo", err)
 	}
@@ -44,6 +31,12 @@ func (x *tx) restore(changes []tidemark.Change) error {
 		t, err := x.table(c.Table)
 		if err != nil {
 			return err
+		}
+		if slices.Contains(c.Key, tidemark.Null) {
+			if err := x.dropKeyless(t); err != nil {
+				return err
+			}
+			continue
 		}
 		if olds[i], err = x.oldImage(t, c); err != nil {
 			return err

@@ -179,7 +179,7 @@ func (v *view) Log(after tidemark.Seq, limit int, fn func(tidemark.LogEntry) err
 		}
 		copy(e.Name.Hash[:], s.Blob(3))
 		var err error
-		if e.Effects, err = wire.DecodeChanges(s.Blob(7)); err != nil {
+		if e.Effects, err = wire.DecodeChanges([]byte(s.Text(7))); err != nil {
 			return err
 		}
 		return fn(e)

@@ -96,6 +96,20 @@ var foreignTests = []test{
 		b.must(err)
 		b.wantEffects(effects, "update 1 (1) [1] ('z') was ('y')")
 	}},
+	{"a row without a key", `CREATE TABLE t (k TEXT PRIMARY KEY, a); INSERT INTO t VALUES ('x', 1)`, func(b *bench) {
+		b.exec("INSERT INTO t VALUES (NULL, 1); INSERT INTO t VALUES (NULL, 2); INSERT INTO t VALUES ('y', 3)")
+		w := b.sequence()
+		b.refused(w.Refused, tidemark.CodeNotNull, "t", row(nil), "k")
+		b.want("t", "('x',1)")
+		b.must(b.Smuggle("INSERT INTO t VALUES (NULL, 1)"))
+		if missed := b.scrubAll(10); len(missed) > 0 {
+			b.Errorf("the scrub wants to sequence %v", missed)
+		}
+		b.must(b.Smuggle("DELETE FROM t WHERE k IS NULL"))
+		b.want("t", "('x',1)")
+		_, err := b.apply(insert(1, "z", 1))
+		b.must(err)
+	}},
 	{"many programs at once", items, func(b *bench) {
 		for i := range 20 {
 			b.exec("UPDATE item SET n = n + 1 WHERE id = 1")

@@ -88,6 +88,18 @@ var schemaTests = []test{
 			b.Fatalf("moved %+v", w.Moved)
 		}
 	}},
+	{"a table dropped and made again the same", items, func(b *bench) {
+		b.exec("CREATE TABLE keep AS SELECT * FROM item; DROP TABLE item; CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, n REAL); INSERT INTO item SELECT id + 1, name, n FROM keep; DROP TABLE keep")
+		w := b.sequence()
+		if w.Moved != nil {
+			b.Errorf("moved %+v", w.Moved)
+		}
+		b.wantEffects(w.Changes, "delete 1 (1) was ()", "insert 1 (2,'one',1.0)", "insert 1 (3,'two',2.0)")
+		b.exec("DELETE FROM item WHERE id = 3")
+		b.wantEffects(b.sequence().Changes, "delete 1 (3) was (3,'two',2.0)")
+		_, err := b.apply(insert(1, 9, "x", nil))
+		b.must(err)
+	}},
 	{"indexes, views and triggers only move the schema", items, func(b *bench) {
 		hash := b.state().SchemaHash
 		b.exec("CREATE INDEX byname ON item (name); CREATE VIEW v AS SELECT * FROM item; CREATE TRIGGER guard BEFORE DELETE ON item BEGIN SELECT RAISE(ABORT, 'no'); END")
