@@ -124,7 +124,11 @@ func (s *Server) openSpace(name, path string, create bool) (*space, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSpace(s, name, path, store)
+	single, err := alone(store, name, path)
+	if err != nil {
+		return nil, err
+	}
+	return newSpace(s, name, path, single)
 }
 
 // space finds a space by its name and waits until it is open.
