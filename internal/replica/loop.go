@@ -156,8 +156,10 @@ type Loop struct {
 	state State
 	out   []Effect // of the running Step
 
-	attempts int // failures in a row since the last progress
-	retries  int // all failures
+	now      int64 // of the running Step
+	welcomed int64 // when the last session began to work
+	attempts int   // failures in a row since the last progress
+	retries  int   // all failures
 
 	// The session. Reset by greet.
 	seq     tidemark.Seq // checkpoint of the file
@@ -209,7 +211,7 @@ func (l *Loop) Settled() bool {
 // again after a pause, so the shell only decides whether it is worth going on.
 func (l *Loop) Step(now int64, ev Event) ([]Effect, error) {
 	before := l.state
-	l.out = nil
+	l.out, l.now = nil, now
 	err := table[kindOf(ev)][l.state](l, now, ev)
 	if err != nil {
 		l.fileError(err)
@@ -239,6 +241,15 @@ func (l *Loop) enter(s State, after time.Duration) {
 
 // progressed forgets the failures behind us.
 func (l *Loop) progressed() { l.attempts, l.again = 0, 0 }
+
+// lasted forgets them too when the session that ends now held for a while. A
+// server that welcomes and hangs up at once must not be dialed without a pause.
+func (l *Loop) lasted() {
+	if l.welcomed != 0 && l.now-l.welcomed >= l.opts.MaxDelay.Milliseconds() {
+		l.progressed()
+	}
+	l.welcomed = 0
+}
 
 // due takes the held outcomes that hold at seq, in order of n.
 func (l *Loop) due(seq tidemark.Seq) []tidemark.Outcome {

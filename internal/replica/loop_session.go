@@ -83,7 +83,7 @@ func welcome(l *Loop, now int64, ev Event) error {
 	if h.Replica != "" && h.Replica != w.Replica {
 		// The answer to an earlier Hello, or to another's: what is pending may
 		// have been sent under the name that this replica has.
-		return l.anew(now, tidemark.CodeProtocol, "the server greets another replica")
+		return l.anew(tidemark.CodeProtocol, "the server greets another replica")
 	}
 	if err := l.e.Welcome(w, now); err != nil {
 		return err
@@ -102,7 +102,7 @@ func welcome(l *Loop, now int64, ev Event) error {
 	case st.Repair != "" && l.checkFailures < checkTries:
 		l.want(tidemark.CodeUncaptured)
 	}
-	l.fresh = false
+	l.fresh, l.welcomed = false, now
 	l.send(&wire.Ack{Seq: l.seq})
 	return l.decide(now, true)
 }
@@ -164,7 +164,7 @@ func batch(l *Loop, now int64, ev Event) error {
 		if b.To <= l.seq {
 			return nil
 		}
-		return l.anew(now, tidemark.CodeGap, fmt.Sprintf("changes from %d came at checkpoint %d", b.From, l.seq))
+		return l.anew(tidemark.CodeGap, fmt.Sprintf("changes from %d came at checkpoint %d", b.From, l.seq))
 	}
 	var ready []tidemark.Outcome
 	if !b.More {
@@ -231,7 +231,6 @@ func (l *Loop) decide(now int64, heard bool) error {
 		return nil
 	}
 	if next == Idle {
-		l.progressed()
 		l.enter(Idle, l.opts.Keepalive)
 		return nil
 	}
@@ -304,12 +303,12 @@ func refused(l *Loop, now int64, ev Event) error {
 		if err := l.e.Reidentify(); err != nil {
 			return err
 		}
-		return l.anew(now, r.Code, r.Message)
+		return l.anew(r.Code, r.Message)
 	case r.Code == tidemark.CodeRestored:
 		l.fresh = true
-		return l.anew(now, r.Code, r.Message)
+		return l.anew(r.Code, r.Message)
 	case r.Code == tidemark.CodeGap:
-		return l.anew(now, r.Code, r.Message)
+		return l.anew(r.Code, r.Message)
 	case r.Fatal:
 		l.end(Stopped, why)
 		return l.e.Stop(r.Code)
@@ -334,7 +333,8 @@ func (l *Loop) end(s State, why *tidemark.Error) {
 
 // anew begins a new session at once, on a new connection, so that nothing of
 // the old one can be taken for an answer in the new one.
-func (l *Loop) anew(_ int64, code tidemark.Code, msg string) error {
+func (l *Loop) anew(code tidemark.Code, msg string) error {
+	l.lasted()
 	l.again++
 	if l.again > maxAgain {
 		l.again = 0
@@ -344,7 +344,7 @@ func (l *Loop) anew(_ int64, code tidemark.Code, msg string) error {
 	l.retries++
 	l.dropCheck()
 	l.do(Close{})
-	return dial(l, 0, nil)
+	return dial(l, l.now, nil)
 }
 
 // probe asks an idle server for its head by a new session; it heals what a
@@ -405,6 +405,7 @@ func hangup(l *Loop, _ int64, _ Event) error {
 // did, and a random part of a span that doubles with each failure, so that
 // many replicas do not come back in step.
 func (l *Loop) backOff(why *tidemark.Error, atLeast time.Duration) {
+	l.lasted()
 	l.do(Close{})
 	l.retries++
 	l.dropCheck()

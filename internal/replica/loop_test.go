@@ -127,6 +127,7 @@ func (f *fakeCopy) RepairAll(list []RangeRows, _ tidemark.Code, _ int64) (int, e
 type testLoop struct {
 	*Loop
 	copy  *fakeCopy
+	clock int64
 	timer time.Duration
 	dials int
 	up    []wire.Up
@@ -137,14 +138,14 @@ func newTestLoop(seed uint64) *testLoop {
 	f := &fakeCopy{mine: map[int]map[int64]int64{}}
 	var s [32]byte
 	s[0] = byte(seed)
-	return &testLoop{copy: f, Loop: newLoop(f, LoopOptions{Rand: rand.NewChaCha8(s)})}
+	return &testLoop{copy: f, clock: 1, Loop: newLoop(f, LoopOptions{Rand: rand.NewChaCha8(s)})}
 }
 
 func (l *testLoop) step(ev Event) error {
 	if _, ok := ev.(Tick); ok {
 		l.timer = 0
 	}
-	effects, err := l.Step(1, ev)
+	effects, err := l.Step(l.clock, ev)
 	for _, e := range effects {
 		switch e := e.(type) {
 		case SetTimer:
@@ -510,9 +511,22 @@ func TestBackoffGrowsIsCappedAndReset(t *testing.T) {
 	if l.Retries() != 200 {
 		t.Errorf("counted %d", l.Retries())
 	}
+	// A session that only begins is no success, one that holds is.
 	l.mustStep(t, Connected{}, down(&wire.Welcome{}), Disconnected{})
+	if l.attempts != 201 {
+		t.Errorf("%d failures in a row", l.attempts)
+	}
+	l.mustStep(t, Tick{}, Connected{}, down(&wire.Welcome{}))
+	l.clock += l.opts.MaxDelay.Milliseconds()
+	l.mustStep(t, Disconnected{})
 	if l.timer > l.opts.MinDelay {
 		t.Errorf("after a success the first pause is %v", l.timer)
+	}
+	// And so is one that brings something.
+	l.mustStep(t, Tick{}, Disconnected{}, Tick{}, Disconnected{}, Tick{}, Connected{}, down(&wire.Welcome{Head: 1}),
+		down(&wire.Batch{From: 0, To: 1}), Disconnected{})
+	if l.timer > l.opts.MinDelay {
+		t.Errorf("after progress the first pause is %v", l.timer)
 	}
 }
 

@@ -287,7 +287,7 @@ func (l *Loop) repair(now int64) error {
 func (l *Loop) proceed(now int64) error {
 	c := l.check
 	if c.strays > strayMax {
-		return l.anew(now, tidemark.CodeGap, fmt.Sprintf("answers of the server are not of checkpoint %d", l.seq))
+		return l.anew(tidemark.CodeGap, fmt.Sprintf("answers of the server are not of checkpoint %d", l.seq))
 	}
 	if len(c.todo) == 0 && len(c.asked) == 0 {
 		c.todo, c.leaves = c.leaves, nil
