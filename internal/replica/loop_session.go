@@ -97,7 +97,7 @@ func welcome(l *Loop, now int64, ev Event) error {
 	}
 	l.seq, l.head, l.limits = h.Seq, max(w.Head, h.Seq), w.Limits
 	switch {
-	case w.Resync || l.fresh:
+	case w.Resync || l.fresh || st.Repair == resyncReason: // the last: begun in an earlier session
 		l.want(tidemark.CodeRecovered)
 	case st.Repair != "" && l.checkFailures < checkTries:
 		l.want(tidemark.CodeUncaptured)

@@ -60,7 +60,7 @@ func (f *fakeCopy) Hello() (*wire.Hello, error) {
 
 func (f *fakeCopy) Welcome(w *wire.Welcome, _ int64) error {
 	if w.Resync {
-		f.seq, f.repair = w.Head, "resync"
+		f.seq, f.repair = w.Head, resyncReason
 	}
 	f.head, f.stopped = w.Head, ""
 	return f.take()
@@ -419,6 +419,17 @@ func TestRestoredServerIsComparedWhole(t *testing.T) {
 	l.mustStep(t, down(&wire.Ranges{ID: 1, Seq: 4, List: make([]tidemark.RangeSum, 1)}))
 	if l.State() != Pushing || l.copy.proved != 1 {
 		t.Fatalf("%v, proved %d", l.State(), l.copy.proved)
+	}
+}
+
+// A comparison that a crash cut short still saves what the server lost under
+// the right name.
+func TestResyncIsRemembered(t *testing.T) {
+	l := in(t, Greeting)
+	l.copy.repair = resyncReason
+	l.mustStep(t, down(&wire.Welcome{Head: 0}))
+	if l.State() != Verifying || l.check.code != tidemark.CodeRecovered {
+		t.Fatalf("%v", l.State())
 	}
 }
 
