@@ -129,3 +129,22 @@ func BenchmarkCaptureTwoUniqueKeys(b *testing.B) {
 		return nil
 	})
 }
+
+// BenchmarkSegments reads a log of 10,000 inserts, updates and deletes.
+func BenchmarkSegments(b *testing.B) {
+	db := benchFile(b, true)
+	s, _, err := schema.Inspect(db, nil)
+	must(b, err)
+	must(b, db.Transaction(func() error { return manyNotes(db, 0) }))
+	must(b, db.Transaction(func() error {
+		return db.Script("UPDATE note SET stars = stars + 1 WHERE id % 2; DELETE FROM note WHERE id % 3 = 0")
+	}))
+	b.ReportAllocs()
+	for b.Loop() {
+		segs, err := Segments(db, Main, s)
+		must(b, err)
+		if len(segs) != 1 || len(segs[0].Rows) != 10_000*2/3+1 {
+			b.Fatalf("%d segments, %d rows", len(segs), len(segs[0].Rows))
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
@@ -27,6 +28,9 @@ func (m maker) probes() []trigger {
 			all = all || term.Column < 0
 			cols = append(cols, term.Column)
 		}
+	}
+	if planted.Is(planted.ForgetHints) {
+		return nil
 	}
 	out := []trigger{m.probe("evi", "BEFORE INSERT", onInsert)}
 	if len(onUpdate) == 0 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 )
 
 // RowChange is what a transaction did to one row. Before or After is nil when
@@ -31,7 +32,7 @@ func Segments(db *lite.DB, place Place, s *tidemark.Schema) ([]Segment, error) {
 	var out []Segment
 	err := inView(db, func() error {
 		p := newPass(db, s)
-		p.marks = true
+		p.marks = !planted.Is(planted.LoseOwnMark)
 		if err := p.run(place, 0); err != nil {
 			return err
 		}
