@@ -46,7 +46,10 @@ func (b *batch) runClosed() error {
 		return err
 	}
 	b.x.unsettled = true
-	return b.x.s.loosely(loose{keys: true}, b.run)
+	if err := b.x.s.loosely(loose{keys: true}, b.run); err != nil {
+		return err
+	}
+	return b.settleStrays()
 }
 
 // close adds what the actions of foreign keys do to rows that are not named.
@@ -77,7 +80,7 @@ func (b *batch) queue() []*item {
 func (b *batch) follow(i *item, byRow map[rowID]*item) error {
 	refs := b.x.references().to(i.table)
 	if i.c.Op == tidemark.Insert || len(refs) == 0 {
-		return nil
+		return nil // strays alone are left to SQLite, see uproots
 	}
 	before, err := row.Get(b.x.db, i.table, i.key)
 	if err != nil || before == nil {
@@ -90,12 +93,12 @@ func (b *batch) follow(i *item, byRow map[rowID]*item) error {
 			after[c] = i.c.New[j]
 		}
 	}
+	if err := b.noteStrays(i, before, after); err != nil {
+		return err
+	}
 	for _, ref := range refs {
-		had, ok := pick(before, ref.to)
+		had, ok := ref.lost(before, after)
 		if !ok {
-			continue
-		}
-		if has, ok := pick(after, ref.to); ok && ref.same(had, has) {
 			continue
 		}
 		children, err := b.x.childrenOf(ref, had)
@@ -175,23 +178,33 @@ func (x *tx) action(ref reference, key, parent []tidemark.Value) (*tidemark.Chan
 
 // childrenOf lists the keys of the rows that refer to these values of a parent.
 func (x *tx) childrenOf(ref reference, had []tidemark.Value) ([][]tidemark.Value, error) {
-	parts := make([]string, len(had))
+	where, ok := ref.where()
+	if !ok {
+		return nil, nil
+	}
+	var keys [][]tidemark.Value
+	err := x.db.Each("SELECT "+row.OrderByKey(ref.child)+" FROM main."+lite.Quote(ref.child.Name)+
+		" WHERE "+where+" ORDER BY "+row.OrderByKey(ref.child), func(s *lite.Stmt) error {
+		keys = append(keys, s.Row(0))
+		return nil
+	}, had...)
+	return keys, err
+}
+
+// where writes the condition that finds a parent's children; ok is false when a
+// generated column stands in the way.
+func (ref reference) where() (sql string, ok bool) {
+	parts := make([]string, len(ref.to))
 	for i, c := range ref.key.Columns {
-		if c < 0 {
-			return nil, nil
+		if c < 0 || ref.to[i] < 0 {
+			return "", false
 		}
 		parts[i] = lite.Quote(ref.child.Columns[c].Name) + " = ?" + strconv.Itoa(i+1)
 		if p := ref.parent.Columns[ref.to[i]].Collation; p != ref.child.Columns[c].Collation {
 			parts[i] += " COLLATE " + p
 		}
 	}
-	var keys [][]tidemark.Value
-	err := x.db.Each("SELECT "+row.OrderByKey(ref.child)+" FROM main."+lite.Quote(ref.child.Name)+
-		" WHERE "+strings.Join(parts, " AND ")+" ORDER BY "+row.OrderByKey(ref.child), func(s *lite.Stmt) error {
-		keys = append(keys, s.Row(0))
-		return nil
-	}, had...)
-	return keys, err
+	return strings.Join(parts, " AND "), true
 }
 
 // defaults evaluates the defaults of columns.

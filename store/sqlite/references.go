@@ -22,6 +22,7 @@ type references struct {
 	hash     string
 	byChild  map[int][]reference
 	byParent map[int][]reference
+	strays   map[int][]reference // see strayReferences
 }
 
 func newReferences(s *tidemark.Schema) *references {
@@ -74,10 +75,10 @@ func (r *references) concerns(t *tidemark.Table, cols []int) bool {
 
 // references returns those of the current schema.
 func (x *tx) references() *references {
-	if x.refs == nil || x.refs.hash != x.schema.Hash {
-		x.refs = newReferences(x.schema)
+	if x.s.refs == nil || x.s.refs.hash != x.schema.Hash {
+		x.s.refs = newReferences(x.schema)
 	}
-	return x.refs
+	return x.s.refs
 }
 
 // broken looks up the foreign keys of touched rows, both ways, and names the
@@ -143,6 +144,19 @@ func (ref reference) same(a, b []tidemark.Value) bool {
 	return key.KeyID(a) == key.KeyID(b)
 }
 
+// lost returns what a parent's row had that a child may refer to, when it does
+// not have it any more.
+func (ref reference) lost(before, after []tidemark.Value) ([]tidemark.Value, bool) {
+	had, ok := pick(before, ref.to)
+	if !ok {
+		return nil, false
+	}
+	if has, ok := pick(after, ref.to); ok && ref.same(had, has) {
+		return nil, false
+	}
+	return had, true
+}
+
 // hasParent compares as a foreign key does: by the parent's affinity and collation.
 func (x *tx) hasParent(ref reference, values []tidemark.Value) (bool, error) {
 	parts := make([]string, len(values))
@@ -156,11 +170,8 @@ func (x *tx) hasParent(ref reference, values []tidemark.Value) (bool, error) {
 // orphans lists the keys of children that a parent has left behind: it had
 // these values, has them no more, and no other row has them.
 func (x *tx) orphans(ref reference, before, after []tidemark.Value) ([][]tidemark.Value, error) {
-	had, ok := pick(before, ref.to)
+	had, ok := ref.lost(before, after)
 	if !ok {
-		return nil, nil
-	}
-	if has, ok := pick(after, ref.to); ok && ref.same(had, has) {
 		return nil, nil
 	}
 	there, err := x.hasParent(ref, had)

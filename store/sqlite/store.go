@@ -99,6 +99,7 @@ type Store struct {
 	leftOut  map[string]bool // mirrors that failed, by name of the app's trigger
 	judge    *judge
 	parkings int64
+	refs     *references
 	loose    loose
 	closed   bool
 }

@@ -17,7 +17,6 @@ type tx struct {
 	quiet    bool // nobody else wrote since the last group
 	asked    bool // Foreign was called
 	owed     bool // Foreign gave work that is neither appended nor undone
-	refs     *references
 	deferred bool // foreign keys are deferred until the commit
 	// Foreign keys were off for writes since the last Effects: look them up.
 	unsettled bool

@@ -21,10 +21,11 @@ type item struct {
 // that the changeset deletes go at once, rows that it gives other unique values
 // are parked on placeholders. What is met after that is a violation.
 type batch struct {
-	x     *tx
-	items []*item
-	roomy map[string]bool // tables in which room was made
-	todo  []*item         // see close
+	x      *tx
+	items  []*item
+	roomy  map[string]bool // tables in which room was made
+	todo   []*item         // see close
+	strays []stray
 }
 
 // Write applies one change.

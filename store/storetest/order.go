@@ -116,6 +116,23 @@ var orderTests = []test{
 		b.must(err)
 		b.want("s", "('x',2,2.5,'u',x'02','two') ('y',1,1.5,'t',x'01',1)")
 	}},
+	{"rows of unsynced tables follow", `
+		CREATE TABLE p (id INTEGER PRIMARY KEY);
+		CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p ON DELETE CASCADE);
+		CREATE TABLE loose (p REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE, note TEXT);
+		CREATE TABLE holding (p REFERENCES p(id));
+		CREATE TABLE seen (id INTEGER PRIMARY KEY, what);
+		INSERT INTO p VALUES (1), (2), (3), (4); INSERT INTO c VALUES (1, 1); INSERT INTO holding VALUES (4);
+		INSERT INTO loose VALUES (1, 'a'), (2, 'b'), (3, 'c'), (NULL, 'd');`, func(b *bench) {
+		_, err := b.apply(remove(1, 1), remove(2, 1), update(1, row(2), 0, 3), update(1, row(3), 0, 2))
+		b.must(err)
+		b.exec("INSERT INTO seen (what) SELECT note || coalesce(p, '') FROM loose")
+		b.sequence()
+		b.want("seen", "(1,'b3') (2,'c2') (3,'d')")
+		_, err = b.apply(remove(1, 4), insert(1, 9))
+		b.refused(err, tidemark.CodeForeignKey, "holding", row(1), "p")
+		b.want("p", "(2) (3) (4)")
+	}},
 	{"a tree turns over", `
 		CREATE TABLE node (id INTEGER PRIMARY KEY, up INTEGER REFERENCES node ON DELETE CASCADE);
 		INSERT INTO node VALUES (1, NULL), (2, 1), (3, 2);`, func(b *bench) {
