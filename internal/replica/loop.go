@@ -149,7 +149,8 @@ type engine interface {
 }
 
 // Loop is the sync state machine: one event in, effects out. loop_table.go
-// says what happens in which state, loop_session.go how.
+// says what happens in which state, loop_session.go how a session goes, and
+// loop_end.go how it ends.
 type Loop struct {
 	e     engine
 	opts  LoopOptions
