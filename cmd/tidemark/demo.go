@@ -42,12 +42,12 @@ func (c *demoCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	srv, spaces, err := serving.open(s)
+	srv, err := serving.open(s)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	serving.guide = c.guide
-	if err := serving.announce(s, l.Addr().String(), spaces); err != nil {
+	if err := serving.announce(s, l.Addr().String(), srv); err != nil {
 		return errors.Join(err, l.Close(), srv.Close())
 	}
 	return serve(s, l, srv)
@@ -89,14 +89,16 @@ func (c *demoCommand) guide(s *shell, url string) {
 	s.printf("%s", strings.NewReplacer("TM", self, "URL", url, "AA", a, "BB", b, "WRITE", writeCommand(a)).Replace(`
 In another terminal, in this folder:
 
-  TM clone URL AA        # a copy is an ordinary SQLite file
-  TM clone URL BB        # make as many as you like
+  TM clone URL AA
+  TM clone URL BB
   WRITE
-  TM sync AA        # sends it
-  TM sync BB        # fetches it
-  TM verify BB      # proves that the copy equals the server
+  TM sync AA
+  TM sync BB
+  TM verify BB
 
-Keep one in sync while you write to another:
+A copy is an ordinary SQLite file, sync exchanges what was written into it by
+any program, verify proves that it equals the server. To keep one in sync while
+you write to another:
 
   TM sync --watch BB
 

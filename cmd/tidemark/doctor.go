@@ -94,7 +94,7 @@ func replicaDoctor(path string) (found []sqlite.Finding, err error) {
 		}
 		found = append(found, f)
 	}
-	add(st.Repair != "", "error", "rows", seqText(st))
+	add(st.Repair != "", "error", "rows", "at seq "+seqText(st))
 	add(st.Stopped != "", "error", "sync", stoppedText(st.Stopped))
 	add(st.Suspended > 0, "warning", "pending", pendingText(st))
 	add(st.Rejected > 0, "warning", "rejected", plural(st.Rejected, "changeset")+" kept")

@@ -84,7 +84,7 @@ func (c *logCommand) server(s *shell) error {
 func (c *logCommand) print(s *shell, sch *tidemark.Schema, e tidemark.LogEntry) {
 	who := e.Name.Replica
 	if who != tidemark.FileReplica {
-		who = fmt.Sprintf("%s/%d", who, e.Name.N)
+		who = fmt.Sprintf("%s/%d", shortID(who), e.Name.N)
 	}
 	what := "the schema changed, or nothing came of it"
 	if len(e.Effects) > 0 {

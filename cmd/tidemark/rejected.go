@@ -211,13 +211,23 @@ func (c *rejectedCommand) retry(s *shell, box *box, list []replica.Rejected) err
 	for _, r := range list {
 		parts, err := box.retry(s.ctx, r.ID, c.Apart)
 		if err != nil {
-			return err
+			return stillRejected(err)
 		}
 		d.IDs, d.Parts = append(d.IDs, r.ID), d.Parts+parts
 		s.printf("changeset %d: %s pending again\n", r.ID, plural(parts, "part"))
 	}
 	s.printf("\nnext: tidemark sync %s\n", quoteArg(c.File))
 	return s.document(d)
+}
+
+// stillRejected gives a retry that a constraint refused the exit code of a rejection.
+func stillRejected(err error) error {
+	switch code := tidemark.CodeOf(err); code {
+	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull,
+		tidemark.CodeType, tidemark.CodeRaised, tidemark.CodeDependsOn, tidemark.CodeNotFound:
+		return &ending{exit: exitRejected, code: code, msg: err.Error(), hint: tidemark.HintOf(err)}
+	}
+	return err
 }
 
 func (c *rejectedCommand) discard(s *shell, box *box, list []replica.Rejected) error {

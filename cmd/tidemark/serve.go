@@ -55,11 +55,11 @@ func (c *serveCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	srv, spaces, err := c.open(s)
+	srv, err := c.open(s)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	if err := c.announce(s, l.Addr().String(), spaces); err != nil {
+	if err := c.announce(s, l.Addr().String(), srv); err != nil {
 		return errors.Join(err, l.Close(), srv.Close())
 	}
 	return serve(s, l, srv)
@@ -75,6 +75,21 @@ func (c *serveCommand) check() error {
 		return &ending{exit: exitRefused, code: tidemark.CodeUsage,
 			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
 			hint: "listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
+	}
+	return c.present()
+}
+
+// present looks for the files before anything is begun.
+func (c *serveCommand) present() error {
+	for _, path := range c.Files {
+		if c.Create {
+			if err := touch(path); err != nil {
+				return err
+			}
+		}
+		if err := mustBeThere(path); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -109,23 +124,20 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// open opens the server with its files and returns the spaces' names.
-func (c *serveCommand) open(s *shell) (*server.Server, []string, error) {
+// open opens the server with its files.
+func (c *serveCommand) open(s *shell) (*server.Server, error) {
 	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Logger: s.log, OnEvent: c.event(s)})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var names []string
 	for _, path := range c.Files {
-		name, err := c.add(s.ctx, srv, path)
-		if err != nil {
-			return nil, nil, errors.Join(err, srv.Close())
+		if err := c.add(s, srv, path); err != nil {
+			return nil, errors.Join(err, srv.Close())
 		}
-		names = append(names, name)
 	}
 	// From here on nobody else tells what happens.
 	s.level.Set(min(s.level.Level(), slog.LevelWarn))
-	return srv, names, nil
+	return srv, nil
 }
 
 // event adds to the log what a person can do about it.
@@ -142,21 +154,26 @@ func (c *serveCommand) event(s *shell) func(server.Event) {
 	}
 }
 
-// add serves one file and returns the name of its space.
-func (c *serveCommand) add(ctx context.Context, srv *server.Server, path string) (name string, err error) {
-	if c.Create {
-		err = touch(path)
-	}
-	if err == nil {
-		err = mustBeThere(path)
-	}
-	if err != nil {
-		return "", err
-	}
-	if name = c.Name; name == "" {
+// add serves one file.
+func (c *serveCommand) add(s *shell, srv *server.Server, path string) error {
+	name := c.Name
+	if name == "" {
 		name = spaceName(path)
 	}
-	return name, srv.Add(ctx, name, path)
+	if s.terminal && long(path) {
+		s.note("reading every row of %s, which may take a while", path)
+	}
+	return srv.Add(s.ctx, name, path)
+}
+
+// long reports whether adopting the file takes longer than one likes to wait in silence.
+func long(path string) bool {
+	fi, err := os.Stat(path)
+	if err != nil || fi.Size() < 16<<20 {
+		return false
+	}
+	role, err := roleOf(path)
+	return err == nil && role == ""
 }
 
 // touch makes an empty file, which is an empty database, unless there is one.
@@ -198,10 +215,14 @@ type servedSpace struct {
 	URL  string `json:"url"`
 }
 
-func (c *serveCommand) announce(s *shell, address string, names []string) error {
+func (c *serveCommand) announce(s *shell, address string, srv *server.Server) error {
 	d := serving{Address: address, URL: "http://" + address, Dir: c.Dir, Spaces: []servedSpace{}}
-	for i, name := range names {
-		d.Spaces = append(d.Spaces, servedSpace{name, c.Files[i], d.URL + "/" + url.PathEscape(name)})
+	list, err := srv.Spaces()
+	if err != nil {
+		return err
+	}
+	for _, sp := range list {
+		d.Spaces = append(d.Spaces, servedSpace{sp.Name, sp.Path, d.URL + "/" + url.PathEscape(sp.Name)})
 	}
 	c.introduce(s, d)
 	if err := s.document(d); err != nil {
@@ -218,15 +239,22 @@ func (c *serveCommand) announce(s *shell, address string, names []string) error 
 	return os.Rename(part, c.ReadyFile)
 }
 
+// mostSpaces are listed when the server starts.
+const mostSpaces = 20
+
 func (c *serveCommand) introduce(s *shell, d serving) {
 	defer c.warn(s, d.Address)
-	for _, sp := range d.Spaces {
+	if c.Dir != "" {
+		s.printf("serving %s of %s\n", plural(len(d.Spaces), "file"), c.Dir)
+	}
+	for i, sp := range d.Spaces {
+		if i == mostSpaces {
+			s.printf("  and %d more\n", len(d.Spaces)-i)
+			break
+		}
 		s.printf("serving %s as space %s\n  %s\n", sp.File, sp.Name, sp.URL)
 	}
 	example := d.URL + "/NAME"
-	if c.Dir != "" {
-		s.printf("serving the files of %s\n  %s\n", c.Dir, example)
-	}
 	if len(d.Spaces) > 0 {
 		example = d.Spaces[0].URL
 	}

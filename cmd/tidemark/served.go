@@ -203,7 +203,7 @@ func printServedStatus(s *shell, st servedStatus) {
 	}
 	now := time.Now().UnixMilli()
 	for _, r := range st.Replicas {
-		rows = append(rows, []string{"copy", r.ID + " at seq " + grouped(int64(r.Seq)) + ", " + ago(r.Contact, now)})
+		rows = append(rows, []string{"copy", shortID(r.ID) + " at seq " + grouped(int64(r.Seq)) + ", " + ago(r.Contact, now)})
 	}
 	if len(st.Replicas) == 0 {
 		rows = append(rows, []string{"copies", "none yet"})

@@ -66,6 +66,7 @@ func printReplicaStatus(s *shell, path string, st replica.Status) {
 		{"seq", seqText(st)},
 		{"pending", pendingText(st)},
 		{"rejected", grouped(int64(st.Rejected))},
+		{"replica", shortID(st.Replica)},
 		{"last contact", ago(st.Contact, time.Now().UnixMilli())},
 	}
 	for _, name := range sortedKeys(st.Out) {

@@ -61,7 +61,7 @@ func barLine(p client.Progress) string {
 	if p.Rows > 0 {
 		line += "  " + plural(p.Rows, "row")
 	}
-	if p.Left > 0 {
+	if p.Left >= time.Second {
 		line += "  " + p.Left.Round(time.Second).String() + " left"
 	}
 	return line

@@ -169,13 +169,15 @@ func at(doc any, path []string) (any, error) {
 }
 
 // proxyTool passes connections on and cuts each after -cut bytes from the
-// server (0: never). After -conns connections (0: no limit) it takes no more.
+// server (0: never), or lets nothing more through and makes the -stalled
+// file. After -conns connections (0: no limit) it takes no more.
 func proxyTool() {
 	listen := flag.String("listen", "127.0.0.1:0", "")
 	target := flag.String("target", "", "")
 	ready := flag.String("ready", "", "")
 	cut := flag.Int64("cut", 0, "")
 	conns := flag.Int("conns", 0, "")
+	stalled := flag.String("stalled", "", "")
 	flag.Parse()
 	l, err := net.Listen("tcp", *listen)
 	die(err)
@@ -187,11 +189,11 @@ func proxyTool() {
 			_ = c.Close()
 			continue
 		}
-		go pass(c, *target, *cut)
+		go pass(c, *target, *cut, *stalled)
 	}
 }
 
-func pass(c net.Conn, target string, cut int64) {
+func pass(c net.Conn, target string, cut int64, stalled string) {
 	defer func() { _ = c.Close() }()
 	up, err := net.Dial("tcp", target)
 	if err != nil {
@@ -203,7 +205,10 @@ func pass(c net.Conn, target string, cut int64) {
 		_ = up.Close()
 	}()
 	if cut > 0 {
-		_, _ = io.CopyN(c, up, cut)
+		if n, _ := io.CopyN(c, up, cut); n == cut && stalled != "" {
+			die(os.WriteFile(stalled, nil, 0o644))
+			select {}
+		}
 		return
 	}
 	_, _ = io.Copy(c, up)

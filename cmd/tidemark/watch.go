@@ -64,7 +64,7 @@ func (w *watcher) event(ev client.Event) {
 	}
 	if ev.Err != nil && ev.Err.Error() != w.said {
 		w.said = ev.Err.Error()
-		w.say("%s", oneLine(w.said))
+		w.say("%s; trying again", oneLine(w.said))
 	}
 	if ev.Seq > w.seq {
 		w.seq = ev.Seq

@@ -92,3 +92,6 @@ func clean(s string) string {
 		return r
 	}, s)
 }
+
+// shortID is enough of a replica's name for people to tell it from others.
+func shortID(id string) string { return id[:min(len(id), 8)] }
