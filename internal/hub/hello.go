@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -134,6 +135,9 @@ func (h *Hub) place(v tidemark.View, m *wire.Hello) (*wire.Refusal, error) {
 
 // passed reports whether this log had seq while the term ran.
 func (h *Hub) passed(v tidemark.View, term string, seq tidemark.Seq) (bool, error) {
+	if planted.Is(planted.IgnoreTerm) {
+		return true, nil
+	}
 	end, known, err := v.TermEnd(term)
 	if err != nil || !known {
 		return false, err
@@ -179,7 +183,7 @@ func (h *Hub) recognise(r *tidemark.ReplicaState, principal string, m *wire.Hell
 		return fork
 	case r.Principal != principal:
 		return fatal(tidemark.CodeForbidden, "this copy belongs to somebody else", "sign in as the one who made it, or clone anew")
-	case same(m.Ticket, r.Ticket):
+	case same(m.Ticket, r.Ticket), planted.Is(planted.IgnoreTicket):
 		return nil
 	case r.Previous != "" && same(m.Ticket, r.Previous) && !h.confirmed[r.ID]:
 		return nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -69,13 +71,13 @@ func (g *group) fate(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tidemar
 		return nil, nil, err
 	}
 	switch {
-	case cs.N > r.LastN && cs.N-r.LastN > 1:
+	case cs.N > r.LastN && cs.N-r.LastN > 1 && !planted.Is(planted.IgnoreGap):
 		// Also when it has an outcome by the name that a copy gave it.
 		return nil, &wire.Refusal{
 			Code:    tidemark.CodeGap,
 			Message: fmt.Sprintf("changeset %d came, %d is next", cs.N, r.LastN+1),
 		}, nil
-	case o != nil && o.Hash == cs.Hash:
+	case o != nil && (o.Hash == cs.Hash || planted.Is(planted.IgnoreTicket)):
 		return o, nil, nil
 	case o != nil || cs.N <= r.LastN || cs.N <= r.Settled:
 		return nil, &wire.Refusal{
@@ -92,7 +94,7 @@ func (g *group) fate(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tidemar
 // earlier name, and records it under the new one.
 func (g *group) inherited(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tidemark.Outcome, error) {
 	was, err := g.forebear(cs, r)
-	if was == nil || err != nil {
+	if was == nil || err != nil || planted.Is(planted.DedupOff) {
 		return nil, err
 	}
 	for _, name := range []tidemark.Name{*was, byContent(*was)} {
@@ -179,6 +181,9 @@ func (g *group) hopeless(cs *tidemark.Changeset) *tidemark.Error {
 // record keeps an outcome, also under the name that the changeset had in the
 // file that this one was copied from: that one may still send it.
 func (g *group) record(cs *tidemark.Changeset, r *tidemark.ReplicaState, o tidemark.Outcome) error {
+	if o.Kind == tidemark.Accepted && planted.Is(planted.ForgetOutcome) {
+		return nil
+	}
 	if err := g.tx.SaveOutcome(o); err != nil {
 		return err
 	}
@@ -220,7 +225,24 @@ func (g *group) apply(cs *tidemark.Changeset, author string) (tidemark.Outcome, 
 	if err != nil {
 		return o, nil, err
 	}
+	if planted.Is(planted.NoCascades) {
+		effects = g.withoutCascades(effects, changes)
+	}
 	return o, effects, g.append(cs.Name, author, effects)
+}
+
+// withoutCascades keeps the effects that the changeset itself names: the
+// mistake of the fault that is planted where it is called.
+func (g *group) withoutCascades(effects, changes []tidemark.Change) []tidemark.Change {
+	named := rowSet{}
+	for i := range changes {
+		t := g.tx.Schema().Table(changes[i].Table)
+		named[rowID{t.ID, t.KeyID(changes[i].Key)}] = true
+		named[rowID{t.ID, t.KeyID(movedTo(t, &changes[i]))}] = true
+	}
+	return slices.DeleteFunc(effects, func(c tidemark.Change) bool {
+		return !named[rowID{c.Table, g.tx.Schema().Table(c.Table).KeyID(c.Key)}]
+	})
 }
 
 // rejected makes the outcome for an error in the data.

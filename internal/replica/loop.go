@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -256,7 +257,7 @@ func (l *Loop) lasted() {
 func (l *Loop) due(seq tidemark.Seq) []tidemark.Outcome {
 	var ready, rest []tidemark.Outcome
 	for _, o := range l.held {
-		if o.Seq <= seq {
+		if o.Seq <= seq || planted.Is(planted.OutcomeEarly) {
 			ready = append(ready, o)
 		} else {
 			rest = append(rest, o)

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -113,6 +114,9 @@ func (r *Replica) layAside(rows []capture.RowChange) error {
 	for i := range rows {
 		if c := &rows[i]; c.Before != nil {
 			before[idOf(c.Table, c.Table.KeyOf(c.Before))] = c.Before
+			if planted.Is(planted.WrongSide) {
+				before[idOf(c.Table, c.Table.KeyOf(c.Before))] = c.After
+			}
 		}
 	}
 	for i := range rows {

@@ -36,6 +36,9 @@ func (d *device) observe() {
 	d.monotonic(v)
 	d.complete(v)
 	d.repair = v.status.Repair
+	if d.repair != "" && !d.rotten && !d.w.faults.frames && !d.w.ledger.rewound {
+		d.w.fail("I13", "%s at seq %d finds that it differs, though nobody touched it: %s", d.name, v.hello.Seq, d.repair)
+	}
 	if v.hello.Term == "" || d.rotten || d.repair != "" || d.w.faults.frames {
 		// It compares itself with the server, or must some day, because messages
 		// reach it in an order that no session has. What it shows is judged later.
