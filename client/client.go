@@ -65,6 +65,7 @@ type DB struct {
 	r      *replica.Replica
 
 	writer  chan *lite.DB // holds the connection for own writes while it is free
+	id      *identity     // belongs to who has the writer
 	readers *readers
 	notice  *notice
 	watches *watches
@@ -97,7 +98,15 @@ func Open(path string, o Options) (*DB, error) {
 		_ = r.Close()
 		return nil, failure(context.Background(), "open", err)
 	}
-	db := &DB{path: path, opts: o, log: o.Logger, r: r, writer: make(chan *lite.DB, 1), readers: newReaders(path), lessee: leasePatience}
+	id, err := identify(path)
+	if err != nil {
+		_, _ = w.Close(), r.Close()
+		return nil, failure(context.Background(), "open", err)
+	}
+	db := &DB{
+		path: path, opts: o, log: o.Logger, r: r, writer: make(chan *lite.DB, 1), id: id,
+		readers: newReaders(path), lessee: leasePatience,
+	}
 	db.writer <- w
 	db.ended, db.end = context.WithCancelCause(context.Background())
 	db.notice = newNotice(db)

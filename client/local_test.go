@@ -541,6 +541,24 @@ func TestAReplacedFileIsLeftAlone(t *testing.T) {
 	}
 }
 
+// Also where nobody polls.
+func TestAWriteNoticesAReplacedFile(t *testing.T) {
+	path := localReplica(t)
+	db, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, db, "DELETE FROM album")
+	if err := os.Rename(localReplica(t), path); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(t.Context(), "DELETE FROM artist")
+	codeIs(t, err, tidemark.CodeFileReplaced)
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseEndsEverything(t *testing.T) {
 	db, err := Open(localReplica(t), Options{})
 	if err != nil {

@@ -68,6 +68,9 @@ func (db *DB) takeWriter(ctx context.Context) (*lite.DB, error) {
 	}
 	select {
 	case w := <-db.writer:
+		if err := db.id.check(); err != nil {
+			db.end(err) // a write would go to the old file
+		}
 		if err := db.broken(); err != nil {
 			db.writer <- w
 			return nil, err
