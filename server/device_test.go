@@ -39,12 +39,11 @@ func testTuning() tuning {
 
 // deck is a server under test with one space, shop, over real sockets.
 type deck struct {
-	t       testing.TB
-	srv     *Server
-	http    *httptest.Server
-	path    string
-	logs    *syncBuffer
-	retired []*space // that a test took out of the server
+	t    testing.TB
+	srv  *Server
+	http *httptest.Server
+	path string
+	logs *syncBuffer
 }
 
 type syncBuffer struct {
@@ -102,9 +101,6 @@ func newDeck(t testing.TB, o Options, tune tuning) *deck {
 	t.Cleanup(func() {
 		if err := d.srv.Close(); err != nil {
 			t.Errorf("close: %v", err)
-		}
-		for _, sp := range d.retired {
-			<-sp.ended
 		}
 		d.http.Close()
 		if t.Failed() {

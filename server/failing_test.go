@@ -45,41 +45,20 @@ func (x *brokenTx) WriteAll(changes []tidemark.Change) error {
 	return x.Tx.WriteAll(changes)
 }
 
-// breakable puts a broken store under the space that is being served.
-func (d *deck) breakable() *brokenStore {
-	d.t.Helper()
-	s := &brokenStore{}
-	d.srv.mu.Lock()
-	l := d.srv.spaces["shop"]
-	delete(d.srv.spaces, "shop")
-	d.srv.mu.Unlock()
-	old := l.space
-	s.Store = old.store
-	old.store = keepOpen{old.store}
-	old.srv.metrics.forget("shop")
-	d.retired = append(d.retired, old)
-	sp, err := newSpace(d.srv, "shop", d.path, s)
-	if err != nil {
-		d.t.Fatal(err)
+// newBrokenDeck is newDeck with a store that can be broken.
+func newBrokenDeck(t *testing.T, tune tuning) (*deck, *brokenStore) {
+	broken := &brokenStore{}
+	tune.store = func(s tidemark.Store) tidemark.Store {
+		broken.Store = s
+		return broken
 	}
-	fresh := &slot{name: "shop", path: d.path, done: make(chan struct{}), space: sp}
-	close(fresh.done)
-	d.srv.mu.Lock()
-	d.srv.spaces["shop"] = fresh
-	d.srv.mu.Unlock()
-	return s
+	return newDeck(t, Options{}, tune), broken
 }
-
-type keepOpen struct{ tidemark.Store }
-
-func (keepOpen) Close() error                        { return nil }
-func (keepOpen) Dirty(context.Context) (bool, error) { return false, nil }
 
 func TestAStoreThatFailsForAWhile(t *testing.T) {
 	tune := testTuning()
 	tune.retry = time.Millisecond
-	d := newDeck(t, Options{}, tune)
-	broken := d.breakable()
+	d, broken := newBrokenDeck(t, tune)
 	v, other := d.newDevice(), d.newDevice()
 	v.dial()
 	other.dial()
@@ -122,8 +101,7 @@ func (d *deck) status(path string) int {
 func TestOneThatKeepsFailingDelaysNobody(t *testing.T) {
 	tune := testTuning()
 	tune.retry = 20 * time.Millisecond
-	d := newDeck(t, Options{}, tune)
-	broken := d.breakable()
+	d, broken := newBrokenDeck(t, tune)
 	broken.poison.Store("poison")
 	v, other := d.newDevice(), d.newDevice()
 	v.dial()

@@ -108,9 +108,10 @@ type tuning struct {
 	free      time.Duration // how long it is left free then
 	retry     time.Duration // first pause of a store that fails
 	ping      time.Duration
-	silence   time.Duration // without even a pong
-	write     time.Duration // for one message to leave
-	outbox    int           // bytes waiting for one session before it falls behind
+	silence   time.Duration                       // without even a pong
+	write     time.Duration                       // for one message to leave
+	outbox    int                                 // bytes waiting for one session before it falls behind
+	store     func(tidemark.Store) tidemark.Store // put around every store, if not nil
 }
 
 var defaultTuning = tuning{
@@ -119,6 +120,13 @@ var defaultTuning = tuning{
 	hold: 10 * time.Millisecond, free: 2 * time.Millisecond, retry: 100 * time.Millisecond,
 	ping: 25 * time.Second, silence: 60 * time.Second, write: 30 * time.Second,
 	outbox: 4 << 20,
+}
+
+func (t *tuning) wrap(s tidemark.Store) tidemark.Store {
+	if t.store == nil {
+		return s
+	}
+	return t.store(s)
 }
 
 // New makes a server without spaces, or with those of Options.Dir.

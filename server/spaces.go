@@ -128,7 +128,7 @@ func (s *Server) openSpace(name, path string, create bool) (*space, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSpace(s, name, path, single)
+	return newSpace(s, name, path, s.tune.wrap(single))
 }
 
 // space finds a space by its name and waits until it is open.
