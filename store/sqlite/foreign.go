@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
@@ -46,8 +47,10 @@ func (x *tx) Foreign() (tidemark.ForeignWork, error) {
 		}
 		missed = nil
 	}
-	w.Changes = append(w.Changes, missed...)
-	slices.SortFunc(w.Changes, x.compareChanges)
+	if len(missed) > 0 {
+		w.Changes = append(w.Changes, missed...)
+		slices.SortFunc(w.Changes, x.compareChanges)
+	}
 	x.owed = len(w.Changes) > 0 || w.Moved != nil
 	return w, nil
 }
@@ -125,6 +128,17 @@ func (x *tx) judgeForeign(rows []capture.RowChange, compared []*tidemark.Table) 
 	return ordered(all), nil, err
 }
 
+// compareRows orders row changes by where the row was, or where it is.
+func compareRows(a, b capture.RowChange) int {
+	at := func(r capture.RowChange) string {
+		if r.Before != nil {
+			return r.Table.KeyID(r.Table.KeyOf(r.Before))
+		}
+		return r.Table.KeyID(r.Table.KeyOf(r.After))
+	}
+	return cmp.Or(cmp.Compare(a.Table.ID, b.Table.ID), cmp.Compare(at(a), at(b)))
+}
+
 // rejects reports whether a code is the data's fault.
 func rejects(c tidemark.Code) bool {
 	switch c {
@@ -138,9 +152,13 @@ func rejects(c tidemark.Code) bool {
 // skippedActions does what foreign keys would have done, had the writer had
 // them on, and lays it over the captured images.
 func (x *tx) skippedActions(rows []capture.RowChange, all map[rowID]*image) error {
+	if len(x.references().byParent) == 0 {
+		return nil
+	}
 	if err := x.deferKeys(); err != nil {
 		return err
 	}
+	slices.SortFunc(rows, compareRows)
 	for i := range rows {
 		if err := x.actionsOf(&rows[i]); err != nil {
 			return err
@@ -177,14 +195,6 @@ func (x *tx) actionsOf(r *capture.RowChange) error {
 }
 
 func (x *tx) compareChanges(a, b tidemark.Change) int {
-	if a.Table != b.Table {
-		return a.Table - b.Table
-	}
-	t := x.schema.Table(a.Table)
-	if p, q := t.KeyID(a.Key), t.KeyID(b.Key); p < q {
-		return -1
-	} else if p > q {
-		return 1
-	}
-	return 0
+	id := func(c tidemark.Change) string { return x.schema.Table(c.Table).KeyID(c.Key) }
+	return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(id(a), id(b)))
 }

@@ -41,7 +41,8 @@ func (x *tx) restore(changes []tidemark.Change) error {
 		if olds[i], err = x.oldImage(t, c); err != nil {
 			return err
 		}
-		if _, err := row.Delete(x.db, t, c.Key); err != nil {
+		err = x.attempt(func() error { _, err := row.Delete(x.db, t, c.Key); return err })
+		if err != nil {
 			return err
 		}
 	}
@@ -49,7 +50,8 @@ func (x *tx) restore(changes []tidemark.Change) error {
 		if old == nil {
 			continue
 		}
-		if err := row.Insert(x.db, x.schema.Table(changes[i].Table), old); err != nil {
+		t := x.schema.Table(changes[i].Table)
+		if err := x.attempt(func() error { return row.Insert(x.db, t, old) }); err != nil {
 			return err
 		}
 	}

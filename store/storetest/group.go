@@ -3,6 +3,9 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -115,6 +118,56 @@ var groupTests = []test{
 		}
 		_, err := b.apply(insert(1, 3, "three", 3.5))
 		b.must(err)
+	}},
+	{"readers beside groups see whole ones", `CREATE TABLE account (id INTEGER PRIMARY KEY, money INT); INSERT INTO account VALUES (1, 50), (2, 50)`, func(b *bench) {
+		stop := make(chan struct{})
+		var readers sync.WaitGroup
+		var reads atomic.Int64
+		for range 3 {
+			readers.Go(func() {
+				last := tidemark.Seq(0)
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					err := b.Store.View(context.Background(), func(v tidemark.View) error {
+						s, err := v.State()
+						if err != nil {
+							return err
+						}
+						sums, err := v.Ranges(1, nil, nil, nil)
+						if err != nil {
+							return err
+						}
+						rows, _, err := v.Rows(1, nil, nil, 0)
+						if err != nil {
+							return err
+						}
+						if total := rows[0][1].Int64() + rows[1][1].Int64(); total != 100 || sums[0].Sum != s.Sum || s.Head < last {
+							return fmt.Errorf("at %d after %d the total is %d, sums %x and %x", s.Head, last, total, sums[0].Sum, s.Sum)
+						}
+						last = s.Head
+						reads.Add(1)
+						return nil
+					})
+					if err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		for i := range 200 {
+			_, err := b.apply(update(1, row(1), 1, i%100), update(1, row(2), 1, 100-i%100))
+			b.must(err)
+		}
+		close(stop)
+		readers.Wait()
+		if reads.Load() == 0 {
+			b.Error("nobody read")
+		}
 	}},
 	{"dirty and busy until sequenced", items, func(b *bench) {
 		dirty := func() bool {
