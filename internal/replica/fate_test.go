@@ -29,6 +29,10 @@ func TestReidentify(t *testing.T) {
 	hash := d.hash(2)
 	must(t, d.r.Reidentify())
 	must(t, d.r.Reidentify()) // no name in between: the old names stay
+	renamed := *welcome
+	renamed.Replica, renamed.Ticket = "r2", "t2"
+	must(t, d.r.Welcome(&renamed, 2))
+	must(t, d.r.Reidentify()) // a copy of the copy: the first name stays
 	h, err = d.r.Hello()
 	must(t, err)
 	if h.Replica != "" || h.Ticket != "" || h.Settled != 0 {

@@ -113,7 +113,9 @@ func (r *Replica) Reidentify() error {
 			return err
 		}
 		if name != "" {
-			err := r.db.Run("UPDATE main._tm_pending SET was_replica = ?1, was_n = n, was_hash = hash", tidemark.Text(name))
+			// The first name stays: the server records a fate under that one too,
+			// whichever copy brings the changeset first.
+			err := r.db.Run("UPDATE main._tm_pending SET was_replica = ?1, was_n = n, was_hash = hash WHERE was_replica IS NULL", tidemark.Text(name))
 			if err != nil {
 				return err
 			}
