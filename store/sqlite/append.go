@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -77,6 +78,8 @@ func (x *tx) hashOf(t *tidemark.Table, id string) (hash uint64, live bool, err e
 func (x *tx) account(t *tidemark.Table, id string, c *tidemark.Change, before uint64, live bool) (after uint64, gone bool, err error) {
 	l := x.s.ledger
 	switch {
+	case c.Op == tidemark.Delete && planted.Is(planted.SumIgnoresDeletes):
+		return 0, true, nil
 	case c.Op == tidemark.Delete:
 		if len(c.Old) == len(t.Columns) {
 			before -= l.cells(t, id, nil, c.Old, -1)
