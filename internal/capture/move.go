@@ -46,28 +46,25 @@ func (p *pass) origins() map[rowID]rowID {
 
 // net compares the two ends of the segment.
 func (p *pass) net() []RowChange {
-	if len(p.touched) == 0 {
-		return nil
-	}
-	ids := p.sortedTouches()
-	from, left := p.links(ids)
+	p.sortTouched()
+	from, left := p.links()
 	var out []RowChange
 	add := func(t *tidemark.Table, before, after image) {
 		if (before != nil || after != nil) && !same(before, after) {
 			out = append(out, RowChange{Table: t, Before: before, After: after})
 		}
 	}
-	for _, id := range ids {
-		t := p.touched[id]
-		before := p.state[id]
+	for _, id := range p.touched {
+		r := p.rows[id]
+		before := r.now
 		if left[id] {
 			before = nil // told as the beginning of the row that left
 		}
 		if o, ok := from[id]; ok {
-			add(t.table, before, nil) // what was here made room
-			before = p.state[o]
+			add(r.table, before, nil) // what was here made room
+			before = p.rows[o].now
 		}
-		add(t.table, before, t.after)
+		add(r.table, before, r.after)
 	}
 	return out
 }
@@ -75,18 +72,19 @@ func (p *pass) net() []RowChange {
 // links finds the rows that ended under another key than they began with:
 // from gives each its old place, left lists the places that they left. Where
 // the same row stands at both ends, nothing moved that anyone could see.
-func (p *pass) links(ids []rowID) (from map[rowID]rowID, left map[rowID]bool) {
-	from, left = map[rowID]rowID{}, map[rowID]bool{}
-	if len(p.moves) == 0 {
-		return from, left
+func (p *pass) links() (from map[rowID]rowID, left map[rowID]bool) {
+	if !slices.ContainsFunc(p.moves, func(m move) bool { return m.kind == moved }) {
+		return nil, nil
 	}
+	from, left = map[rowID]rowID{}, map[rowID]bool{}
 	origin := p.origins()
-	for _, id := range ids {
+	for _, id := range p.touched {
 		o, ok := origin[id]
-		if !ok || o == id || left[o] || p.touched[o] == nil || p.state[o] == nil {
+		if !ok || o == id || left[o] {
 			continue
 		}
-		if after := p.touched[id].after; after == nil || same(p.state[id], after) {
+		r, start := p.rows[id], p.rows[o]
+		if start == nil || start.now == nil || r.after == nil || same(r.now, r.after) {
 			continue
 		}
 		from[id] = o

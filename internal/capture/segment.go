@@ -1,7 +1,8 @@
 package capture
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -39,9 +40,7 @@ func Segments(db *lite.DB, place Place, s *tidemark.Schema) ([]Segment, error) {
 		out = p.done
 		return nil
 	})
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
+	slices.Reverse(out)
 	return out, err
 }
 
@@ -69,16 +68,17 @@ type pass struct {
 	s     *tidemark.Schema
 	marks bool
 
-	state map[rowID]image // as it was at the point that the pass has reached
-	rest  []tidemark.Value
-	done  []Segment // newest first
+	rows map[rowID]*rowState
+	rest []tidemark.Value // of the key of the record that comes next
+	done []Segment        // newest first
 
 	// The segment that the pass is in.
+	number  int
 	mark    *Mark
-	floor   int64 // rowid of the own transaction's first record, 0 outside of one
-	touched map[rowID]*touch
-	moves   []move // newest first
-	arrival rowID  // what the last opTo named
+	floor   int64   // rowid of the own transaction's first record, 0 outside of one
+	touched []rowID // in it
+	moves   []move  // newest first
+	arrival rowID   // what the last opTo named
 
 	layouts  map[int]*layout
 	defaults map[int]image
@@ -90,20 +90,22 @@ type rowID struct {
 	key   string
 }
 
-// image is the state of a row; nil cells mean that it is absent.
+// image is the state of a row; nil means that it is absent.
 type image []tidemark.Value
 
-// touch is a row that the segment has records of.
-type touch struct {
+// rowState is what the pass knows of a row.
+type rowState struct {
 	table *tidemark.Table
-	after image
-	first int64 // the oldest record that names it
+	now   image // at the point that the pass has reached
+
+	// Since the pass came into this segment.
+	segment int
+	after   image // at the segment's end
+	first   int64 // the oldest record that names the row
 }
 
 func newPass(db *lite.DB, s *tidemark.Schema) *pass {
-	return &pass{
-		db: db, s: s, state: map[rowID]image{}, layouts: map[int]*layout{}, defaults: map[int]image{}, touched: map[rowID]*touch{},
-	}
+	return &pass{db: db, s: s, rows: map[rowID]*rowState{}, layouts: map[int]*layout{}, defaults: map[int]image{}, number: 1}
 }
 
 const readLog = `SELECT n, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 FROM %LOG% WHERE n > ?1 ORDER BY n DESC`
@@ -219,22 +221,16 @@ func (p *pass) close() {
 	if rows := p.net(); len(rows) > 0 {
 		p.done = append(p.done, Segment{Mark: p.mark, Rows: rows})
 	}
-	p.mark, p.floor, p.moves = nil, 0, nil
-	p.touched = map[rowID]*touch{}
+	p.mark, p.floor, p.moves, p.touched = nil, 0, nil, nil
+	p.number++
 }
 
-// sortedTouches lists the touched rows by their oldest record.
-func (p *pass) sortedTouches() []rowID {
-	ids := make([]rowID, 0, len(p.touched))
-	for id := range p.touched {
-		ids = append(ids, id)
-	}
-	sort.Slice(ids, func(i, j int) bool {
-		a, b := p.touched[ids[i]].first, p.touched[ids[j]].first
-		if a != b {
-			return a < b
+// sortTouched puts the segment's rows in the order of their oldest record.
+func (p *pass) sortTouched() {
+	slices.SortFunc(p.touched, func(a, b rowID) int {
+		if c := cmp.Compare(p.rows[a].first, p.rows[b].first); c != 0 {
+			return c
 		}
-		return ids[i].table < ids[j].table || ids[i].table == ids[j].table && ids[i].key < ids[j].key
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.key, b.key))
 	})
-	return ids
 }

@@ -14,21 +14,25 @@ func logQuery(place Place) string { return strings.Replace(readLog, "%LOG%", pla
 // lies what the fact says.
 func (p *pass) apply(e entry) error {
 	id := rowID{e.table.ID, e.table.KeyID(e.key)}
-	if err := p.touch(id, e); err != nil {
+	r, err := p.touch(id, e)
+	if err != nil {
 		return err
 	}
 	switch e.op {
 	case opAbsent:
-		p.state[id] = nil
+		r.now = nil
 		p.moves = append(p.moves, move{kind: appears, id: id})
 	case opVacant:
-		p.state[id] = nil
+		r.now = nil
 	case opPart:
-		if p.state[id] != nil { // else the row's history before an insert, told by a trigger of the app
-			p.state[id] = e.over(p.state[id])
+		if r.now != nil { // else the row's history before an insert, told by a trigger of the app
+			r.now = e.over(r.now)
 		}
 	case opDelete, opImage:
-		p.state[id] = e.over(p.present(id, e.table))
+		if r.now == nil {
+			r.now = p.defaultRow(e.table)
+		}
+		r.now = e.over(r.now)
 		if e.op == opDelete && e.group == 0 {
 			p.moves = append(p.moves, move{kind: disappears, id: id})
 		}
@@ -42,22 +46,22 @@ func (p *pass) apply(e entry) error {
 
 // touch makes sure that the row's state is known and that the segment knows
 // what the row was at its end.
-func (p *pass) touch(id rowID, e entry) error {
-	if t := p.touched[id]; t != nil {
-		t.first = e.n
-		return nil
-	}
-	state, known := p.state[id]
-	if !known {
+func (p *pass) touch(id rowID, e entry) (*rowState, error) {
+	r := p.rows[id]
+	if r == nil {
 		live, err := row.Get(p.db, e.table, e.key)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		state = live
-		p.state[id] = state
+		r = &rowState{table: e.table, now: live}
+		p.rows[id] = r
 	}
-	p.touched[id] = &touch{table: e.table, after: state, first: e.n}
-	return nil
+	if r.segment != p.number {
+		r.segment, r.after = p.number, r.now
+		p.touched = append(p.touched, id)
+	}
+	r.first = e.n
+	return r, nil
 }
 
 // over returns a copy of the row with the record's key and cells in place.
@@ -74,22 +78,13 @@ func (e entry) over(before image) image {
 	return out
 }
 
-// present returns the row's state, or a row of defaults when it is absent: the
-// record fills in what its trigger knew, and columns that are younger than the
-// trigger can only have had their default.
-func (p *pass) present(id rowID, t *tidemark.Table) image {
-	if s := p.state[id]; s != nil {
-		return s
-	}
-	if p.defaults[t.ID] == nil {
-		p.defaults[t.ID] = p.defaultRow(t)
-	}
-	return p.defaults[t.ID]
-}
-
-// defaultRow evaluates the defaults that ALTER TABLE ADD COLUMN allows, which
-// are constants. Others concern columns that every trigger knows.
+// defaultRow is what a record of a whole row is laid over: it fills in what its
+// trigger knew, and columns that are younger than the trigger can only have had
+// their default, which ALTER TABLE ADD COLUMN wants to be a constant.
 func (p *pass) defaultRow(t *tidemark.Table) image {
+	if row := p.defaults[t.ID]; row != nil {
+		return row
+	}
 	out := make(image, len(t.Columns))
 	for i, c := range t.Columns {
 		if c.Default == "" {
@@ -97,12 +92,13 @@ func (p *pass) defaultRow(t *tidemark.Table) image {
 		}
 		v, err := p.db.Get("SELECT " + c.Default)
 		if err != nil || len(v) != 1 {
-			continue
+			continue // not a constant, so every trigger knows the column
 		}
 		out[i] = v[0]
 		if c.Affinity == tidemark.AffinityReal && v[0].Kind() == tidemark.KindInt {
 			out[i] = tidemark.Real(v[0].Float64())
 		}
 	}
+	p.defaults[t.ID] = out
 	return out
 }
