@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+
 	"github.com/tidemarkdb/tidemark/client"
 )
 
@@ -33,6 +36,9 @@ type cloned struct {
 
 // Run makes the copy.
 func (c *cloneCommand) Run(s *shell) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	last, err := c.clone(s)
 	if err != nil {
 		return s.resumable(err)
@@ -44,6 +50,15 @@ func (c *cloneCommand) Run(s *shell) error {
 	s.printf("%s: %s, %s, a copy of %s at seq %d\n", c.File, plural(last.Rows, "row"), size(last.Bytes), st.Space, st.Seq)
 	s.printf("\nWrite to it with any SQLite tool, then:\n  tidemark sync %s\n", quoteArg(c.File))
 	return s.document(cloned{c.File, st.Space, st.Server, int64(st.Seq), last.Rows, last.Bytes, c.ReadOnly})
+}
+
+// check looks for the folder before anything is fetched.
+func (c *cloneCommand) check() error {
+	dir := filepath.Dir(c.File)
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+		return usageError("there is no folder "+dir, "make it first: mkdir -p "+quoteArg(dir))
+	}
+	return nil
 }
 
 func (c *cloneCommand) clone(s *shell) (client.Progress, error) {

@@ -20,8 +20,8 @@ const exitCodes = `Exit codes of every command:
   1    an error, told on standard error with what to do next
   2    the command line is wrong
   3    done, but something was rejected and is kept: see tidemark rejected FILE
-  4    the server could not be reached, or not everything was settled in time;
-       nothing is lost, the same command goes on
+  4    the server could not be reached, another process holds the copy, or not
+       everything was settled in time; nothing is lost, the same command goes on
   5    verify or doctor found differences or damage (verify has repaired what it found)
   6    refused, because a person must decide: rows that break their own
        constraints, pending changesets, a copied file, another server

@@ -66,6 +66,9 @@ func (c *rejectedCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 && c.Action != "export" {
+		return c.nothing(s, box)
+	}
 	switch c.Action {
 	case "show":
 		return c.show(s, box, list)
@@ -77,6 +80,15 @@ func (c *rejectedCommand) Run(s *shell) error {
 		return c.discard(s, box, list)
 	}
 	return c.list(s, box, list)
+}
+
+// nothing is the answer when there is nothing to act on.
+func (c *rejectedCommand) nothing(s *shell, box *box) error {
+	s.printf("nothing is rejected\n")
+	if c.Action == "retry" || c.Action == "discard" {
+		return s.document(disposed{Path: c.File, IDs: []int64{}})
+	}
+	return s.document(c.items(box, nil))
 }
 
 func (c *rejectedCommand) check() error {
@@ -121,10 +133,6 @@ func (c *rejectedCommand) items(box *box, list []replica.Rejected) rejectedList 
 }
 
 func (c *rejectedCommand) list(s *shell, box *box, list []replica.Rejected) error {
-	if len(list) == 0 {
-		s.printf("nothing is rejected\n")
-		return s.document(c.items(box, list))
-	}
 	rows := [][]string{{"ID", "WHEN", "CODE", "WHAT"}}
 	for _, r := range list {
 		rows = append(rows, []string{strconv.FormatInt(r.ID, 10), clock(r.At), string(r.Code),

@@ -3,8 +3,17 @@ package main
 import (
 	"errors"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
 )
+
+// exitInReplica is exitOf for a copy, where somebody else's lock only means not now.
+func exitInReplica(code tidemark.Code) int {
+	if code == tidemark.CodeBusy {
+		return exitOffline
+	}
+	return exitOf(code)
+}
 
 // withReplica opens a copy, runs fn on it and closes it.
 func withReplica(path string, o client.Options, fn func(*client.DB) error) error {

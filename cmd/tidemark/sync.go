@@ -57,6 +57,7 @@ type synced struct {
 	Accepted int          `json:"accepted"`
 	Merged   int          `json:"merged"`
 	Rejected int          `json:"rejected"`
+	Kept     int          `json:"kept"`     // new records of tidemark rejected, these included
 	Received int          `json:"received"` // changesets of others
 	Seq      tidemark.Seq `json:"seq"`
 	Pending  int          `json:"pending"`
@@ -104,11 +105,13 @@ func (c *syncCommand) result(res *client.SyncResult, before, after replica.Statu
 			d.Merged++
 		}
 	}
+	// Also what was saved before a repair, and what another process got as its answer.
+	d.Kept = max(d.Rejected, after.Rejected-before.Rejected)
 	d.Pushed = d.Accepted + d.Merged + d.Rejected
 	if after.Incarnation == before.Incarnation {
 		d.Received = max(int(after.Seq-before.Seq)-d.Accepted-d.Merged, 0)
 	}
-	if d.Rejected > 0 {
+	if d.Kept > 0 {
 		d.State = "rejected"
 	}
 	return d
@@ -125,17 +128,20 @@ func (d synced) text() string {
 
 // verdict turns a settled sync into its exit code.
 func (c *syncCommand) verdict(d synced) error {
-	if d.Rejected == 0 {
+	if d.Kept == 0 {
 		return nil
 	}
-	return &ending{exit: exitRejected, code: "rejected",
-		msg:  plural(d.Rejected, "changeset") + " rejected, undone here and kept",
-		hint: "tidemark rejected " + quoteArg(c.File)}
+	msg := plural(d.Rejected, "changeset") + " rejected, undone here and kept"
+	if d.Kept > d.Rejected {
+		msg = plural(d.Kept, "changeset") + " kept for you to decide on"
+	}
+	return &ending{exit: exitRejected, code: "rejected", msg: msg, hint: "tidemark rejected " + quoteArg(c.File)}
 }
 
 // unsettled reports a sync that ended before everything was settled.
 func (c *syncCommand) unsettled(s *shell, d synced, err error) error {
-	passing := errors.Is(err, context.DeadlineExceeded) || exitOf(tidemark.CodeOf(err)) == exitOffline
+	code := tidemark.CodeOf(err)
+	passing := errors.Is(err, context.DeadlineExceeded) || exitInReplica(code) == exitOffline
 	if s.ctx.Err() != nil || !passing {
 		return err
 	}
@@ -144,7 +150,7 @@ func (c *syncCommand) unsettled(s *shell, d synced, err error) error {
 		return derr
 	}
 	f := s.failure(err)
-	if tidemark.CodeOf(err) == "" {
+	if code == "" {
 		f = failure{Message: "not everything was settled within " + c.Timeout.String(), Hint: hints[tidemark.CodeOffline]}
 	}
 	return &ending{exit: exitOffline, code: tidemark.CodeOffline,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 )
@@ -30,6 +31,10 @@ type verified struct {
 func (c *verifyCommand) Run(s *shell) error {
 	return withReplica(c.File, client.Options{Server: c.Server, Logger: s.log}, func(db *client.DB) error {
 		r, err := db.Verify(s.ctx)
+		if tidemark.CodeOf(err) == tidemark.CodeBusy && s.ctx.Err() == nil {
+			f := s.failure(err)
+			return &ending{exit: exitInReplica(f.Code), code: f.Code, msg: f.Message, hint: f.Hint}
+		}
 		if err != nil {
 			return err
 		}

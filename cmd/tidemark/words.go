@@ -68,7 +68,10 @@ func ago(ms, now int64) string {
 
 // quoteArg writes a path as it must be typed in a shell.
 func quoteArg(s string) string {
-	plain := s != "" && !strings.HasPrefix(s, "-") && strings.IndexFunc(s, func(r rune) bool {
+	if strings.HasPrefix(s, "-") {
+		s = "./" + s // or it would be taken for a flag
+	}
+	plain := s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:+,%@=-", r)
 	}) < 0
 	if plain {

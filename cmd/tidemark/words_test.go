@@ -20,7 +20,7 @@ func TestWords(t *testing.T) {
 		{ago(0, 5), "never"}, {ago(5000, 5400), "just now"}, {ago(5000, 4000), "just now"}, {ago(1, 59_001), "59s ago"},
 		{ago(1, 60_001), "1m ago"}, {ago(1, 7_200_001), "2h ago"}, {ago(1, 3*86_400_000+1), "3 days ago"},
 		{clock(0), "-"},
-		{quoteArg("a.db"), "a.db"}, {quoteArg("my file.db"), "'my file.db'"}, {quoteArg("it's"), `'it'\''s'`}, {quoteArg(""), "''"}, {quoteArg("-x"), "'-x'"},
+		{quoteArg("a.db"), "a.db"}, {quoteArg("my file.db"), "'my file.db'"}, {quoteArg("it's"), `'it'\''s'`}, {quoteArg(""), "''"}, {quoteArg("-x"), "./-x"},
 		{quoteArg("$(reboot)"), "'$(reboot)'"}, {quoteArg("tide🌊"), "'tide🌊'"},
 		{spaceName("/data/shop.sqlite"), "shop"}, {spaceName("shop"), "shop"},
 		{oneLine("a\nb\r\nc"), "a; b; c"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 )
 
@@ -32,6 +33,9 @@ func (r *Replica) detach(force bool) error {
 			Msg:  fmt.Sprintf("%s holds work that the server does not have: %s", r.db.Path(), unsettled(st)),
 			Hint: "sync first and dispose of what was rejected, or force it and lose that work's record"}
 	}
+	if err := r.alone(); err != nil {
+		return err
+	}
 	if err := r.dropMirrors(); err != nil {
 		return err
 	}
@@ -39,6 +43,20 @@ func (r *Replica) detach(force bool) error {
 		return err
 	}
 	return meta.Drop(r.db)
+}
+
+// alone makes sure that nobody else has the file open, a process that syncs it
+// above all: a database leaves WAL mode only then.
+func (r *Replica) alone() error {
+	mode, err := r.db.Text("PRAGMA main.journal_mode = DELETE")
+	if err != nil && !lite.Busy(err) {
+		return err
+	}
+	if err == nil && mode == "delete" {
+		return nil
+	}
+	return &tidemark.Error{Code: tidemark.CodeBusy, Msg: "another program has " + r.db.Path() + " open",
+		Hint: "end `tidemark sync --watch` and close the other programs first; nothing was changed"}
 }
 
 func unsettled(st Status) string {
