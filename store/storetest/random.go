@@ -27,8 +27,8 @@ CREATE TABLE held (id INTEGER PRIMARY KEY, city INT DEFAULT 1 REFERENCES city ON
 
 var zooTables = []string{"country", "city", "visit", "fact", "held"}
 
-// RandomSteps is how many transactions each random test runs.
-var randomSteps = stepsFrom("TIDEMARK_STEPS", 300)
+// randomSteps is how many transactions each random test runs.
+var randomSteps = stepsFrom("TIDEMARK_STEPS", 150)
 
 func stepsFrom(name string, otherwise int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
