@@ -28,7 +28,10 @@ func TestReidentify(t *testing.T) {
 	}
 	hash := d.hash(2)
 	must(t, d.r.Reidentify())
-	must(t, d.r.Reidentify()) // no name in between: the old names stay
+	must(t, d.r.Reidentify()) // no name in between
+	welcome.Replica = "r2"
+	must(t, d.r.Welcome(welcome, 1))
+	must(t, d.r.Reidentify()) // the first names stay
 	renamed := *welcome
 	renamed.Replica, renamed.Ticket = "r2", "t2"
 	must(t, d.r.Welcome(&renamed, 2))

@@ -104,8 +104,7 @@ func recogniseServer(facts map[string]tidemark.Value, w *wire.Welcome) error {
 }
 
 // Reidentify gives a copied file a name of its own: pending changesets keep
-// their old names in Was and get new numbers. Of a changeset that waits for
-// its second new name, the last name that a server can have seen counts.
+// their first names in Was and get new numbers.
 func (r *Replica) Reidentify() error {
 	return r.transaction("reidentify", 0, func() error {
 		name, err := meta.Get(r.db, keyReplica)
