@@ -118,9 +118,6 @@ func (l *ledger) judgeRejected(outcomes []verdict, k tidemark.Seq) {
 			continue
 		}
 		want := l.judge(k, v.of.changes)
-		if want.Either && v.o.Code == tidemark.CodeForeignKey {
-			continue
-		}
 		if len(want.Refused) == 0 {
 			l.w.fail("I14", "changeset %d was rejected (%s: %s) at seq %d, the oracle accepts it\n%v",
 				v.of.id, v.o.Code, v.o.Message, k, v.of.changes)

@@ -110,13 +110,9 @@ func (d *device) retry(r replica.Rejected) error {
 	}
 	c := &local{device: d, own: true, recorded: true, before: d.state()}
 	parts, err := d.r.Retry(r.ID, false, d.clock())
-	if d.host.Dead() {
-		d.maybe, c.after = c, d.state()
-		return nil
-	}
 	d.w.trace("%s retries rejected changeset %d: %d parts", d.name, r.ID, parts)
 	c.after = d.state()
-	if parts > 0 {
+	if parts > 0 || d.host.Dead() && !equal(c.before, c.after) {
 		d.committed(c)
 	}
 	return refusedAgain(err)

@@ -10,7 +10,6 @@ import (
 type Verdict struct {
 	State   State           // the next state; the same one when refused
 	Refused []tidemark.Code // every constraint that is broken; empty: accepted
-	Either  bool            // a rejection as foreign_key is as good: a cascade takes what the changeset itself wrote
 	Lost    int             // updates of rows that were deleted in the meantime
 }
 
@@ -26,7 +25,7 @@ func (m *Model) Judge(s State, changes []Change, ever func(table, key string) bo
 	if len(j.refused) > 0 {
 		return Verdict{State: s, Refused: j.refused, Lost: j.lost}
 	}
-	return Verdict{State: j.after, Lost: j.lost, Either: j.either}
+	return Verdict{State: j.after, Lost: j.lost}
 }
 
 // Apply does what the changes say and nothing else: no foreign-key action, no
@@ -56,7 +55,6 @@ type judgement struct {
 	deleted []moved
 	refused []tidemark.Code
 	lost    int
-	either  bool
 }
 
 type cell struct {
@@ -155,17 +153,18 @@ func (j *judgement) followUpdates() {
 	}
 }
 
-// followDeletes carries ON DELETE actions out for what still references a row that is gone.
+// followDeletes carries ON DELETE actions out for what referenced a row that is
+// gone, also when another row has its key now: only what the changeset itself
+// pointed there means that one.
 func (j *judgement) followDeletes() {
 	for i := 0; i < len(j.deleted); i++ {
 		m := j.deleted[i]
 		j.eachRef(m, func(child *Table, ref Ref, key string, row Row) {
-			if j.exists(ref, row) {
-				return // another row took the referenced value over
+			if j.set[cell{child.Name, key, ref.Columns[0]}] {
+				return
 			}
 			switch ref.OnDelete {
 			case Cascade:
-				j.either = j.either || j.set[cell{child.Name, key, ref.Columns[0]}]
 				delete(j.after[child.Name], key)
 				j.deleted = append(j.deleted, moved{table: child, from: row})
 			case SetNull:
@@ -207,7 +206,11 @@ func (j *judgement) point(child *Table, ref Ref, key string, row Row, to []tidem
 		}
 	}
 	delete(j.after[child.Name], key)
-	if _, taken := j.after[child.Name][child.KeyOfRow(next)]; taken {
+	key = child.KeyOfRow(next)
+	for _, col := range ref.Columns {
+		j.set[cell{child.Name, key, col}] = true
+	}
+	if _, taken := j.after[child.Name][key]; taken {
 		j.refuse(tidemark.CodeUnique)
 	}
 	j.model.Put(j.after, child.Name, next)
@@ -221,13 +224,4 @@ func same(a, b []tidemark.Value) bool {
 		}
 	}
 	return true
-}
-
-func (j *judgement) exists(ref Ref, row Row) bool {
-	for _, parent := range j.after[ref.Parent] {
-		if same(pick(row, ref.Columns), pick(parent, ref.To)) {
-			return true
-		}
-	}
-	return false
 }
