@@ -61,7 +61,7 @@ func condition(cond string) (bool, error) {
 	return err == nil, nil
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // poll tries again until ok, for as long as a slow machine may need.
 func poll(ts *testscript.TestScript, what string, ok func() bool) {

@@ -35,6 +35,10 @@ func watch(s *shell, path string, o client.Options) error {
 		}
 		w.seq = st.Seq
 		s.printf("watching %s, a copy of %s at %s; Ctrl-C stops\n", path, st.Space, st.Server)
+		w.silence = time.AfterFunc(time.Second, func() {
+			s.note("another process syncs this file; this one goes on when that one ends")
+		})
+		defer w.silence.Stop()
 		if err := db.Run(s.ctx); err != nil && !errors.Is(err, context.Canceled) {
 			return err
 		}
@@ -44,14 +48,16 @@ func watch(s *shell, path string, o client.Options) error {
 
 // watcher prints the events of a running sync; they come one at a time.
 type watcher struct {
-	s      *shell
-	path   string
-	seq    tidemark.Seq
-	synced bool   // since the connection stands
-	said   string // the last error, which is not repeated at every attempt
+	s       *shell
+	path    string
+	seq     tidemark.Seq
+	silence *time.Timer // until the first event, which comes once this process may sync
+	synced  bool        // since the connection stands
+	said    string      // the last error, which is not repeated at every attempt
 }
 
 func (w *watcher) event(ev client.Event) {
+	w.silence.Stop()
 	if w.s.json {
 		_ = w.s.line(w.news(ev))
 		return
