@@ -276,6 +276,9 @@ func seeds(t testing.TB, runs int) (from, to uint64) {
 		must(t, err)
 		return n, n + 1
 	}
+	if slow {
+		runs = 1
+	}
 	if s := os.Getenv("TIDEMARK_RUNS"); s != "" {
 		n, err := strconv.Atoi(s)
 		must(t, err)

@@ -324,6 +324,9 @@ func TestRecursiveTriggers(t *testing.T) {
 // does to its tables.
 func TestAlterAfterInstall(t *testing.T) {
 	for kind, sql := range kindsOfTables {
+		if slow && strings.HasPrefix(kind, "wide") {
+			continue
+		}
 		if strings.Contains(sql, "INSTEAD OF") {
 			continue // SQLite itself cannot rename a column that such a trigger names
 		}
@@ -366,6 +369,9 @@ func TestDamagedLog(t *testing.T) {
 // TestManyColumns captures tables as wide as SQLite makes them.
 func TestManyColumns(t *testing.T) {
 	for _, n := range []int{500, 1990} {
+		if slow && n > 500 {
+			continue
+		}
 		db, s := openWith(t, "CREATE TABLE a("+manyColumns(n)+"); CREATE UNIQUE INDEX i ON a(lower(c1), c2) WHERE c3 > 0;")
 		must(t, Install(db, Main, s, false))
 		must(t, db.Script("INSERT INTO a(c0, c1, c2, c3, c499) VALUES(1, 'A', 2, 3, 4), (2, 'B', 2, 3, 4)"))

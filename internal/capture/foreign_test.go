@@ -114,7 +114,7 @@ func TestOtherPrograms(t *testing.T) {
 func foreignSession(t *testing.T, kind string, seed uint64, command func(db, script string) *exec.Cmd) {
 	r := newRecorder(t, kindsOfTables[kind], seed)
 	file := filepath.Join(t.TempDir(), "script.sql")
-	for range 3 {
+	for range 2 {
 		before := takeCopy(t, r.db, r.s)
 		script := r.script()
 		must(t, os.WriteFile(file, []byte(script), 0o600))
