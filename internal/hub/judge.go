@@ -125,10 +125,10 @@ func (g *group) forebear(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tid
 		return nil, nil
 	}
 	before, err := g.tx.Replica(cs.Was.Replica)
-	if before == nil || err != nil || before.Principal != r.Principal {
+	if err != nil || before != nil && before.Principal != r.Principal {
 		return nil, err
 	}
-	return cs.Was, nil
+	return cs.Was, nil // also when a restored server has lost that name
 }
 
 // decide judges a changeset that has no outcome yet and records the outcome.
