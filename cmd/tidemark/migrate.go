@@ -42,6 +42,9 @@ func (c *migrateCommand) Run(s *shell) error {
 		return err
 	}
 	m, err := sqlite.Migrate(c.File, script)
+	if code := tidemark.CodeOf(err); code == tidemark.CodeUsage {
+		return &ending{exit: exitError, code: code, msg: err.Error(), hint: "mend the script and run it again"}
+	}
 	if err != nil {
 		return err
 	}
