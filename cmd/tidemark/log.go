@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
 type logCommand struct {
@@ -61,21 +63,22 @@ type history struct {
 }
 
 func (c *logCommand) server(s *shell) error {
-	f, err := openServed(c.File)
+	r, err := sqlite.Read(c.File)
 	if err != nil {
 		return err
 	}
-	defer f.close()
-	h := history{Path: c.File, Role: meta.RoleServer, Space: f.space, Head: f.head, Log: []entry{}}
-	err = f.log(c.After, c.Limit, func(e tidemark.LogEntry) error {
-		c.print(s, f.schema, e)
-		h.Log = append(h.Log, c.entry(f.schema, e))
+	h := history{Path: c.File, Role: meta.RoleServer, Space: r.Space, Head: r.Head, Log: []entry{}}
+	err = r.Log(c.After, c.Limit, func(e tidemark.LogEntry) error {
+		c.print(s, r.Schema, e)
+		if s.json {
+			h.Log = append(h.Log, c.entry(r.Schema, e))
+		}
 		return nil
 	})
-	if err != nil {
+	if err := errors.Join(err, r.Close()); err != nil {
 		return err
 	}
-	if len(h.Log) == 0 {
+	if r.Head == 0 {
 		s.printf("nothing was accepted yet\n")
 	}
 	return s.document(h)
