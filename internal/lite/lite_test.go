@@ -63,7 +63,7 @@ func TestLiteralReadsBack(t *testing.T) {
 		var v tidemark.Value
 		switch rapid.IntRange(0, 4).Draw(rt, "kind") {
 		case 1:
-			v = tidemark.Int(rapid.Int64Min(math.MinInt64 + 1).Draw(rt, "int"))
+			v = tidemark.Int(rapid.Int64Min(math.MinInt64+1).Draw(rt, "int"))
 		case 2:
 			v = tidemark.Real(rapid.Float64().Draw(rt, "real") + 0) // +0: no negative zero in SQL text
 		case 3:
