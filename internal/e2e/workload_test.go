@@ -26,7 +26,7 @@ func (w *writer) transaction() (audit string, statements []string) {
 }
 
 func (w *writer) statement() string {
-	makers := []func() string{w.plain, w.odd, w.pair, w.strict, w.claim, w.node, w.leaf, w.gen, w.film, w.guard, w.note, w.wide}
+	makers := []func() string{w.one, w.plain, w.odd, w.pair, w.strict, w.claim, w.node, w.leaf, w.gen, w.film, w.guard, w.note, w.wide}
 	return makers[w.rng.IntN(len(makers))]()
 }
 
@@ -64,6 +64,13 @@ func (w *writer) value() string {
 		return "zeroblob(" + fmt.Sprint(w.rng.IntN(3000)) + ")"
 	}
 	return fmt.Sprint(w.rng.IntN(1000))
+}
+
+func (w *writer) one() string {
+	if w.rng.IntN(3) == 0 {
+		return fmt.Sprintf("UPDATE OR REPLACE one SET id = 'i%d' WHERE id = 'i%d'", w.id(), w.id())
+	}
+	return fmt.Sprintf("%s INTO one VALUES ('i%d')", w.verb(), w.id())
 }
 
 func (w *writer) plain() string {
@@ -174,11 +181,11 @@ func (w *writer) note() string {
 
 func (w *writer) wide() string {
 	if w.rng.IntN(3) == 0 {
-		return fmt.Sprintf("INSERT OR REPLACE INTO wide (id, c01, c17, c40) VALUES (%d, %s, %s, %s)", w.id(), w.value(), w.value(), w.value())
+		return fmt.Sprintf("INSERT OR REPLACE INTO wide (id, c001, c017, c480) VALUES (%d, %s, %s, %s)", w.id(), w.value(), w.value(), w.value())
 	}
 	var sets []string
 	for range 1 + w.rng.IntN(3) {
-		sets = append(sets, fmt.Sprintf("c%02d = %s", 1+w.rng.IntN(40), w.value()))
+		sets = append(sets, fmt.Sprintf("c%03d = %s", 1+w.rng.IntN(499), w.value()))
 	}
 	return fmt.Sprintf("UPDATE wide SET %s WHERE id = %d", dedupe(sets), w.id())
 }
@@ -188,8 +195,8 @@ func dedupe(sets []string) string {
 	seen := map[string]bool{}
 	var out []string
 	for _, s := range sets {
-		if !seen[s[:3]] {
-			seen[s[:3]] = true
+		if !seen[s[:4]] {
+			seen[s[:4]] = true
 			out = append(out, s)
 		}
 	}
