@@ -53,7 +53,8 @@ func (l *ledger) newOutcomes(v tidemark.View) ([]verdict, error) {
 		if c.outcome != nil {
 			continue
 		}
-		for _, n := range c.names {
+		for i := len(c.names) - 1; i >= 0; i-- {
+			n := c.names[i]
 			o, err := v.Outcome(n.Replica, n.N)
 			if err != nil {
 				return nil, err
