@@ -182,6 +182,9 @@ func (l *Loop) applied(a *Applied) {
 	if a.Repair != "" && l.fruitless < checkTries {
 		l.want(tidemark.CodeUncaptured)
 	}
+	if a.Repair != "" && l.check != nil {
+		l.check.disturbed = true
+	}
 	l.notify(Note{Applied: a})
 }
 

@@ -67,6 +67,10 @@ type check struct {
 	asked  map[int64]question
 	strays int
 	moves  int
+
+	disturbed bool // a batch that came meanwhile could not be applied as it stands
+	rounds    int  // comparisons begun anew because of that
+
 	got    []RangeRows
 	gotSeq tidemark.Seq
 	bytes  int
@@ -92,17 +96,22 @@ func later(l *Loop, _ int64, _ Event) error {
 
 func (l *Loop) startCheck(now int64) error {
 	c := &check{code: l.wantCode, asked: map[int64]question{}}
-	for _, t := range l.e.Schema().Tables {
-		if t.Out == "" {
-			c.todo = append(c.todo, question{table: t.ID, whole: true})
-		}
-	}
+	c.todo = l.everything()
 	l.check = c
 	if len(c.todo) == 0 {
 		return l.endCheck(now)
 	}
 	l.ask()
 	return nil
+}
+
+func (l *Loop) everything() (todo []question) {
+	for _, t := range l.e.Schema().Tables {
+		if t.Out == "" {
+			todo = append(todo, question{table: t.ID, whole: true})
+		}
+	}
+	return todo
 }
 
 // ask sends the next questions.
@@ -306,10 +315,18 @@ func (l *Loop) endCheck(now int64) error {
 	if err := l.repair(now); err != nil {
 		return err
 	}
+	c := l.check
+	if todo := l.everything(); c.disturbed && c.rounds < checkTries && len(todo) > 0 {
+		// What was compared before the batch came may differ since.
+		c.disturbed = false
+		c.rounds++
+		c.report.Tables, c.report.Rows, c.todo = 0, 0, todo
+		l.ask()
+		return nil
+	}
 	if err := l.e.Prove(now); err != nil {
 		return err
 	}
-	c := l.check
 	c.report.Seq = l.seq
 	if l.fruitless++; c.report.Differed > 0 {
 		l.fruitless = 0

@@ -157,20 +157,6 @@ func (g *gen) n(most int) int { return g.r.IntN(most) }
 // col makes the list of columns for an oracle's table.
 func col(names string) []string { return strings.Fields(names) }
 
-// unique makes a unique constraint over columns; a NULL keeps a row out.
-func unique(cols ...int) func(oracle.Row) (string, bool) {
-	return func(r oracle.Row) (string, bool) {
-		var parts []string
-		for _, c := range cols {
-			if r[c].IsNull() {
-				return "", false
-			}
-			parts = append(parts, r[c].String())
-		}
-		return strings.Join(parts, ","), true
-	}
-}
-
 // refusedAgain passes over an engine's answer that a changeset does not fit.
 func refusedAgain(err error) error {
 	var e *tidemark.Error

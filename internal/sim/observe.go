@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -241,7 +242,7 @@ func (d *device) compare(v *view) {
 		return // the app wrote meanwhile; the next look will tell
 	}
 	if text := oracle.Diff(want, v.state, 8); text != "" {
-		w.fail("I7", "%s at seq %d with %d pending shows what it should not:\n%s", d.name, d.seq, len(v.pending), text)
+		w.fail("I7", "%s at seq %d with %d pending shows what it should not:\n%s\n%s", d.name, d.seq, len(v.pending), text, d.describe(v))
 	}
 	if !poison {
 		d.consistent(confirmed, v.state)
@@ -256,4 +257,14 @@ func (d *device) consistent(confirmed, shown oracle.State) {
 	if text := d.w.work.invariant(shown); text != "" {
 		d.w.fail("I5", "%s: %s", d.name, text)
 	}
+}
+
+// describe lists what is pending, for messages.
+func (d *device) describe(v *view) string {
+	text := "pending:"
+	for i, p := range v.pending {
+		c := d.w.ledger.bySalt[v.pushes[i].Salt]
+		text += fmt.Sprintf("\n  %d, changeset %d, suspended %v %s: %.400v", p.N, c.id, p.Suspended, p.Cause, c.changes)
+	}
+	return text
 }

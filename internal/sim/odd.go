@@ -26,7 +26,7 @@ func (g *gen) value() any {
 	case 6:
 		return "a\x00b"
 	case 7:
-		return "𝄞 ‮é\u0301"
+		return "𝄞 \u202eé\u0301"
 	case 8:
 		return []byte{}
 	case 9:
