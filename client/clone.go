@@ -184,7 +184,7 @@ func (c *cloning) schema(ctx context.Context, hash string) (*tidemark.Schema, er
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return nil, unexpected("clone", resp)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -161,7 +162,7 @@ func TestCloneEndsWithItsContext(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	err := Clone(ctx, s.address(), filepath.Join(t.TempDir(), "c.db"), CloneOptions{})
-	if err != context.Canceled {
+	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 }

@@ -61,7 +61,7 @@ func (c *cloning) download(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	switch resp.StatusCode {
 	case http.StatusPartialContent:
 		if !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)) {
@@ -140,7 +140,7 @@ func (c *cloning) receive(ctx context.Context, body io.Reader, have int64) error
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := f.Truncate(have); err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (c *cloning) unpack(ctx context.Context, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	z, err := zstd.NewReader(in)
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func (c *cloning) unpack(ctx context.Context, to string) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	m := newMeter(c.o.Progress, Progress{Stage: "install", Total: c.notes.Unpacked})
 	m.rows = c.notes.Rows
 	if _, err := io.Copy(out, io.TeeReader(&stoppable{ctx, z}, m)); err != nil {

@@ -74,7 +74,7 @@ func getJSON(ctx context.Context, c *http.Client, url string, into any) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK || !isType(resp, "json") {
 		return unexpected("connect", resp)
 	}

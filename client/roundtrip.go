@@ -183,7 +183,7 @@ func (l *roundTrips) trip(ctx context.Context, body []byte, over *tripOver) erro
 	if err != nil {
 		return unreachable("sync", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK || !isType(resp, "ndjson") {
 		over.larger = resp.StatusCode == http.StatusRequestEntityTooLarge
 		return withRetry(resp, unexpected("sync", resp))

@@ -87,7 +87,7 @@ func explainDial(resp *http.Response, err error) *dialError {
 		timeout := errors.As(err, &passing) && passing.Timeout() || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 		return &dialError{err: unreachable("connect", err), mayFallBack: timeout}
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	err = withRetry(resp, unexpected("connect", resp))
 	switch tidemark.CodeOf(err) {
 	case tidemark.CodeOffline, tidemark.CodeNoSpace:
@@ -155,7 +155,7 @@ func (l *socket) flush() error {
 }
 
 func (l *socket) read() {
-	defer l.conn.Close()
+	defer func() { _ = l.conn.Close() }()
 	l.conn.SetReadLimit(maxDown)
 	awake := func() { _ = l.conn.SetReadDeadline(time.Now().Add(silenceLimit)) }
 	l.conn.SetPongHandler(func(string) error { awake(); return nil })

@@ -22,7 +22,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	defer plain.Close()
+	defer func() { _ = plain.Close() }()
 	b, err := io.ReadAll(io.LimitReader(plain, int64(limit)+1))
 	var large *http.MaxBytesError
 	switch {

@@ -122,7 +122,7 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 		spaces[name] = "ok"
 		if sp := l.ready(); sp == nil || sp.broken.Load() != nil {
 			spaces[name], status = "failing", http.StatusServiceUnavailable
-			if err, _ := l.failed(); sp == nil && err == nil {
+			if _, err := l.failed(); sp == nil && err == nil {
 				spaces[name] = "opening"
 			}
 		}

@@ -59,7 +59,7 @@ func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, sp *space
 		s.writeErr(w, fmt.Errorf("server: snapshot: %w", err))
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", "application/zstd")
 	h.Set("Cache-Control", "no-cache")
@@ -142,7 +142,7 @@ func (sp *space) makeSnapshot() {
 func (sp *space) build(base string) (*shot, error) {
 	ctx := sp.srv.ctx
 	plain := base + ".sqlite"
-	defer os.Remove(plain)
+	defer func() { _ = os.Remove(plain) }()
 	sh := &shot{path: base + ".zst", made: time.Now()}
 	err := sp.view(ctx, func() (err error) {
 		sh.info, err = sp.store.Snapshot(ctx, plain)
@@ -167,12 +167,12 @@ func pack(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	out, err := os.Create(to)
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return err

@@ -146,7 +146,7 @@ func (k *socket) write() {
 	srv := k.space.srv
 	defer srv.idle.Done()
 	defer close(k.quit)
-	defer k.conn.Close()
+	defer func() { _ = k.conn.Close() }()
 	ping := time.NewTicker(srv.tune.ping)
 	defer ping.Stop()
 	var short wire.Shorthand

@@ -37,13 +37,13 @@ func (l *slot) ready() *space {
 	}
 }
 
-// failed returns why the space could not be opened and when that was.
-func (l *slot) failed() (error, time.Time) {
+// failed returns when it was that the space could not be opened, and why.
+func (l *slot) failed() (time.Time, error) {
 	select {
 	case <-l.done:
-		return l.err, l.at
+		return l.at, l.err
 	default:
-		return nil, time.Time{}
+		return time.Time{}, nil
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *Server) slot(name string) (*slot, error) {
 	defer s.mu.Unlock()
 	l := s.spaces[name]
 	if l != nil {
-		if err, at := l.failed(); err != nil && time.Since(at) >= againAfter {
+		if at, err := l.failed(); err != nil && time.Since(at) >= againAfter {
 			return s.open(name, l.path, false)
 		}
 		return l, nil
@@ -213,7 +213,7 @@ func isSQLite(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	const magic = "SQLite format 3\x00"
 	b := make([]byte, len(magic))
 	_, err = io.ReadFull(f, b)
@@ -248,7 +248,7 @@ func (s *Server) Spaces() ([]SpaceInfo, error) {
 		if sp := l.ready(); sp != nil {
 			info.Open, info.State = true, sp.State()
 		}
-		info.Err, _ = l.failed()
+		_, info.Err = l.failed()
 		byName[name] = info
 	}
 	s.mu.Unlock()

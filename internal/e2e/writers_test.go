@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -50,14 +51,14 @@ func (s *shell) run(statements []string) (bool, error) {
 		return false, err
 	}
 	for s.out.Scan() {
-		switch line := s.out.Text(); {
-		case line == "tm-ok":
+		switch s.out.Text() {
+		case "tm-ok":
 			return true, nil
-		case line == "tm-no":
+		case "tm-no":
 			return false, nil
 		}
 	}
-	return false, fmt.Errorf("the program ended: %v", s.out.Err())
+	return false, fmt.Errorf("the program ended: %w", cmp.Or(s.out.Err(), io.ErrUnexpectedEOF))
 }
 
 func (s *shell) close() {

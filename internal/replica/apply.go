@@ -219,7 +219,6 @@ type job struct {
 	outcomes []tidemark.Outcome
 	seq      tidemark.Seq // where the replica is afterwards
 	schema   string       // at seq; "" when it stays
-	lenient  bool         // refused rows are reported, and are no damage
 }
 
 // advance seals, then does the job in the narrowest way that holds. A way that

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -159,10 +158,6 @@ func renumber(db *lite.DB) (last int64, err error) {
 
 // causeOn is the cause of a suspension that another suspended changeset brought about.
 func causeOn(n int64) string { return fmt.Sprintf("%s %d", tidemark.CodeDependsOn, n) }
-
-func isDependsOn(cause string) bool {
-	return strings.HasPrefix(cause, string(tidemark.CodeDependsOn)+" ")
-}
 
 // TakeFence is called by the taker of the sync lease. From then on whoever
 // held it before cannot apply any more.

@@ -113,7 +113,7 @@ func blame(t *tidemark.Table, err error) error {
 		return err
 	}
 	if v.Code == tidemark.CodeRaised || v.Table != "" && !strings.EqualFold(v.Table, t.Name) && !strings.Contains(t.Name, ".") {
-		return fmt.Errorf("%w: %v", errMirror, err)
+		return fmt.Errorf("%w: %s", errMirror, err.Error())
 	}
 	return err
 }

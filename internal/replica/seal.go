@@ -122,7 +122,9 @@ func (r *Replica) layAside(rows []capture.RowChange) error {
 	for i := range rows {
 		if c := &rows[i]; c.After != nil {
 			id := idOf(c.Table, c.Table.KeyOf(c.After))
-			before[id] = before[id] // a row that was not there before is nil
+			if _, known := before[id]; !known {
+				before[id] = nil // it was not there
+			}
 		}
 	}
 	for _, id := range inOrder(before) {

@@ -27,7 +27,7 @@ func Check(path string) (*Adoption, error) {
 	if err != nil {
 		return nil, explainOpen(path, "check", err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	a := &Adoption{Path: path}
 	err = db.View(func() error {
 		if a.Role, err = meta.Adopted(db); err != nil {
@@ -61,7 +61,7 @@ func detach(path string, o lite.Options) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	mode, err := meta.Get(db, meta.KeyJournalMode)
 	if err != nil {
 		return explainOpen(path, "detach", err)

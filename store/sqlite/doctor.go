@@ -36,7 +36,7 @@ func examine(path string, o lite.Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	d := &doctor{db: db}
 	err = db.View(func() error {
 		for _, step := range []func() error{d.structure, d.bookkeeping, d.capture, d.foreign, d.log, d.rows, d.constraints, d.rejected} {

@@ -12,7 +12,8 @@ import (
 // explain gives an error of the file its code. What has one already stays.
 func (s *Store) explain(op string, err error) error {
 	err = explainOpen(s.path, op, err)
-	if e, ok := err.(*tidemark.Error); ok && e.Space == "" {
+	var e *tidemark.Error
+	if errors.As(err, &e) && e.Space == "" {
 		e.Space = s.opts.Space
 	}
 	return err
@@ -65,7 +66,7 @@ func looksEncrypted(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil || info.Size() < 512 || info.Size()%512 != 0 {
 		return false

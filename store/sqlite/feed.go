@@ -19,7 +19,7 @@ func (v *view) Since(cursor tidemark.Cursor, fn func(at tidemark.Cursor, c tidem
 	if err != nil {
 		return err
 	}
-	defer s.Reset()
+	defer func() { _ = s.Reset() }()
 	if err := s.BindAll(tidemark.Int(int64(cursor.Seq)), tidemark.Int(int64(from)), tidemark.BlobString(cursor.KeyID)); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (v *view) Rows(table int, after, upto []tidemark.Value, limit int) (rows []
 		rows = append(rows, r)
 		return nil
 	})
-	if err == errEnough {
+	if errors.Is(err, errEnough) {
 		return rows, true, nil
 	}
 	return rows, false, err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
@@ -122,7 +123,8 @@ func (x *tx) judgeForeign(rows []capture.RowChange, compared []*tidemark.Table) 
 		}
 		return err
 	})
-	if refused, ok := err.(*tidemark.Error); ok && rejects(refused.Code) {
+	var refused *tidemark.Error
+	if errors.As(err, &refused) && rejects(refused.Code) {
 		return changesOf(rows), refused, nil
 	}
 	return ordered(all), nil, err

@@ -19,7 +19,7 @@ func Migrate(path, script string) (*tidemark.SchemaMove, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	// To recreate a table with foreign keys on would delete what refers to it.
 	// The rows are looked through afterwards.
 	if err := db.SetForeignKeys(false); err != nil {

@@ -148,7 +148,7 @@ func Rejected(path string) ([]RejectedForeign, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	var list []RejectedForeign
 	err = db.Each("SELECT id, seq, code, message, detail, body FROM main._tm_rejected ORDER BY id", func(s *lite.Stmt) error {
 		r := RejectedForeign{ID: s.Int(0), Outcome: tidemark.Outcome{

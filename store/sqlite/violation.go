@@ -11,8 +11,7 @@ import (
 
 // isUnique reports whether a unique value is in the way.
 func isUnique(err error) bool {
-	e, ok := err.(*tidemark.Error)
-	return ok && e.Code == tidemark.CodeUnique
+	return tidemark.CodeOf(err) == tidemark.CodeUnique
 }
 
 // refusal explains why a write failed: a constraint's refusal with table, key

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/row"
@@ -129,8 +130,9 @@ func (b *batch) insist(i *item) error {
 	err := b.write(i)
 	for isUnique(err) && len(b.items) > 1 {
 		table := i.table
-		if t := b.x.schema.Named(err.(*tidemark.Error).Table); t != nil {
-			table = t // a cascade met it in another table
+		var met *tidemark.Error
+		if errors.As(err, &met) && b.x.schema.Named(met.Table) != nil {
+			table = b.x.schema.Named(met.Table) // a cascade met it in another table
 		}
 		if b.roomy[table.Name] {
 			return err

@@ -22,7 +22,7 @@ var groupTests = []test{
 			}
 			return boom
 		})
-		if err != boom {
+		if !errors.Is(err, boom) {
 			b.Fatalf("got %v", err)
 		}
 		if b.state() != before {
@@ -40,7 +40,7 @@ var groupTests = []test{
 				}
 				return boom
 			})
-			if err != boom {
+			if !errors.Is(err, boom) {
 				b.Errorf("savepoint returned %v", err)
 			}
 			s, err := tx.State()
@@ -68,7 +68,7 @@ var groupTests = []test{
 					}
 					return boom
 				})
-				if err != boom {
+				if !errors.Is(err, boom) {
 					return err
 				}
 				_, err = b.write(tx, []tidemark.Change{update(1, row(3), 1, "kept")})
