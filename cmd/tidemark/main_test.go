@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               func(e *testscript.Env) error { e.Setenv("DATA", dataDir()); return nil },
+		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready": readyCmd,
@@ -36,6 +36,13 @@ func TestScripts(t *testing.T) {
 			"until": untilCmd,
 		},
 	})
+}
+
+func setup(e *testscript.Env) error {
+	e.Setenv("DATA", dataDir())
+	// Under the race detector each program would linger for a second at its end.
+	e.Setenv("GORACE", "atexit_sleep_ms=0")
+	return nil
 }
 
 // dataDir is where sample databases that are not part of the repository may be.
