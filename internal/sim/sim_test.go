@@ -22,7 +22,7 @@ var (
 	stepsFlag    = flag.Int("sim.steps", 0, "things that happen in a run (default 200)")
 	replicasFlag = flag.Int("sim.replicas", 0, "devices (default by the seed)")
 	workloadFlag = flag.String("sim.workload", "", "one of "+strings.Join(sim.Workloads(), ", "))
-	timeFlag     = flag.Duration("sim.time", 40*time.Second, "begin no run after this time")
+	timeFlag     = flag.Duration("sim.time", 0, "begin no run after this time (default 40s without a seed)")
 	verboseFlag  = flag.Bool("sim.v", false, "show every event")
 	keepFlag     = flag.Bool("sim.keep", false, "go on after a failure")
 )
@@ -31,9 +31,12 @@ var (
 // as fit into the time. Every failure prints the command that repeats it.
 func TestSim(t *testing.T) {
 	first := max(*seedFlag, 1)
-	runs := *runsFlag
-	if runs == 0 && *seedFlag != 0 {
+	runs, limit := *runsFlag, *timeFlag
+	switch {
+	case runs == 0 && limit == 0 && *seedFlag != 0:
 		runs = 1
+	case runs == 0 && limit == 0:
+		limit = 40 * time.Second
 	}
 	began := time.Now()
 	var mu sync.Mutex
@@ -42,7 +45,7 @@ func TestSim(t *testing.T) {
 	next := func() (uint64, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		over := runs > 0 && done >= runs || runs == 0 && time.Since(began) > *timeFlag || failed > 0 && !*keepFlag
+		over := runs > 0 && done >= runs || limit > 0 && time.Since(began) > limit || failed > 0 && !*keepFlag
 		done++
 		return first + uint64(done-1), !over
 	}
