@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/tidemarkdb/tidemark/internal/replica"
+import (
+	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/sim/disk"
+)
 
 // act does one thing: mostly a write, sometimes a mishap.
 func (w *world) act() {
@@ -29,6 +32,8 @@ func (w *world) act() {
 		w.trace("%s has its clock off by %d ms", d.name, d.skew)
 	case w.chance(f.verify) && d.up:
 		d.step(replica.Verify{})
+	case w.chance(f.disk):
+		w.failDisk(d)
 	case w.chance(f.dispose):
 		d.dispose()
 	case w.chance(f.fork):
@@ -85,4 +90,20 @@ func (w *world) killServer() {
 		return
 	}
 	s.crash(w.chance(0.7))
+}
+
+// failDisk lets one of the next writes of a device or of the server fail.
+func (w *world) failDisk(d *device) {
+	p := d.host
+	switch w.rand.IntN(3) {
+	case 0:
+		p = d.app
+	case 1:
+		p = w.server.host
+	}
+	err := disk.ErrFull
+	if w.chance(0.5) {
+		err = disk.ErrIO
+	}
+	p.FailAfter(1+w.rand.IntN(40), err)
 }

@@ -88,7 +88,7 @@ func (d *device) start() {
 	r, err := replica.Open(replicaFile, replica.Options{
 		VFS: d.host.Name(), Rand: bytesOf{w.source(fmt.Sprintf("%s engine %d", d.name, d.epoch))},
 	})
-	if d.host.Dead() {
+	if d.host.Dead() || err != nil && d.host.Failed() {
 		d.crash(false)
 		return
 	}
@@ -118,6 +118,10 @@ func (d *device) step(ev replica.Event) {
 	if d.host.Dead() {
 		d.crash(d.w.chance(0.5))
 		return
+	}
+	if err != nil && d.host.Failed() {
+		d.w.trace("%s: its disk fails", d.name)
+		err = nil
 	}
 	d.w.must(err, fmt.Sprintf("%s: step %T in state %v", d.name, ev, d.loop.State()))
 	d.w.trace("%s %T: %v", d.name, ev, d.loop.State())

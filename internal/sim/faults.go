@@ -25,6 +25,7 @@ type faults struct {
 	restore   float64
 	verify    float64
 	rot       float64 // a row changes behind capture's back
+	disk      float64 // a write fails, for want of room or for no reason
 	dispose   float64 // somebody discards or retries what was rejected
 }
 
@@ -45,6 +46,7 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 	f.kill, f.power, f.midway = some(0.04), some(0.04), some(0.5)
 	f.serverDie, f.deaf = some(0.03), some(0.1)
 	f.foreign, f.clock = some(0.06), some(0.03)
+	f.disk = some(0.03)
 	f.verify, f.rot, f.dispose = some(0.02), some(0.01), some(0.04)
 	if r.IntN(4) == 0 {
 		f.fork = 0.01

@@ -39,6 +39,15 @@ func (s *server) group() {
 		s.crash(w.chance(0.7))
 		return
 	}
+	if err != nil && s.host.Failed() {
+		w.trace("the server's disk fails at a group of %d", len(subs))
+		s.waiting = append(took, s.waiting...)
+		if s.foreignBefore == nil {
+			w.ledger.catchUp(s)
+		}
+		s.plan(w.between(1, 200))
+		return
+	}
 	w.must(err, "server judging a group")
 	w.trace("group of %d: %d to %d, %d again", len(subs), c.From, c.To, len(c.Retry))
 	w.ledger.catchUp(s)

@@ -6,6 +6,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
 )
 
@@ -22,10 +23,13 @@ func (w *world) settle() {
 	w.calm = true
 	for _, d := range w.devices {
 		d.offUp, d.offDown, d.retries = false, false, 0
-		d.app.KillAfter(-1)
-		d.host.KillAfter(-1)
+		for _, p := range []*disk.Process{d.app, d.host} {
+			p.KillAfter(-1)
+			p.FailAfter(0, nil)
+		}
 	}
 	w.server.host.KillAfter(-1)
+	w.server.host.FailAfter(0, nil)
 	w.quieten()
 	w.verifyAll()
 	w.finalJudgement()

@@ -93,6 +93,10 @@ func (d *device) dispose() {
 		d.crash(false)
 		return
 	}
+	if err != nil && d.host.Failed() {
+		d.w.trace("%s: its disk fails", d.name)
+		err = nil
+	}
 	d.w.must(err, d.name+": disposing of a rejected changeset")
 	d.forgetRejected(r)
 	d.observe()

@@ -18,9 +18,10 @@ type link struct {
 	session *hub.Session
 	up      lane
 	down    lane
-	closed  bool // the device knows that it is gone
-	dropped bool // the server knows
-	backlog int  // frames on their way down
+	short   [4]wire.Shorthand // of the device's writer and reader, the server's reader and writer
+	closed  bool              // the device knows that it is gone
+	dropped bool              // the server knows
+	backlog int               // frames on their way down
 }
 
 // lane is one direction of a stream.
@@ -80,6 +81,9 @@ func (w *world) delay() int64 {
 
 // sendUp puts a message on its way to the server.
 func (l *link) sendUp(m wire.Up) {
+	if !l.w.faults.frames {
+		m = l.short[0].Up(m)
+	}
 	frame := wire.AppendUp(nil, m)
 	l.w.trace("%s -> %T %d bytes", l.device.name, m, len(frame))
 	l.transmit(&l.up, l.device.offUp, frame, l.arriveUp)
@@ -87,6 +91,9 @@ func (l *link) sendUp(m wire.Up) {
 
 // sendDown puts a message on its way to the device.
 func (l *link) sendDown(m wire.Down) {
+	if !l.w.faults.frames {
+		m = l.short[3].Down(m)
+	}
 	frame := wire.AppendDown(nil, m)
 	l.w.trace("%s <- %T %d bytes", l.device.name, m, len(frame))
 	l.backlog++
@@ -161,6 +168,7 @@ func (l *link) arriveDown(frame []byte) {
 		l.breakOff()
 		return
 	}
+	l.short[1].ReadDown(m)
 	d.step(replica.Received{Msg: m})
 }
 

@@ -107,14 +107,12 @@ func (s *server) start() {
 // sequenceForeign runs an empty group, because the store shows nothing while
 // it holds what nobody sequenced. It reports false when the server died of it.
 func (s *server) sequenceForeign() bool {
-	if _, err := s.hub.Group(context.Background(), s.w.now, nil, nil); s.failed(err, "sequencing what others wrote") {
-		return false
-	}
-	return true
+	_, err := s.hub.Group(context.Background(), s.w.now, nil, nil)
+	return !s.diedStarting(err, "sequencing what others wrote")
 }
 
 func (s *server) diedStarting(err error, doing string) bool {
-	if s.host.Dead() {
+	if s.host.Dead() || err != nil && s.host.Failed() {
 		s.crash(true)
 		return true
 	}
@@ -167,8 +165,10 @@ func (s *server) receive(l *link, frame []byte) {
 		l.breakOff()
 		return
 	}
+	l.short[2].ReadUp(m)
 	down, sub, err := l.session.Receive(context.Background(), w.now, m)
 	if s.failed(err, "receiving") {
+		l.breakOff()
 		return
 	}
 	if tidemark.CodeOf(err) == tidemark.CodeBusy {
@@ -188,6 +188,10 @@ func (s *server) receive(l *link, frame []byte) {
 func (s *server) failed(err error, doing string) bool {
 	if s.host.Dead() {
 		s.crash(s.w.chance(0.7))
+		return true
+	}
+	if err != nil && s.host.Failed() {
+		s.w.trace("the server's disk fails while %s", doing)
 		return true
 	}
 	if err != nil && tidemark.CodeOf(err) != tidemark.CodeBusy {
@@ -218,6 +222,7 @@ func (s *server) pump(l *link) {
 	}
 	down, err := l.session.Next(context.Background())
 	if s.failed(err, "reading the next chunk") {
+		l.breakOff()
 		return
 	}
 	if tidemark.CodeOf(err) == tidemark.CodeBusy {

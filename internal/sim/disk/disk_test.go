@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 )
@@ -114,9 +112,9 @@ func TestFailure(t *testing.T) {
 	for n := 1; n < 12; n++ {
 		before, err := db.Int("SELECT count(*) FROM t")
 		must(t, err)
-		p.FailAfter(n, sqlite3.FULL)
+		p.FailAfter(n, disk.ErrFull)
 		err = db.Script("INSERT INTO t VALUES (1)")
-		fired := !p.Failing()
+		fired := p.Failed()
 		p.FailAfter(0, nil)
 		after, cerr := db.Int("SELECT count(*) FROM t")
 		must(t, cerr)

@@ -13,9 +13,16 @@ type Process struct {
 	fuse    int // writes until death; negative: none
 	handles []*handle
 
-	fail  int // writes until one fails; 0: none
-	cause error
+	fail   int // writes until one fails; 0: none
+	cause  error
+	failed bool
 }
+
+// What a failing write can answer.
+var (
+	ErrFull error = sqlite3.FULL
+	ErrIO   error = sqlite3.IOERR_WRITE
+)
 
 // Name is the name under which SQLite knows the process.
 func (p *Process) Name() string { return p.name }
@@ -37,8 +44,15 @@ func (p *Process) Kill() {
 // that a transaction is cut where a person would never think of.
 func (p *Process) KillAfter(n int) { p.fuse = n }
 
-// FailAfter makes the n-th write from now fail once with err, such as sqlite3.FULL.
+// FailAfter makes the n-th write from now fail once with err.
 func (p *Process) FailAfter(n int, err error) { p.fail, p.cause = n, err }
+
+// Failed reports whether a write failed since the last call.
+func (p *Process) Failed() bool {
+	failed := p.failed
+	p.failed = false
+	return failed
+}
 
 // Failing reports whether an injected failure is still to come.
 func (p *Process) Failing() bool { return p.fail > 0 }
@@ -69,6 +83,7 @@ func (p *Process) write() error {
 	}
 	if p.fail > 0 {
 		if p.fail--; p.fail == 0 {
+			p.failed = true
 			return p.cause
 		}
 	}
