@@ -1,8 +1,9 @@
 # make run   serves a sample space and says what to do next
 # make test  everything that CI runs
 #
-# Needs Go and nothing else. What the tests need beyond that (sqlite3, python3) is
-# found when it is there; `make tools` installs it on Debian.
+# Needs Go and nothing else; the race detector needs a C compiler. What the tests
+# use beyond that (sqlite3, python3) is found when it is there; `make tools`
+# installs it on Debian.
 
 GO      ?= go
 BIN     := bin/tidemark
@@ -12,7 +13,7 @@ REPLICAS ?= 3
 RUNS    ?= 1
 FUZZTIME ?= 20s
 
-.PHONY: run build test fmt fmt-check lint gen gen-check unit sim planted fuzz bench soak tools clean
+.PHONY: run build test needs fmt fmt-check lint gen gen-check unit sim planted fuzz bench soak tools clean
 
 run: build
 	$(BIN) demo
@@ -22,7 +23,7 @@ build:
 
 # The order is from cheap to dear, so that a slip shows early. The test runner's
 # own summary lines come last.
-test: fmt-check gen-check lint planted unit
+test: needs fmt-check gen-check lint planted unit
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
@@ -69,8 +70,14 @@ soak:
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000
 
 # sqlite3 and python3 write into replicas in the tests, as any user's tools would.
+# CI installs them; elsewhere the tests that need them say so and are skipped.
 tools:
 	apt-get update && apt-get install -y --no-install-recommends sqlite3 python3
+
+needs:
+	@if ! { command -v sqlite3 && command -v python3; } >/dev/null; then \
+		if [ "$$CI" = true ]; then $(MAKE) tools; \
+		else echo "sqlite3 and python3 are not both here: tests that write with them are skipped (Debian: make tools; macOS has both)"; fi; fi
 
 clean:
 	rm -rf bin
