@@ -1,0 +1,210 @@
+package client_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/client"
+	"github.com/tidemarkdb/tidemark/server"
+)
+
+var ctx = context.Background()
+
+// check ends an example that went wrong.
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// plain runs SQL in a file as any other program does.
+func plain(path, statement string) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.ToSlash(path)+"?_pragma=busy_timeout(5000)")
+	check(err)
+	_, err = db.Exec(statement)
+	check(err)
+	check(db.Close())
+}
+
+// served serves a small file. end stops the server and removes everything.
+func served() (address, file, folder string, end func()) {
+	folder, err := os.MkdirTemp("", "tidemark-example-")
+	check(err)
+	file = filepath.Join(folder, "tasks.sqlite")
+	plain(file, `CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL UNIQUE, done INTEGER NOT NULL DEFAULT 0);
+		INSERT INTO task (id, title) VALUES ('a', 'buy milk')`)
+	srv, err := server.Open(file, server.Options{})
+	check(err)
+	web := httptest.NewServer(srv)
+	return web.URL + "/tasks", file, folder, func() {
+		check(srv.Close())
+		web.Close()
+		check(os.RemoveAll(folder))
+	}
+}
+
+// copied is a copy of what served serves.
+func copied() (db *client.DB, file string, end func()) {
+	address, file, folder, stop := served()
+	path := filepath.Join(folder, "copy.db")
+	check(client.Clone(ctx, address, path, client.CloneOptions{}))
+	db, err := client.Open(path, client.Options{})
+	check(err)
+	return db, file, func() { check(db.Close()); stop() }
+}
+
+// Code in docs/guide/embedding.md and in the README stands in the examples
+// below; a test compares them.
+
+func Example() {
+	address, _, folder, end := served()
+	defer end()
+	path := filepath.Join(folder, "tasks.db")
+
+	err := client.Clone(ctx, address, path, client.CloneOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	db, err := client.Open(path, client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	n, err := db.Exec(ctx, "UPDATE task SET done = 1 WHERE id = ?", "a")
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := db.Sync(ctx)
+	if tidemark.CodeOf(err) == tidemark.CodeOffline {
+		fmt.Println("kept for later")
+	} else if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(n, "row changed,", res.Accepted, "changeset accepted")
+	// Output: 1 row changed, 1 changeset accepted
+}
+
+func ExampleDB_Transaction() {
+	db, _, end := copied()
+	defer end()
+
+	err := db.Transaction(ctx, func(tx *client.Tx) error {
+		if _, err := tx.Exec("INSERT INTO task (id, title) VALUES (?, ?)", "b", "call home"); err != nil {
+			return err
+		}
+		_, err := tx.Exec("UPDATE task SET done = 1 WHERE id = ?", "a")
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r, err := db.Query(ctx, "SELECT title, done FROM task ORDER BY id")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, row := range r.Rows {
+		fmt.Println(row[0].Str(), row[1].Int64())
+	}
+	// Output:
+	// buy milk 1
+	// call home 0
+}
+
+func ExampleDB_Watch() {
+	db, file, end := copied()
+	defer end()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	seen := make(chan int64, 100)
+	show := func(r *client.Result) { seen <- r.Rows[0][0].Int64() }
+
+	go db.Run(ctx)
+	stop, err := db.Watch(ctx, "SELECT count(*) FROM task", nil, func(r *client.Result, err error) {
+		if err != nil {
+			log.Print(err)
+			return
+		}
+		show(r)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+
+	fmt.Println(<-seen)
+	plain(file, "INSERT INTO task (id, title) VALUES ('b', 'call home')") // into the served file
+	fmt.Println(<-seen)
+	// Output:
+	// 1
+	// 2
+}
+
+func ExampleDB_Rejected() {
+	db, file, end := copied()
+	defer end()
+	plain(file, "INSERT INTO task (id, title) VALUES ('b', 'call home')") // into the served file
+	_, err := db.Exec(ctx, "INSERT INTO task (id, title) VALUES ('c', 'call home')")
+	check(err)
+	_, err = db.Sync(ctx)
+	check(err)
+
+	list, err := db.Rejected()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range list {
+		fmt.Println(r.Code, r.Table, r.Columns)
+		if err := db.Discard(ctx, r.ID); err != nil { // or db.Retry(ctx, r.ID, false)
+			log.Fatal(err)
+		}
+	}
+	// Output: unique task [title]
+}
+
+func Example_databaseSQL() {
+	db, _, end := copied()
+	defer end()
+
+	other, err := sql.Open("sqlite3", "file:"+db.Path()+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(on)")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(ctx, "UPDATE task SET title = 'buy oat milk' WHERE id = 'a'"); err != nil {
+		log.Fatal(err)
+	}
+	res, err := db.Sync(ctx) // finds what the other connection wrote
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.Accepted, "changeset accepted")
+	// Output: 1 changeset accepted
+}
+
+// Without an Output comment it is compiled and not run.
+func Example_readme() {
+	db, err := client.Open("a.db", client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	go db.Run(ctx) // sync in the background
+	if _, err := db.Exec(ctx, "UPDATE Track SET Name = ? WHERE TrackId = ?", "High Water", 2); err != nil {
+		log.Fatal(err)
+	}
+	stop, err := db.Watch(ctx, "SELECT Name FROM Track ORDER BY TrackId LIMIT 5", nil,
+		func(r *client.Result, err error) { fmt.Println(r, err) })
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+}

@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestGoInDocumentsCompiles: the Go code in documents stands in example tests,
+// which are compiled and for the most part run.
+func TestGoInDocumentsCompiles(t *testing.T) {
+	root := filepath.Join("..", "..")
+	code := squeezed(t, filepath.Join(root, "client", "example_test.go")) + squeezed(t, filepath.Join(root, "server", "example_test.go"))
+	for path, atLeast := range map[string]int{"README.md": 2, "docs/guide/embedding.md": 6} {
+		b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := strings.Split(string(b), "```go\n")[1:]
+		if len(blocks) < atLeast {
+			t.Errorf("%s has %d blocks of Go, not %d", path, len(blocks), atLeast)
+		}
+		for _, block := range blocks {
+			block, _, _ = strings.Cut(block, "```")
+			if !strings.Contains(code, strings.Join(strings.Fields(block), "")) {
+				t.Errorf("%s has code that stands in no example:\n%s", path, block)
+			}
+		}
+	}
+}
+
+// squeezed is a file without white space.
+func squeezed(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(b)), "")
+}
