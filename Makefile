@@ -69,15 +69,18 @@ bench:
 soak:
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000
 
-# sqlite3 and python3 write into replicas in the tests, as any user's tools would.
-# CI installs them; elsewhere the tests that need them say so and are skipped.
+# The race detector needs a C compiler; sqlite3 and python3 write into replicas in
+# the tests, as any user's tools would. CI installs what is missing.
 tools:
-	apt-get update && apt-get install -y --no-install-recommends sqlite3 python3
+	apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev sqlite3 python3
 
 needs:
-	@if ! { command -v sqlite3 && command -v python3; } >/dev/null; then \
-		if [ "$$CI" = true ]; then $(MAKE) tools; \
-		else echo "sqlite3 and python3 are not both here: tests that write with them are skipped (Debian: make tools; macOS has both)"; fi; fi
+	@missing=; for tool in cc sqlite3 python3; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && [ "$$CI" = true ]; then exec $(MAKE) tools; fi; \
+	case "$$missing" in \
+	*cc*) echo "the race detector needs a C compiler: make tools (Debian, as root) or xcode-select --install (macOS)"; exit 1;; \
+	?*) echo "not installed:$$missing; tests that write with them are skipped (Debian: make tools)";; \
+	esac
 
 clean:
 	rm -rf bin
