@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
@@ -24,7 +23,7 @@ func (a *attempt) bringIn(hold bool) error {
 }
 
 func (a *attempt) bring(hold bool) (images, error) {
-	in := &incoming{a: a, w: rowWriter{db: a.db}}
+	in := &incoming{a: a, w: rowWriter{db: a.db, confirmed: true}}
 	if hold {
 		in.held = images{}
 	}
@@ -117,7 +116,7 @@ func (in *incoming) write(t *tidemark.Table, id rowID, before, after []tidemark.
 	if equal(before, after) {
 		return nil
 	}
-	err := in.set(t, id, before, after)
+	err := in.w.set(t, id, before, after)
 	if v := refusalOf(err); v != nil {
 		return in.refused(t, id, nil, err)
 	}
@@ -134,27 +133,6 @@ func (in *incoming) write(t *tidemark.Table, id rowID, before, after []tidemark.
 		return a.meets(t)
 	}
 	return a.visible(t, before, after)
-}
-
-// set writes a row. A CHECK that fails is not judged here: the server has the
-// row, be it by an older rule.
-func (in *incoming) set(t *tidemark.Table, id rowID, before, after []tidemark.Value) error {
-	err := in.w.set(t, id, before, after)
-	if v := refusalOf(err); v == nil || v.Code != tidemark.CodeCheck {
-		return err
-	}
-	return unchecked(in.a.db, func() error { return in.w.set(t, id, before, after) })
-}
-
-func unchecked(db *lite.DB, fn func() error) error {
-	if err := db.Run("PRAGMA ignore_check_constraints = ON"); err != nil {
-		return err
-	}
-	err := fn()
-	if off := db.Run("PRAGMA ignore_check_constraints = OFF"); err == nil {
-		err = off
-	}
-	return err
 }
 
 // refused judges a confirmed row that the table does not take. after is what

@@ -47,7 +47,7 @@ func (a *attempt) rebase() error {
 // layBack sets rows to their confirmed images.
 func (a *attempt) layBack(ids []rowID) error {
 	a.undone = map[rowID][]tidemark.Value{}
-	w := &rowWriter{db: a.db}
+	w := &rowWriter{db: a.db, confirmed: true}
 	for _, id := range ids {
 		t := synced(a.r.schema, id.t)
 		if t == nil {

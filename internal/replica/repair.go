@@ -22,6 +22,9 @@ func (r *Replica) ConfirmedRanges(table int, after, upto []tidemark.Value, bound
 		if t == nil {
 			return &tidemark.Error{Code: tidemark.CodeSchema, Msg: fmt.Sprintf("table %d does not sync here", table)}
 		}
+		if err := r.expelKeylessOf(t); err != nil {
+			return err
+		}
 		i := 0
 		return r.confirmed(t, after, upto, func(key, image []tidemark.Value, ordered bool) error {
 			at := i

@@ -63,6 +63,9 @@ func (r *Replica) seal() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := r.expelKeyless(); err != nil {
+		return 0, err
+	}
 	touched := map[int]bool{}
 	for i := range segments {
 		if err := r.sealSegment(&segments[i]); err != nil {

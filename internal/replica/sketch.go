@@ -81,6 +81,9 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 	if t == nil || c.Op == tidemark.Delete {
 		return nil
 	}
+	if m := keyless(t, keyAfter(t, c)); m != nil {
+		return m
+	}
 	ids := rowsOf(t, c)
 	from, to := ids[0], ids[len(ids)-1]
 	if c.Op == tidemark.Update && s.before[from] == nil {

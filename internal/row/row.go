@@ -30,6 +30,22 @@ func WhereKey(t *tidemark.Table, first int) string {
 	return strings.Join(parts, " AND ")
 }
 
+// WhereKeyless writes the condition that finds rows without a key, "" where
+// there can be none: SQLite takes NULL into a primary key that is neither the
+// rowid nor NOT NULL. Nothing can name such a row.
+func WhereKeyless(t *tidemark.Table) string {
+	if t.RowidAlias || t.WithoutRowid {
+		return ""
+	}
+	var parts []string
+	for _, k := range t.Key {
+		if !t.Columns[k].NotNull {
+			parts = append(parts, lite.Quote(t.Columns[k].Name)+" IS NULL")
+		}
+	}
+	return strings.Join(parts, " OR ")
+}
+
 // OrderByKey writes the key's columns for ORDER BY.
 func OrderByKey(t *tidemark.Table) string {
 	names := make([]string, len(t.Key))

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"strings"
-
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/row"
@@ -22,24 +20,10 @@ func keyed(t *tidemark.Table, values []tidemark.Value) bool {
 	return true
 }
 
-// noKey writes the condition that finds rows without a key, "" where there can be none.
-func noKey(t *tidemark.Table) string {
-	if t.RowidAlias || t.WithoutRowid {
-		return ""
-	}
-	var parts []string
-	for _, k := range t.Key {
-		if !t.Columns[k].NotNull {
-			parts = append(parts, lite.Quote(t.Columns[k].Name)+" IS NULL")
-		}
-	}
-	return strings.Join(parts, " OR ")
-}
-
 // keyless returns the rows without a key of a table, as the inserts that they
 // must have been: adoption takes no table that has some.
 func (x *tx) keyless(t *tidemark.Table) ([]tidemark.Change, error) {
-	where := noKey(t)
+	where := row.WhereKeyless(t)
 	if where == "" {
 		return nil, nil
 	}
@@ -53,7 +37,7 @@ func (x *tx) keyless(t *tidemark.Table) ([]tidemark.Change, error) {
 }
 
 func (x *tx) dropKeyless(t *tidemark.Table) error {
-	where := noKey(t)
+	where := row.WhereKeyless(t)
 	if where == "" {
 		return nil
 	}
