@@ -33,7 +33,9 @@ type device struct {
 	timer  int
 	dials  int
 
+	plain   bool // it has no WebSockets
 	link    *link
+	trips   *trips
 	offUp   bool // nothing gets out
 	offDown bool // nothing gets in
 
@@ -56,6 +58,7 @@ type device struct {
 func (w *world) newDevice(number int) *device {
 	d := &device{w: w, number: number, name: fmt.Sprintf("device %d", number), kept: map[*local]tidemark.Code{}, disposed: map[*local]bool{}}
 	d.disk = disk.New(w.source(d.name + " disk"))
+	d.plain = w.chance(w.faults.plain)
 	d.startApp()
 	w.must(d.db.Script(w.work.schema()), "making a copy")
 	d.host = d.disk.Start(w.vfsName(d.name+" maker", 0))
@@ -139,6 +142,10 @@ func (d *device) perform(e replica.Effect) {
 		}
 		d.dial()
 	case replica.Send:
+		if d.trips != nil {
+			d.trips.send(e.Msgs)
+			return
+		}
 		for _, m := range e.Msgs {
 			if d.link != nil && !d.link.closed {
 				d.link.sendUp(m)
@@ -147,7 +154,9 @@ func (d *device) perform(e replica.Effect) {
 	case replica.Close:
 		if d.link != nil {
 			d.link.hangUp()
+			d.link = nil
 		}
+		d.endTrips()
 		d.dials++ // a dial on its way is given up
 	case replica.SetTimer:
 		d.timer++
@@ -190,6 +199,7 @@ func (d *device) crash(power bool) {
 		d.link.breakOff()
 		d.link = nil
 	}
+	d.endTrips()
 	if power {
 		d.app.Kill()
 		_ = d.db.Close()

@@ -9,7 +9,8 @@ type faults struct {
 	loss    float64
 	twice   float64
 	damage  float64
-	latency int64 // milliseconds at most
+	plain   float64 // share of devices that only have plain HTTP
+	latency int64   // milliseconds at most
 
 	breaks    float64 // chances per step
 	storm     float64
@@ -41,6 +42,7 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 		return p * (0.3 + r.Float64())
 	}
 	f.frames = r.IntN(5) == 0
+	f.plain = some(0.5)
 	f.loss, f.twice, f.damage = some(0.05), some(0.05), some(0.01)
 	f.breaks, f.storm, f.partition = some(0.05), some(0.01), some(0.04)
 	f.kill, f.power, f.midway = some(0.04), some(0.04), some(0.5)

@@ -92,6 +92,7 @@ func (l *ledger) accept(s *server, e tidemark.LogEntry) {
 	if len(v.Refused) > 0 {
 		w.fail("I14", "seq %d: changeset %d was accepted, the oracle refuses it: %v\n%v", e.Seq, c.id, v.Refused, c.changes)
 	}
+	c.lost = v.Lost
 	l.now.append(v.State, c.hash)
 	if text := w.work.invariant(v.State); text != "" {
 		w.fail("I5", "seq %d: %s", e.Seq, text)
@@ -143,6 +144,9 @@ func (l *ledger) noteOutcomes(outcomes []verdict) {
 		}
 		if accepted && l.now.log[o.Seq] != v.of.hash {
 			l.w.fail("I3", "changeset %d has outcome %s@%d, the log has another one there", v.of.id, o.Kind, o.Seq)
+		}
+		if accepted && (o.Kind == tidemark.Merged) != (v.of.lost > 0) {
+			l.w.fail("I6", "changeset %d lost %d changes and is told %s", v.of.id, v.of.lost, o.Kind)
 		}
 		l.count(o.Kind)
 		l.w.trace("outcome %d %s@%d %s", v.of.id, o.Kind, o.Seq, o.Code)

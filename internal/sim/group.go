@@ -58,10 +58,18 @@ func (s *server) group() {
 // again puts submissions back that got no outcome for a passing reason.
 func (s *server) again(c *hub.Commit, took []waiting) {
 	var back []waiting
+	for _, q := range took {
+		if q.link.trip != nil {
+			q.link.trip.open--
+		}
+	}
 	for _, r := range c.Retry {
 		for _, q := range took {
 			if q.sub.Session == r.Session && q.sub.Changeset.Name == r.Changeset.Name {
 				back = append(back, q)
+				if q.link.trip != nil {
+					q.link.trip.open++
+				}
 				break
 			}
 		}

@@ -180,18 +180,28 @@ func (w *world) sound(db *lite.DB, what string) {
 	}
 }
 
+// isPart reports whether a kept record is part of a changeset, or of none: what
+// a repair took out of the tables, or what a merge did not let survive.
+func isPart(r replica.Rejected) bool {
+	return r.Code == tidemark.CodeUncaptured || r.Code == tidemark.CodeRecovered || r.Code == tidemark.CodeNotFound
+}
+
 // explainRejected checks that nothing is kept as rejected that was not.
 func (d *device) explainRejected() {
 	list, err := d.r.Rejected()
 	d.w.must(err, d.name+": rejected")
 	spare := len(list)
 	for _, r := range list {
-		if r.Code == tidemark.CodeUncaptured || r.Code == tidemark.CodeRecovered {
+		if isPart(r) {
 			spare--
 		}
 	}
 	if spare != len(d.kept) {
-		d.w.fail("I6", "%s keeps %d rejected changesets, %d were rejected", d.name, spare, len(d.kept))
+		text := ""
+		for _, r := range list {
+			text += fmt.Sprintf("\n  %d as %d: %s %.200v", r.ID, r.N, r.Code, named(d.r.Schema(), r.Changes))
+		}
+		d.w.fail("I6", "%s keeps %d rejected changesets, %d were rejected:%s", d.name, spare, len(d.kept), text)
 	}
 }
 

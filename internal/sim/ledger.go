@@ -43,6 +43,7 @@ type local struct {
 	names    []tidemark.Name   // the names under which it was submitted
 	outcome  *tidemark.Outcome // as the server recorded it durably
 	told     bool
+	lost     int    // updates whose row was deleted meanwhile
 	undone   bool   // the server's file went back behind its outcome
 	merged   *local // sealed as a part of this one
 	seen     tidemark.Seq

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 )
@@ -21,6 +20,7 @@ func (w *world) fork(d *device) {
 	}
 	n := len(w.devices) + 1
 	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed), named: true}
+	twin.plain = d.plain
 	twin.mine = slices.Clone(d.mine)
 	twin.disk = d.disk.Copy(w.source(twin.name + " disk"))
 	w.devices = append(w.devices, twin)
@@ -80,7 +80,7 @@ func (d *device) dispose() {
 		return
 	}
 	r := list[d.w.rand.IntN(len(list))]
-	if r.Code == tidemark.CodeUncaptured || r.Code == tidemark.CodeRecovered {
+	if isPart(r) {
 		return // parts of changesets: to send them is a person's decision
 	}
 	if d.w.chance(0.5) {

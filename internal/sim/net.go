@@ -16,6 +16,7 @@ type link struct {
 	device  *device
 	epoch   int // of the device's engine
 	session *hub.Session
+	trip    *trip // of a plain HTTP request; nil otherwise
 	up      lane
 	down    lane
 	short   [4]wire.Shorthand // of the device's writer and reader, the server's reader and writer
@@ -45,6 +46,9 @@ func (d *device) dial() {
 		}
 	}
 	switch {
+	case d.plain:
+		d.trips = &trips{d: d, epoch: epoch}
+		w.after(0, answer(replica.Connected{}))
 	case d.offUp || d.offDown:
 		if w.chance(0.5) {
 			w.after(w.between(1, 2000), answer(replica.Disconnected{Err: errBroken}))
@@ -91,6 +95,11 @@ func (l *link) sendUp(m wire.Up) {
 
 // sendDown puts a message on its way to the device.
 func (l *link) sendDown(m wire.Down) {
+	if l.trip != nil {
+		l.w.trace("%s <- %T in an answer", l.device.name, m)
+		l.trip.say(m)
+		return
+	}
 	if !l.w.faults.frames {
 		m = l.short[3].Down(m)
 	}
@@ -123,7 +132,7 @@ func (l *link) transmit(lane *lane, off bool, frame []byte, arrive func([]byte))
 		return
 	}
 	copies := 1
-	if w.chance(w.faults.twice) {
+	if w.chance(w.faults.twice) && l.device.named { // who has no name would get two
 		copies = 2
 	}
 	for range copies {
@@ -174,6 +183,11 @@ func (l *link) arriveDown(frame []byte) {
 
 // breakOff breaks the connection for both sides, each hearing of it in its own time.
 func (l *link) breakOff() {
+	if l.trip != nil {
+		l.drop()
+		l.w.after(l.w.delay(), func() { l.trip.end(nil, errBroken) })
+		return
+	}
 	if !l.closed {
 		l.closed = true
 		l.w.stats.Breaks++
@@ -188,7 +202,6 @@ func (l *link) hangUp() {
 		return
 	}
 	l.closed = true
-	l.w.after(0, func() { l.device.lost(l, nil) })
 	if l.device.offUp {
 		l.w.after(l.w.between(1000, 20000), l.drop) // the server learns by its own patience
 		return

@@ -178,6 +178,9 @@ func (s *server) receive(l *link, frame []byte) {
 	s.deliver(l, down)
 	if sub != nil {
 		s.waiting = append(s.waiting, waiting{l, *sub})
+		if l.trip != nil {
+			l.trip.open++
+		}
 		s.plan(w.between(0, 10))
 	}
 	s.pump(l)
@@ -213,7 +216,13 @@ func (s *server) deliver(l *link, down []wire.Down) {
 
 // pump sends catch-up chunks while there is room on the way.
 func (s *server) pump(l *link) {
-	if !s.up || l.dropped || !l.session.Behind() {
+	if !s.up || l.dropped {
+		return
+	}
+	if !l.session.Behind() {
+		if l.trip != nil {
+			l.trip.finish(false)
+		}
 		return
 	}
 	if l.backlog > 3 {
