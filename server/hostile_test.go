@@ -235,7 +235,6 @@ func TestTheNewerConnectionEndsTheOlder(t *testing.T) {
 	}()
 	for d.metric(`tidemark_sessions{space="shop",transport="http"}`) != `tidemark_sessions{space="shop",transport="http"} 1` {
 	}
-	time.Sleep(10 * time.Millisecond)
 	poll.trip("", nil)
 	select {
 	case <-done:
