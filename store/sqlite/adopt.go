@@ -46,13 +46,17 @@ func (s *Store) adopt() error {
 	})
 }
 
+// intact reads what SQLite's own check says first. It also names rows that break
+// NOT NULL or CHECK; these are for schema.Violations, which knows all of them.
+func intact(said string) bool {
+	return said == "ok" || strings.Contains(said, "NULL value in") || strings.Contains(said, "CHECK constraint") ||
+		strings.Contains(said, "non-")
+}
+
 // soundFile refuses to build on a damaged file.
 func soundFile(db *lite.DB, path string) error {
 	said, err := db.Text("PRAGMA main.quick_check(1)")
-	// quick_check also names rows that break NOT NULL or CHECK; these are for
-	// schema.Violations, which knows all of them.
-	if err != nil || said == "ok" || strings.Contains(said, "NULL value in") || strings.Contains(said, "CHECK constraint") ||
-		strings.Contains(said, "non-") {
+	if err != nil || intact(said) {
 		return err
 	}
 	return &tidemark.Error{

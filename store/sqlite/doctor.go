@@ -68,7 +68,7 @@ func (d *doctor) structure() error {
 	if err != nil {
 		return err
 	}
-	if said != "ok" && !strings.Contains(said, "CHECK constraint") && !strings.Contains(said, "NULL value in") && !strings.Contains(said, "non-") {
+	if !intact(said) {
 		d.fail("structure", fromBackup, "the file is damaged: %s", said)
 		return nil
 	}
