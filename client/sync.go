@@ -37,10 +37,7 @@ func (db *DB) Sync(ctx context.Context) (*SyncResult, error) {
 	defer done()
 	w := s.listen()
 	defer s.deafen(w)
-	err = s.nudge(ctx)
-	if err == nil {
-		err = w.wait(ctx, func() (bool, error) { return w.settled(ctx) })
-	}
+	err = s.settle(ctx, w)
 	res := w.result()
 	if st, serr := db.Status(); serr == nil {
 		res.Seq = st.Seq
@@ -96,10 +93,7 @@ func (db *DB) Verify(ctx context.Context) (*replica.VerifyReport, error) {
 	w := s.listen()
 	defer s.deafen(w)
 	// First settle: rows of a half finished exchange need no explaining.
-	if err := s.nudge(ctx); err != nil {
-		return nil, err
-	}
-	if err := w.wait(ctx, func() (bool, error) { return w.settled(ctx) }); err != nil {
+	if err := s.settle(ctx, w); err != nil {
 		return nil, err
 	}
 	if w.stateNow() == waiting {
@@ -182,4 +176,12 @@ func (s *shell) nudge(ctx context.Context) error {
 		return err
 	}
 	return s.ask(ctx, replica.Local{})
+}
+
+// settle exchanges everything that there is.
+func (s *shell) settle(ctx context.Context, w *waiter) error {
+	if err := s.nudge(ctx); err != nil {
+		return err
+	}
+	return w.wait(ctx, func() (bool, error) { return w.settled(ctx) })
 }
