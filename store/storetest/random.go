@@ -50,11 +50,7 @@ var randomTests = []test{
 			if _, err := b.apply(changes...); err != nil {
 				b.Fatalf("%s\n%s\n%v", sql, describeAll(changes), err)
 			}
-			for _, name := range zooTables {
-				if got, want := b.rows(name), copied.rows(name); got != want {
-					b.Fatalf("%s\n%s\n%s holds\n\t%s\nwant\n\t%s", sql, describeAll(changes), name, got, want)
-				}
-			}
+			copied.mustEqual(sql, changes)
 		}
 	}},
 	{"another program beside", zoo, func(b *bench) {
@@ -77,11 +73,7 @@ var randomTests = []test{
 			} else if _, err := b.apply(changes...); err != nil {
 				b.Fatalf("%s\n%s\n%v", sql, describeAll(changes), err)
 			}
-			for _, name := range zooTables {
-				if got, want := b.rows(name), copied.rows(name); got != want {
-					b.Fatalf("%s\n%s\n%s holds\n\t%s\nwant\n\t%s", sql, describeAll(changes), name, got, want)
-				}
-			}
+			copied.mustEqual(sql, changes)
 		}
 	}},
 	{"a program that minds no constraints", zoo, func(b *bench) {
@@ -188,6 +180,16 @@ func (c *dbCopy) rows(name string) string {
 		return nil
 	}))
 	return strings.Join(lines, " ")
+}
+
+// mustEqual compares the store's tables with the copy's, after sql.
+func (c *dbCopy) mustEqual(sql string, changes []tidemark.Change) {
+	c.b.Helper()
+	for _, name := range zooTables {
+		if got, want := c.b.rows(name), c.rows(name); got != want {
+			c.b.Fatalf("%s\n%s\n%s holds\n\t%s\nwant\n\t%s", sql, describeAll(changes), name, got, want)
+		}
+	}
 }
 
 func statements(random *rand.Rand) string {
