@@ -58,3 +58,17 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 	}
 	return f
 }
+
+// expect makes one kind of mishap likely.
+func (f *faults) expect(kind string) {
+	switch kind {
+	case "fork":
+		f.fork, f.frames = 0.03, false
+	case "restore":
+		f.restore, f.frames = 0.03, false
+	case "frames":
+		f.frames, f.loss, f.plain = true, 0.05, 0
+	case "catch-up":
+		f.partition, f.power, f.frames = 0.08, 0.06, false
+	}
+}

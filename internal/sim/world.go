@@ -18,6 +18,7 @@ type Options struct {
 	Replicas int    // default 2 to 5
 	Workload string // see Workloads
 	Calm     bool   // no faults at all
+	Likely   string // a mishap that shall happen: fork, restore, frames, catch-up
 	Log      io.Writer
 }
 
@@ -67,6 +68,7 @@ func newWorld(o Options) *world {
 	w.work = chooseWorkload(o.Workload, w.rand)
 	w.model = w.work.model()
 	w.faults = chooseFaults(w.rand, o.Calm)
+	w.faults.expect(o.Likely)
 	w.ledger = newLedger(w)
 	return w
 }
