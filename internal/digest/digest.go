@@ -2,6 +2,10 @@
 // they hold the same rows. The sum is free of order: it is kept up by
 // subtracting what a row was and adding what it is.
 //
+// New makes a Hasher for a space's key; Sums.Add counts a row in, or out with
+// sign -1; Sums.Total is what a checkpoint carries. A Hasher belongs to one
+// goroutine at a time.
+//
 // A cell is (table ID, column place, key, value). NULL counts nothing, so a new
 // column without a default changes no sum. The hash of a row is the sum of its
 // cells, the sum of a table the sum of its rows, all modulo 2^64.

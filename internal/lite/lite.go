@@ -3,7 +3,15 @@
 // driver has a v0 API, so nothing else may import it except the shells that
 // hand a database/sql connection to an app.
 //
-// A DB belongs to one goroutine at a time.
+// Open makes a connection. Run, Get, Int, Text and Each execute one cached
+// statement; Script any number without arguments. Transaction, View and
+// Savepoint undo what a function did when it fails. Violation turns a
+// constraint's refusal into a *tidemark.Error; Busy, Full, Corrupt and their
+// like sort the others. Quote writes identifiers, here and nowhere else.
+//
+// Caveats. A DB belongs to one goroutine at a time. A statement that is not
+// Reset holds its lock: with a rollback journal an open reader blocks every
+// writer. An error may have ended the whole transaction: look at InTransaction.
 package lite
 
 import (

@@ -1,6 +1,15 @@
-// Package meta keeps the two bookkeeping tables that a replica and a server
-// have in common: _tm_meta, a set of named facts, and the format mark that
-// tells an older build to keep away.
+// Package meta keeps what a replica and a served file have in common: _tm_meta,
+// a set of named facts, among them the role of the file and the format mark
+// that tells an older build to keep away.
+//
+// Adopted comes first: it says whether a file is plain, a replica or served,
+// and refuses one of a newer format. Create makes the table, Get, Int and Value
+// read a fact (one that is not there is empty), their Set counterparts store
+// it. Own tells our names from the app's. Drop takes all bookkeeping off again.
+//
+// Caveats. Nothing here opens a transaction: call it inside of one where
+// several facts must hold together. Drop must run outside of one, since it
+// restores the journal mode.
 package meta
 
 import (

@@ -1,6 +1,15 @@
 // Package row reads and writes single rows of synced tables by their schema.
 // Every statement says OR ABORT, so that a declared ON CONFLICT clause never
 // evicts another row behind the engine's back.
+//
+// Get and Scan read whole rows, all stored columns in table order; Insert,
+// Update and Delete write one. Columns, WhereKey and OrderByKey are the pieces
+// for statements that need more than that.
+//
+// Caveats. A key is compared by the table's own collations. What is read back
+// may differ from what was written, by the columns' affinities. A statement that
+// meets an ON CONFLICT ROLLBACK of a trigger may end the whole transaction:
+// look at InTransaction after an error.
 package row
 
 import (

@@ -1,5 +1,16 @@
 // Package schema reads what an SQLite database looks like, decides what of it
 // can sync, and compares one schema with another.
+//
+// Inspect comes first: it returns the schema of the tables that can sync, and a
+// report with a verdict on every table and trigger, for people. Violations
+// lists rows that break their own table's constraints. Compare says how one
+// schema became another: what travels (new tables, columns at the end), and
+// which tables leave syncing, with the reason. Encode, Decode and HashOf are the
+// form in which schemas travel and are named.
+//
+// Caveats. A table's ID means the table for ever: give Inspect those that were
+// given before. What this build cannot open (a collation, a module) takes out
+// the table that needs it and nothing else.
 package schema
 
 import "github.com/tidemarkdb/tidemark"
