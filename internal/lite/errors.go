@@ -26,6 +26,23 @@ func Corrupt(err error) bool { return errors.Is(err, sqlite3.CORRUPT) }
 // ReadOnly reports whether err says that the file cannot be written.
 func ReadOnly(err error) bool { return errors.Is(err, sqlite3.READONLY) }
 
+// Environment reports whether err has nothing to do with what was written: a
+// lock, the disk, memory, or the end of the caller's context.
+func Environment(err error) bool {
+	return Busy(err) || Full(err) || ReadOnly(err) || Interrupted(err) ||
+		errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.NOMEM)
+}
+
+// ByModule reports whether err is the refusal of a virtual table (an R-tree or
+// full-text index, say), which gives no reason that SQLite has a code for.
+func ByModule(err error) bool {
+	var code sqlite3.ExtendedErrorCode
+	if !errors.Is(err, sqlite3.CONSTRAINT) {
+		return false
+	}
+	return !errors.As(err, &code) || code == sqlite3.CONSTRAINT_VTAB || code == sqlite3.ExtendedErrorCode(sqlite3.CONSTRAINT)
+}
+
 // Interrupted reports whether err says that the connection's context ended.
 func Interrupted(err error) bool { return errors.Is(err, sqlite3.INTERRUPT) }
 

@@ -39,24 +39,6 @@ func (r *Replica) Settle(outcomes []tidemark.Outcome, now int64) (*Applied, erro
 	return r.withoutMirrors(func() (*Applied, error) { return r.settle(outcomes, now) })
 }
 
-// withoutMirrors does the work a second time, without the app's triggers that
-// fire everywhere, when one of them could not do its own. A full-text index
-// that lags behind must not stop syncing; Skipped tells of it.
-func (r *Replica) withoutMirrors(work func() (*Applied, error)) (*Applied, error) {
-	a, err := work()
-	if err == nil || !errors.Is(err, errMirror) || r.noMirror {
-		return a, err
-	}
-	r.noMirror = true
-	again, err2 := work()
-	if err2 != nil {
-		r.noMirror = false
-		return nil, err
-	}
-	r.left = append(r.left, err.Error())
-	return again, nil
-}
-
 func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
 	var out *Applied
 	if planted.Is(planted.CheckpointFirst) && !b.More {

@@ -1,9 +1,11 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
 )
@@ -15,11 +17,9 @@ func (r *Replica) mirror() error {
 	if err := r.dropMirrors(); err != nil {
 		return err
 	}
-	if !r.noMirror {
-		r.left = nil
-	}
+	r.left = nil
 	n, err := r.db.Int("SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND substr(name, 1, 4) <> '_tm_'")
-	if err != nil || n == 0 || r.noMirror {
+	if err != nil || n == 0 {
 		return err
 	}
 	_, report, err := structure.Inspect(r.db, tableIDs(r.server))
@@ -30,6 +30,10 @@ func (r *Replica) mirror() error {
 		if t.Class != structure.TriggerEverywhere {
 			continue
 		}
+		if why, muted := r.muted[strings.ToLower(t.Table)]; muted {
+			r.left = append(r.left, fmt.Sprintf("trigger %s: %s", t.Name, why))
+			continue
+		}
 		name := fmt.Sprintf("_tm_mirror_%d", i+1)
 		if err := r.db.Script(mirrorSQL(name, t.SQL)); err != nil {
 			r.left = append(r.left, fmt.Sprintf("trigger %s: %v", t.Name, err))
@@ -38,6 +42,65 @@ func (r *Replica) mirror() error {
 		r.mirrors = append(r.mirrors, name)
 	}
 	return nil
+}
+
+// mirrorFailure says that not the row was refused, but, as it seems, one of the
+// app's triggers that fire here too could not do its work.
+type mirrorFailure struct {
+	table string
+	cause error
+}
+
+func (e *mirrorFailure) Error() string {
+	return fmt.Sprintf("a trigger on %s failed: %v", e.table, e.cause)
+}
+
+func (e *mirrorFailure) Unwrap() error { return e.cause }
+
+// blame tells a refusal of the row from the failure of a mirrored trigger: on
+// the engine's connection nothing else raises, nothing else writes another
+// table, and no other write of a row fails for a reason of neither the row nor
+// the machine.
+func blame(t *tidemark.Table, err error) error {
+	v := lite.Violation(err)
+	switch {
+	case err == nil:
+		return nil
+	case v == nil:
+		if lite.Environment(err) {
+			return err
+		}
+	case v.Code == tidemark.CodeRaised, lite.ByModule(err):
+	case v.Table == "" || strings.EqualFold(v.Table, t.Name) || strings.Contains(t.Name, "."):
+		return err
+	}
+	return &mirrorFailure{t.Name, err}
+}
+
+// withoutMirrors does the work again without the app's triggers that fire
+// everywhere on a table, when one of them could not do its own. A full-text
+// index that lags behind must not stop syncing; Skipped tells of it.
+func (r *Replica) withoutMirrors(work func() (*Applied, error)) (*Applied, error) {
+	var muted []string
+	for {
+		a, err := work()
+		var m *mirrorFailure
+		if err == nil || !errors.As(err, &m) {
+			return a, err
+		}
+		name := strings.ToLower(m.table)
+		if _, before := r.muted[name]; before || len(r.mirrors) == 0 && len(muted) == 0 {
+			// It fails without them too: they are not to blame.
+			for _, name := range muted {
+				delete(r.muted, name)
+			}
+			return nil, fmt.Errorf("table %s: %w", m.table, m.cause)
+		}
+		if r.muted == nil {
+			r.muted = map[string]string{}
+		}
+		r.muted[name], muted = m.cause.Error(), append(muted, name)
+	}
 }
 
 func (r *Replica) dropMirrors() error {

@@ -2,9 +2,7 @@ package replica
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -123,27 +121,10 @@ func differing(before, after []tidemark.Value) (cols []int, values []tidemark.Va
 	return cols, values
 }
 
-// errMirror says that not the row was refused, but one of the app's triggers
-// that fire here too could not do its work.
-var errMirror = errors.New("a trigger of the app failed")
-
-// blame tells a refusal of the row from the failure of a mirrored trigger: on
-// the engine's connection nothing else raises, and nothing else writes another
-// table.
-func blame(t *tidemark.Table, err error) error {
-	v := lite.Violation(err)
-	if v == nil {
-		return err
-	}
-	if v.Code == tidemark.CodeRaised || v.Table != "" && !strings.EqualFold(v.Table, t.Name) && !strings.Contains(t.Name, ".") {
-		return fmt.Errorf("%w: %s", errMirror, err.Error())
-	}
-	return err
-}
-
 // refusalOf explains err when the row itself was refused.
 func refusalOf(err error) *tidemark.Error {
-	if err == nil || errors.Is(err, errMirror) {
+	var m *mirrorFailure
+	if err == nil || errors.As(err, &m) {
 		return nil
 	}
 	return lite.Violation(err)

@@ -47,9 +47,9 @@ type Replica struct {
 	refs     references
 	hasher   *digest.Hasher
 	readOnly bool
-	mirrors  []string // TEMP triggers of this connection
-	left     []string // what of the app's triggers cannot be mirrored, and why
-	noMirror bool     // mirrors failed while applying
+	mirrors  []string          // TEMP triggers of this connection
+	left     []string          // what of the app's triggers cannot be mirrored, and why
+	muted    map[string]string // tables (in lower case) whose mirrors failed, and why
 
 	exact int   // up to so many pending changesets, a rebase tries all of them where constraints meet
 	fence int64 // what TakeFence gave, 0 for none

@@ -167,11 +167,11 @@ func (s *Store) mirrorFailed(x *tx, err error) bool {
 	for _, m := range s.mirrors {
 		any = any || !m.guard
 	}
-	if !any || lite.Full(err) || lite.Busy(err) || lite.Interrupted(err) || lite.ReadOnly(err) {
+	if !any || lite.Environment(err) {
 		return false
 	}
 	v := lite.Violation(err)
-	return v == nil || v.Table != "" && x.schema.Named(v.Table) == nil && !x.known(v.Msg)
+	return v == nil || lite.ByModule(err) || v.Table != "" && x.schema.Named(v.Table) == nil && !x.known(v.Msg)
 }
 
 // known reports whether a message names a synced table.

@@ -26,6 +26,18 @@ var writeTests = []test{
 		b.must(err)
 		b.wantEffects(effects, "insert 1 (3,'7',7.0)", `insert 1 (4,x'00ff',-9e999)`, "insert 1 (5,'a\x00b\U0001F600',NULL)")
 	}},
+	{"an index that refuses is left out", `
+		CREATE TABLE shape (id INTEGER PRIMARY KEY, x REAL);
+		CREATE VIRTUAL TABLE area USING rtree(id, x0, x1);
+		CREATE TRIGGER shape_ai AFTER INSERT ON shape BEGIN INSERT INTO area VALUES (new.id, new.x, new.x + 1); END;
+		INSERT INTO shape VALUES (7, 1.0);`, func(b *bench) {
+		_, err := b.apply(update(1, row(7), 0, 8))
+		b.must(err)
+		effects, err := b.apply(insert(1, 7, 5.0))
+		b.must(err)
+		b.wantEffects(effects, "insert 1 (7,5.0)")
+		b.want("shape", "(7,5.0) (8,1.0)")
+	}},
 	{"what changes nothing has no effect", items, func(b *bench) {
 		effects, err := b.apply(update(1, row(1), 1, "one"), remove(1, 77), update(1, row(78), 1, "x"))
 		b.must(err)
