@@ -179,6 +179,7 @@ func (l *socket) read() {
 		if !l.out(replica.Received{Msg: m}) {
 			return
 		}
+		awake() // taking it in may have been long
 	}
 }
 

@@ -39,6 +39,7 @@ func (b *sharedBatch) encode() ([]byte, *websocket.PreparedMessage) {
 // batches any more and falls behind, which costs nothing until it has room.
 type outbox struct {
 	more chan struct{} // something was put, or the end was
+	less chan struct{} // it is no longer crammed
 
 	mu       sync.Mutex
 	frames   []frame
@@ -51,7 +52,7 @@ type outbox struct {
 }
 
 func newOutbox(limit int, wake func()) *outbox {
-	return &outbox{more: make(chan struct{}, 1), limit: limit, wake: wake}
+	return &outbox{more: make(chan struct{}, 1), less: make(chan struct{}, 1), limit: limit, wake: wake}
 }
 
 func (o *outbox) put(f frame) {
@@ -66,9 +67,11 @@ func (o *outbox) put(f frame) {
 	o.ring()
 }
 
-func (o *outbox) ring() {
+func (o *outbox) ring() { ring(o.more) }
+
+func ring(bell chan struct{}) {
 	select {
-	case o.more <- struct{}{}:
+	case bell <- struct{}{}:
 	default:
 	}
 }
@@ -87,6 +90,28 @@ func (o *outbox) room() bool {
 	defer o.mu.Unlock()
 	o.starved = o.size >= o.limit
 	return !o.starved
+}
+
+// crammed reports whether so much waits that nothing more must be asked for.
+// Answers go in without asking for room, so that it can come to that.
+func (o *outbox) crammed() bool { return o.size >= 2*o.limit }
+
+// await waits until the outbox is not crammed, or reports false when done
+// closes first. One who asks and does not read the answers is not read either.
+func (o *outbox) await(done <-chan struct{}) bool {
+	for {
+		o.mu.Lock()
+		crammed := o.crammed()
+		o.mu.Unlock()
+		if !crammed {
+			return true
+		}
+		select {
+		case <-o.less:
+		case <-done:
+			return false
+		}
+	}
 }
 
 // total returns the bytes that were ever put.
@@ -109,7 +134,11 @@ func (o *outbox) take() (f frame, ok, end bool) {
 	if o.frames = o.frames[1:]; len(o.frames) == 0 {
 		o.frames = nil
 	}
+	crammed := o.crammed()
 	o.size -= weight(f.down)
+	if crammed && !o.crammed() {
+		ring(o.less)
+	}
 	if o.starved && o.size < o.limit/2 {
 		o.starved = false
 		o.wake()

@@ -75,6 +75,10 @@ func (k *socket) read() {
 			break
 		}
 		meter.received.Add(float64(n))
+		if !k.peer.outbox.await(k.quit) {
+			break
+		}
+		k.awake() // it was not its silence
 		if !k.peer.credit.take(n+overhead, k.quit) {
 			break
 		}
