@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tidemarkdb/tidemark/internal/hub"
 )
 
 // TestGoInDocumentsCompiles: the Go code in documents stands in example tests,
@@ -25,6 +28,30 @@ func TestGoInDocumentsCompiles(t *testing.T) {
 			block, _, _ = strings.Cut(block, "```")
 			if !strings.Contains(code, strings.Join(strings.Fields(block), "")) {
 				t.Errorf("%s has code that stands in no example:\n%s", path, block)
+			}
+		}
+	}
+}
+
+// TestDocumentsNameTheLimits: what documents say of default limits is so.
+func TestDocumentsNameTheLimits(t *testing.T) {
+	message, changeset, row := hub.DefaultMessage>>20, hub.DefaultChangeset>>20, hub.DefaultRow>>20
+	for path, wants := range map[string][]string{
+		"docs/guide/operating.md": {
+			fmt.Sprintf("| one message | %d MiB |", message),
+			fmt.Sprintf("| one changeset | %d MiB |", changeset),
+			fmt.Sprintf("| one row | %d MiB |", row),
+		},
+		"docs/guide/errors.md": {fmt.Sprintf("%d MiB for a row, %d MiB for a changeset", row, changeset)},
+		"spec/protocol.md":     {fmt.Sprintf("one message (%d MiB unless set otherwise), of one changeset's body (%d MiB), of one row (%d MiB;", message, changeset, row)},
+	} {
+		b, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(b), want) {
+				t.Errorf("%s does not say %q", path, want)
 			}
 		}
 	}
