@@ -50,7 +50,7 @@ type Options struct {
 type Event struct {
 	State     string
 	Outcome   *tidemark.Outcome
-	Suspended *replica.Pending
+	Suspended *Pending
 	Err       error
 	Seq       tidemark.Seq
 }
@@ -186,19 +186,19 @@ func (db *DB) withEngine(fn func(r *replica.Replica) error) error {
 }
 
 // Status reads the durable state.
-func (db *DB) Status() (st replica.Status, err error) {
+func (db *DB) Status() (st Status, err error) {
 	err = db.withEngine(func(r *replica.Replica) error { st, err = r.Status(); return err })
 	return st, err
 }
 
 // Pending lists changesets without an outcome, with their changes.
-func (db *DB) Pending() (list []replica.Pending, err error) {
+func (db *DB) Pending() (list []Pending, err error) {
 	err = db.withEngine(func(r *replica.Replica) error { list, err = r.Pending(true); return err })
 	return list, err
 }
 
 // Rejected lists the kept rejected changesets.
-func (db *DB) Rejected() (list []replica.Rejected, err error) {
+func (db *DB) Rejected() (list []Rejected, err error) {
 	err = db.withEngine(func(r *replica.Replica) error { list, err = r.Rejected(); return err })
 	return list, err
 }

@@ -84,7 +84,7 @@ func (s *shell) scrub(stop <-chan struct{}) {
 }
 
 // Verify reads every row on both sides, repairs and reports.
-func (db *DB) Verify(ctx context.Context) (*replica.VerifyReport, error) {
+func (db *DB) Verify(ctx context.Context) (*VerifyReport, error) {
 	s, done, err := db.borrow()
 	if err != nil {
 		return nil, err

@@ -48,15 +48,19 @@ import (
 
 // Options of New and Open. The zero value works.
 type Options struct {
-	Dir              string // every SQLite file in it is a space, opened when first asked for
-	Create           bool   // with Dir: make a space that is asked for and not there
-	AcceptViolations bool   // adopt files whose rows break their own constraints
-	Limits           wire.Limits
+	Dir              string       // every SQLite file in it is a space, opened when first asked for
+	Create           bool         // with Dir: make a space that is asked for and not there
+	AcceptViolations bool         // adopt files whose rows break their own constraints
+	Limits           Limits       // of one message, changeset and row; a zero one takes its default
 	Logger           *slog.Logger // default: none
 	OnEvent          func(Event)  // news of the spaces, for people; must not block
 	AllowOrigins     []string     // web origins beside the server's own, like https://app.example; "*" for all
 	TempDir          string       // where snapshots are kept; default a new directory in the system's
 }
+
+// Limits are bytes: of one message (default 48 MiB), of one changeset (32 MiB),
+// of one row (16 MiB). Replicas hear of them when they connect.
+type Limits = wire.Limits
 
 // Event is something that a person should hear of.
 type Event struct {
