@@ -48,7 +48,11 @@ func (c *cloneCommand) Run(s *shell) error {
 		return err
 	}
 	s.printf("%s: %s, %s, a copy of %s at seq %d\n", c.File, plural(last.Rows, "row"), size(last.Bytes), st.Space, st.Seq)
-	s.printf("\nWrite to it with any SQLite tool, then:\n  tidemark sync %s\n", quoteArg(c.File))
+	do := "Write to it with any SQLite tool, then:"
+	if c.ReadOnly {
+		do = "Read it with any SQLite tool. To fetch what is new:"
+	}
+	s.printf("\n%s\n  tidemark sync %s\n", do, quoteArg(c.File))
 	return s.document(cloned{c.File, st.Space, st.Server, int64(st.Seq), last.Rows, last.Bytes, c.ReadOnly})
 }
 

@@ -26,6 +26,7 @@ type serveCommand struct {
 	AcceptViolations bool     `help:"Serve files although rows in them break their own constraints."`
 	Insecure         bool     `name:"insecure-any-address" help:"Listen where others can reach it, although everyone may then read and write."`
 	ReadyFile        string   `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
+	limitFlags
 
 	guide func(s *shell, url string) // prints what to do next, instead of the usual lines
 }
@@ -39,6 +40,7 @@ Examples:
     tidemark serve shop.sqlite
     tidemark serve shop.sqlite stock.sqlite --listen 127.0.0.1:8080
     tidemark serve --dir /var/lib/spaces
+    tidemark serve shop.sqlite --max-changeset 64MiB --max-row 32MiB
 
 Ctrl-C finishes the running commit and tells the copies to come back later.`
 }
@@ -126,7 +128,11 @@ func listen(address string) (net.Listener, error) {
 
 // open opens the server with its files.
 func (c *serveCommand) open(s *shell) (*server.Server, error) {
-	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Logger: s.log, OnEvent: c.event(s)})
+	limits, err := c.limits()
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
 	if err != nil {
 		return nil, err
 	}
