@@ -2,9 +2,6 @@ package server
 
 import (
 	"testing"
-	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/wire"
@@ -41,27 +38,5 @@ func TestACrammedOutboxLetsNobodyAsk(t *testing.T) {
 	close(done)
 	if o.await(done) {
 		t.Fatal("nobody will empty it")
-	}
-}
-
-// One who says hello for ever and never reads the answers costs the server
-// what one outbox holds, not more.
-func TestAFloodOfHellosIsBounded(t *testing.T) {
-	tune := testTuning()
-	tune.outbox = 64 << 10
-	d := newDeck(t, Options{}, tune)
-	dev := d.newDevice()
-	dev.dial()
-	dev.conn.NetConn().(interface{ SetReadBuffer(int) error }).SetReadBuffer(4 << 10)
-	hello := wire.AppendUp(nil, &wire.Hello{Protocol: wire.Protocol})
-	end := time.Now().Add(patience)
-	for n := 0; ; n++ {
-		_ = dev.conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
-		if dev.conn.WriteMessage(websocket.TextMessage, hello) != nil {
-			return // the server reads no more
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d hellos were read, and no answer was", n)
-		}
 	}
 }

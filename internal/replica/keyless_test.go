@@ -32,6 +32,18 @@ func TestRowWithoutKeyIsKeptAside(t *testing.T) {
 	compareRows(t, o.schema, d.rows(), o.rows)
 }
 
+func TestRowWithoutKeyDoesNotTakeItsTableOut(t *testing.T) {
+	o := newOrigin(t, named)
+	d := o.clone()
+	d.write("INSERT INTO named VALUES (NULL, 5), ('c', 3)")
+	must(t, d.app.Script("CREATE TABLE own (id INTEGER PRIMARY KEY)"))
+	d.applyWell(o.do("UPDATE named SET v = 7 WHERE name = 'b'"))
+	if st := d.status(); len(st.Out) != 0 || !st.Proven || st.Rejected != 1 || st.Pending != 1 {
+		t.Fatalf("%+v", st)
+	}
+	d.want("SELECT group_concat(name || v) FROM named", "['a1,b7,c3']")
+}
+
 func TestComparingExpelsRowsWithoutKey(t *testing.T) {
 	o := newOrigin(t, named)
 	d := o.clone()

@@ -43,11 +43,15 @@ func inspect(db *lite.DB, ids map[string]int) (*tidemark.Schema, *Report, error)
 	}
 	s := &tidemark.Schema{Objects: objects(entries)}
 	r := &Report{}
+	known := map[string]bool{}
+	for name := range ids {
+		known[lower(name)] = true
+	}
 	for _, e := range entries {
 		if e.kind != "table" {
 			continue
 		}
-		t, v, err := inspectTable(db, entries, e)
+		t, v, err := inspectTable(db, e, known[lower(e.name)])
 		if err != nil {
 			return nil, nil, err
 		}

@@ -7,13 +7,16 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
 // maxKeyColumns is far beyond any real key and keeps capture's records bounded.
 const maxKeyColumns = 64
 
-// inspectTable reads a table and says whether it can sync.
-func inspectTable(db *lite.DB, entries []entry, e entry) (*tidemark.Table, Verdict, error) {
+// inspectTable reads a table and says whether it can sync. What rows one of the
+// known ones has does not count: it syncs already, and a bad row is refused
+// where rows are.
+func inspectTable(db *lite.DB, e entry, known bool) (*tidemark.Table, Verdict, error) {
 	switch e.shape {
 	case "virtual":
 		return nil, refuse(e.name, "it is a virtual table",
@@ -34,7 +37,11 @@ func inspectTable(db *lite.DB, entries []entry, e entry) (*tidemark.Table, Verdi
 	if reason, hint := refusal(t); reason != "" {
 		return nil, refuse(t.Name, reason, hint), nil
 	}
-	for _, check := range []func(*lite.DB, *tidemark.Table) (string, string, error){keyCollations, nullKeys, prepares} {
+	checks := []func(*lite.DB, *tidemark.Table) (string, string, error){keyCollations, prepares}
+	if !known {
+		checks = append(checks, nullKeys)
+	}
+	for _, check := range checks {
 		reason, hint, err := check(db, t)
 		if err != nil {
 			return nil, Verdict{}, err
@@ -125,19 +132,11 @@ func keyCollations(db *lite.DB, t *tidemark.Table) (reason, hint string, err err
 // nullKeys looks for rows without a key: a rowid table takes any number of
 // NULLs in a primary key that is not its rowid.
 func nullKeys(db *lite.DB, t *tidemark.Table) (reason, hint string, err error) {
-	if t.RowidAlias || t.WithoutRowid {
+	where := row.WhereKeyless(t)
+	if where == "" {
 		return "", "", nil
 	}
-	var nullable []string
-	for _, k := range t.Key {
-		if !t.Columns[k].NotNull {
-			nullable = append(nullable, lite.Quote(t.Columns[k].Name)+" IS NULL")
-		}
-	}
-	if len(nullable) == 0 {
-		return "", "", nil
-	}
-	n, err := db.Int("SELECT count(*) FROM main." + lite.Quote(t.Name) + " WHERE " + strings.Join(nullable, " OR "))
+	n, err := db.Int("SELECT count(*) FROM main." + lite.Quote(t.Name) + " WHERE " + where)
 	if err != nil || n == 0 {
 		return "", "", err
 	}

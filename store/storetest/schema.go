@@ -44,6 +44,16 @@ var schemaTests = []test{
 		b.must(err)
 		b.wantEffects(effects, "insert 1 (3,'three',3.0,7)")
 	}},
+	{"a row without a key does not take its table out", "CREATE TABLE named (name TEXT PRIMARY KEY, v); INSERT INTO named VALUES ('a', 1)", func(b *bench) {
+		b.exec("INSERT INTO named VALUES (NULL, 5); ALTER TABLE named ADD COLUMN w")
+		w := b.sequence()
+		if w.Moved == nil || len(w.Moved.Out) != 0 || w.Refused == nil || w.Refused.Code != tidemark.CodeNotNull {
+			b.Fatalf("moved %+v, refused %v", w.Moved, w.Refused)
+		}
+		b.want("named", "('a',1,NULL)")
+		_, err := b.apply(insert(1, "b", 2, 3))
+		b.must(err)
+	}},
 	{"a table that goes leaves the others alone", items + `CREATE TABLE other (id INTEGER PRIMARY KEY, a); INSERT INTO other VALUES (1, 'x')`, func(b *bench) {
 		b.exec("DROP TABLE other; UPDATE item SET name = 'uno' WHERE id = 1")
 		w := b.sequence()
