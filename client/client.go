@@ -89,6 +89,7 @@ func Open(path string, o Options) (*DB, error) {
 		return nil, &tidemark.Error{Code: tidemark.CodeUsage, Op: "open",
 			Msg: "there is no transport " + o.Transport, Hint: `use "auto", "websocket" or "http"`}
 	}
+	path = lite.Resolve(path)
 	r, err := replica.Open(path, replica.Options{Rand: rand.Reader, Agent: Agent})
 	if err != nil {
 		return nil, err

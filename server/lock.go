@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"path/filepath"
 
 	"github.com/gofrs/flock"
 
@@ -22,7 +23,11 @@ type locked struct {
 // alone takes the lock for a store: two servers would give the same seq twice.
 // It closes the store when another one has it.
 func alone(store tidemark.Store, name, path string) (tidemark.Store, error) {
-	lock := flock.New(path + LockSuffix)
+	place := path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		place = real // a file under two names is one file
+	}
+	lock := flock.New(place + LockSuffix)
 	ok, err := lock.TryLock()
 	if err == nil && ok {
 		return &locked{store, lock}, nil

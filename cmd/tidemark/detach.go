@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/server"
@@ -46,7 +47,7 @@ func (c *detachCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(c.File + server.LockSuffix) // the same for both roles; it means nothing
+	_ = os.Remove(lite.Resolve(c.File) + server.LockSuffix) // the same for both roles; it means nothing
 	s.printf("%s is an ordinary SQLite file again\n", c.File)
 	return s.document(detached{c.File, role})
 }
