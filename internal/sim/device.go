@@ -52,25 +52,43 @@ type device struct {
 	retries  int      // dials in the second phase
 	report   *replica.VerifyReport
 	repair   string // what the engine says that it has to repair
-	rotten   bool   // a row was changed behind capture's back
+	readOnly bool
+	rotten   bool // a row was changed behind capture's back
 }
 
-func (w *world) newDevice(number int) *device {
-	d := &device{w: w, number: number, name: fmt.Sprintf("device %d", number), kept: map[*local]tidemark.Code{}, disposed: map[*local]bool{}}
-	d.disk = disk.New(w.source(d.name + " disk"))
-	d.plain = w.chance(w.faults.plain)
+// newDevice makes a device that has had the space from the beginning.
+func (w *world) newDevice(number int) {
+	d := w.bareDevice(number)
 	d.startApp()
 	w.must(d.db.Script(w.work.schema()), "making a copy")
-	d.host = d.disk.Start(w.vfsName(d.name+" maker", 0))
+	d.create(w.server.hub.State(), w.server.hub.Schema())
+}
+
+func (w *world) bareDevice(number int) *device {
+	d := &device{
+		w: w, number: number, name: fmt.Sprintf("device %d", number),
+		kept: map[*local]tidemark.Code{}, disposed: map[*local]bool{},
+	}
+	d.disk = disk.New(w.source(d.name + " disk"))
+	d.plain = w.chance(w.faults.plain)
+	return d
+}
+
+// create makes a replica of the plain file that is on the disk, and starts it.
+func (d *device) create(state tidemark.SpaceState, schema *tidemark.Schema) {
+	w := d.w
+	maker := d.disk.Start(w.vfsName(d.name+" maker", 0))
 	err := replica.Create(replicaFile, replica.CreateOptions{
-		Options: replica.Options{VFS: d.host.Name(), Rand: bytesOf{w.source(d.name + " maker")}},
-		Server:  "sim", State: w.server.hub.State(), Schema: w.server.hub.Schema(),
+		Options: replica.Options{VFS: maker.Name(), Rand: bytesOf{w.source(d.name + " maker")}},
+		Server:  "sim", State: state, Schema: schema, ReadOnly: d.readOnly,
 	})
 	w.must(err, "making a replica")
-	d.host.Stop()
+	maker.Stop()
+	if d.app == nil {
+		d.startApp()
+	}
 	w.devices = append(w.devices, d)
 	d.start()
-	return d
 }
 
 func (d *device) startApp() {

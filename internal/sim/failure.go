@@ -31,7 +31,10 @@ func (f *Failure) Command() string {
 		cmd += fmt.Sprintf(" -sim.replicas=%d", f.Options.Replicas)
 	}
 	if f.Options.Workload != "" {
-		cmd += " -sim.workload=" + f.Options.Workload
+		cmd += fmt.Sprintf(" -sim.workload=%q", f.Options.Workload)
+	}
+	if f.Options.Likely != "" {
+		cmd += " -sim.likely=" + f.Options.Likely
 	}
 	return cmd
 }

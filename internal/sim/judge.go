@@ -32,6 +32,9 @@ func (w *world) settle() {
 	w.server.host.FailAfter(0, nil)
 	w.quieten()
 	w.verifyAll()
+	if w.chance(w.faults.rot * 40) {
+		w.rotServer()
+	}
 	w.finalJudgement()
 }
 
@@ -93,7 +96,7 @@ func (w *world) unrest() string {
 // changed behind capture's back may differ, and it must be found.
 func (w *world) verifyAll() {
 	for _, d := range w.devices {
-		if w.chance(w.faults.rot * 20) {
+		if w.chance(w.faults.rot * 40) {
 			d.rot()
 		}
 		d.report = nil

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +28,25 @@ func (w *world) fork(d *device) {
 	w.trace("%s is a copy of %s", twin.name, d.name)
 	twin.startApp()
 	twin.start()
+}
+
+// clone makes a new device from a snapshot of the server; some can only be read.
+func (w *world) clone() {
+	s := w.server
+	if len(w.devices) >= mostDevices || !s.up || s.foreignBefore != nil {
+		return
+	}
+	info, err := s.store.Snapshot(context.Background(), "snapshot.db")
+	if s.failed(err, "making a snapshot") || s.host.Dead() {
+		s.disk.Remove("snapshot.db")
+		return
+	}
+	w.must(err, "making a snapshot")
+	d := w.bareDevice(len(w.devices) + 1)
+	d.readOnly = w.chance(0.2)
+	d.disk.Take(s.disk, "snapshot.db", replicaFile)
+	w.trace("%s is cloned at seq %d, read-only %v", d.name, info.State.Head, d.readOnly)
+	d.create(info.State, w.server.hub.Schema())
 }
 
 // backup is a copy of the server's file, with what the ledger held then.

@@ -22,6 +22,7 @@ var (
 	stepsFlag    = flag.Int("sim.steps", 0, "things that happen in a run (default 200)")
 	replicasFlag = flag.Int("sim.replicas", 0, "devices (default by the seed)")
 	workloadFlag = flag.String("sim.workload", "", "one of "+strings.Join(sim.Workloads(), ", "))
+	likelyFlag   = flag.String("sim.likely", "", "a mishap that shall happen: fork, restore, frames, catch-up")
 	timeFlag     = flag.Duration("sim.time", 0, "begin no run after this time (default 40s without a seed)")
 	verboseFlag  = flag.Bool("sim.v", false, "show every event")
 	keepFlag     = flag.Bool("sim.keep", false, "go on after a failure")
@@ -66,7 +67,7 @@ func TestSim(t *testing.T) {
 }
 
 func options(seed uint64) sim.Options {
-	o := sim.Options{Seed: seed, Steps: *stepsFlag, Replicas: *replicasFlag, Workload: *workloadFlag}
+	o := sim.Options{Seed: seed, Steps: *stepsFlag, Replicas: *replicasFlag, Workload: *workloadFlag, Likely: *likelyFlag}
 	if *verboseFlag {
 		o.Log = io.Writer(os.Stdout)
 	}

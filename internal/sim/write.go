@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark/internal/capture"
-	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
@@ -42,6 +41,9 @@ func (d *device) write() {
 		return
 	}
 	d.app.KillAfter(-1)
+	if d.readOnly && !equal(c.before, c.after) {
+		w.fail("I1", "%s is read-only and took a write: %v", d.name, difference(w.model, c.before, c.after))
+	}
 	d.committed(c)
 	epoch := d.epoch
 	w.after(w.between(0, 150), func() {
@@ -130,20 +132,4 @@ func (d *device) resolve() {
 	case c.before != nil && !equal(now, c.before):
 		d.w.fail("I5", "%s: a transaction was cut in half by a crash:\n%s", d.name, oracle.Diff(c.before, now, 8))
 	}
-}
-
-// rot changes a row behind capture's back, as a bug or a bad disk would.
-func (d *device) rot() bool {
-	db, err := lite.Open(replicaFile, lite.Options{VFS: d.app.Name(), Busy: -1})
-	d.w.must(err, "opening a connection that captures nothing")
-	defer func() { _ = db.Close() }()
-	d.w.must(db.SetTriggers(false), "switching triggers off")
-	before := d.state()
-	err = db.Transaction(func() error { return d.w.work.write(d.w, db, d.number) })
-	if err != nil || equal(before, d.state()) {
-		return false
-	}
-	d.w.trace("%s: rows changed behind capture's back", d.name)
-	d.rotten = true
-	return true
 }

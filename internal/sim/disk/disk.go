@@ -77,6 +77,12 @@ func (d *Disk) Replace(other *Disk) {
 	d.moves++
 }
 
+// Take moves a file here from another disk, as a download would.
+func (d *Disk) Take(from *Disk, name, as string) {
+	d.files[as] = newFile(from.files[name].data)
+	delete(from.files, name)
+}
+
 // Remove takes a file away, as a person would.
 func (d *Disk) Remove(name string) { delete(d.files, name) }
 
