@@ -186,50 +186,60 @@ func (d *doctor) rows() error {
 }
 
 func (d *doctor) table(t *tidemark.Table, h *digest.Hasher, l *ledger) (rows int64, err error) {
-	var recorded, digested uint64
-	believed := int64(0)
-	x := &tx{view: view{db: d.db, schema: d.schema}}
-	err = d.db.Each("SELECT hash FROM main._tm_row WHERE t = ?1 AND hash IS NOT NULL", func(s *lite.Stmt) error {
-		believed++
-		recorded += uint64(s.Int(0))
-		return nil
-	}, tidemark.Int(int64(t.ID)))
-	if err != nil {
-		return 0, err
-	}
-	for _, sum := range l.sums[t.ID] {
-		digested += sum
-	}
-	differ, keyless := 0, 0
-	err = row.Scan(d.db, t, nil, nil, 0, func(r []tidemark.Value) error {
-		if !keyed(t, r) {
-			keyless++
-			return nil
-		}
-		rows++
-		hash, live, err := x.hashOf(t, t.KeyID(t.KeyOf(r)))
-		if !live || hash != h.Row(t, r) {
-			differ++
-		}
-		return err
-	})
+	c, err := d.count(t, h)
 	if err != nil {
 		return 0, err
 	}
 	const scrub = "start the server; its scrub finds the rows and sequences them"
 	switch {
-	case differ > 0:
-		d.warn("digest", scrub, "%d rows of %s were changed without being captured", differ, t.Name)
-	case believed != rows:
-		d.warn("digest", scrub, "%d rows of %s are gone without being captured", believed-rows, t.Name)
+	case c.differ > 0:
+		d.warn("digest", scrub, "%d rows of %s were changed without being captured", c.differ, t.Name)
+	case c.believed != c.rows:
+		d.warn("digest", scrub, "%d rows of %s are gone without being captured", c.believed-c.rows, t.Name)
 	}
-	if keyless > 0 {
-		d.warn("digest", "give these rows a key, or delete them", "%d rows of %s have NULL in their primary key and do not sync", keyless, t.Name)
+	if c.keyless > 0 {
+		d.warn("digest", "give these rows a key, or delete them", "%d rows of %s have NULL in their primary key and do not sync", c.keyless, t.Name)
 	}
-	if recorded != digested {
+	digested := uint64(0)
+	for _, sum := range l.sums[t.ID] {
+		digested += sum
+	}
+	if c.recorded != digested {
 		d.fail("digest", fromBackup, "the digest of %s is not the sum of its rows", t.Name)
 	}
-	return rows, nil
+	return c.rows, nil
+}
+
+// census is what a table holds, beside what the bookkeeping believes of it.
+type census struct {
+	rows, differ, keyless int64
+	believed              int64
+	recorded              uint64 // sum of the rows' hashes
+}
+
+func (d *doctor) count(t *tidemark.Table, h *digest.Hasher) (c census, err error) {
+	err = d.db.Each("SELECT hash FROM main._tm_row WHERE t = ?1 AND hash IS NOT NULL", func(s *lite.Stmt) error {
+		c.believed++
+		c.recorded += uint64(s.Int(0))
+		return nil
+	}, tidemark.Int(int64(t.ID)))
+	if err != nil {
+		return c, err
+	}
+	x := &tx{view: view{db: d.db, schema: d.schema}}
+	err = row.Scan(d.db, t, nil, nil, 0, func(r []tidemark.Value) error {
+		if !keyed(t, r) {
+			c.keyless++
+			return nil
+		}
+		c.rows++
+		hash, live, err := x.hashOf(t, t.KeyID(t.KeyOf(r)))
+		if !live || hash != h.Row(t, r) {
+			c.differ++
+		}
+		return err
+	})
+	return c, err
 }
 
 func (d *doctor) constraints() error {
