@@ -207,6 +207,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			sp.leave()
 		}
 	}
+	s.quiesce(ctx)
+	first := closeAll(slots)
+	if err := os.RemoveAll(s.tempDir); err != nil && first == nil {
+		first = err
+	}
+	return first
+}
+
+// quiesce waits until the connections have ended, and cuts those that have not
+// when ctx ends.
+func (s *Server) quiesce(ctx context.Context) {
 	quiet := make(chan struct{})
 	go func() {
 		s.idle.Wait()
@@ -218,7 +229,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.stop()
 	<-quiet
-	var first error
+}
+
+// closeAll closes the spaces and returns the first error.
+func closeAll(slots map[string]*slot) (first error) {
 	for _, l := range slots {
 		<-l.done
 		if l.space == nil {
@@ -227,9 +241,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		if err := l.space.close(); err != nil && first == nil {
 			first = err
 		}
-	}
-	if err := os.RemoveAll(s.tempDir); err != nil && first == nil {
-		first = err
 	}
 	return first
 }
