@@ -46,7 +46,8 @@ type Options struct {
 	OnEvent   func(Event)   // news, in order; must not block
 }
 
-// Event is news from the sync loop: state, outcomes, repairs, errors.
+// Event is news from the sync loop: its state, and an outcome, a suspended
+// changeset, an error or just the seq that the replica has reached.
 type Event struct {
 	State     string
 	Outcome   *tidemark.Outcome
