@@ -192,7 +192,15 @@ func (r *Replica) saveDifference(mine []tidemark.Change, code tidemark.Code) err
 	}
 	body := wire.AppendChanges(nil, mine, false)
 	hash := wire.HashOf(tidemark.Salt{}, body)
-	return r.keepRejected(Rejected{Code: code, Message: fmt.Sprintf("%d rows of this copy differed from the server's without a cause that was recorded", len(mine)),
+	why := "differed from the server's without a cause that was recorded"
+	if code == tidemark.CodeRecovered {
+		why = "went beyond what the server's file knows, which was put back from a backup"
+	}
+	rows := "1 row"
+	if len(mine) != 1 {
+		rows = fmt.Sprintf("%d rows", len(mine))
+	}
+	return r.keepRejected(Rejected{Code: code, Message: rows + " of this copy " + why,
 		Seq: tidemark.Seq(seq), MadeAt: r.now, At: r.now, Schema: r.server.Hash}, hash[:], body)
 }
 

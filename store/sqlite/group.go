@@ -18,6 +18,9 @@ func (s *Store) Group(ctx context.Context, fn func(tidemark.Tx) error) error {
 	if s.closed {
 		return s.shutdown()
 	}
+	if err := s.id.check(); err != nil {
+		return s.explain("group", err)
+	}
 	before := s.db.SetContext(ctx)
 	defer s.db.SetContext(before)
 	if err := s.db.Run("BEGIN IMMEDIATE"); err != nil {

@@ -25,6 +25,10 @@ func Open(path string, o Options) (*Store, error) {
 	if s.db, err = lite.Open(path, lite.Options{VFS: o.VFS, Busy: o.Busy, Create: o.Create}); err != nil {
 		return nil, s.explain("open", err)
 	}
+	if s.id, err = identify(path, o); err != nil {
+		_ = s.db.Close()
+		return nil, s.explain("open", err)
+	}
 	if err := s.start(); err != nil {
 		_ = s.db.Close()
 		return nil, s.explain("open", err)

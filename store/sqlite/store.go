@@ -87,6 +87,8 @@ type Store struct {
 	ended   chan struct{} // closed by Close
 	last    atomic.Pointer[state]
 
+	id *identity
+
 	mu       sync.Mutex // holds everything below: one group at a time
 	db       *lite.DB
 	hasher   *digest.Hasher
@@ -126,14 +128,14 @@ func (s *Store) Close() error {
 	close(s.ended)
 	var first error
 	for range cap(s.readers) {
-		if err := (<-s.readers).Close(); err != nil && first == nil {
+		if err := s.id.leave(<-s.readers); err != nil && first == nil {
 			first = err
 		}
 	}
 	if s.judge != nil {
 		s.judge.close()
 	}
-	if err := s.db.Close(); err != nil && first == nil {
+	if err := s.id.leave(s.db); err != nil && first == nil {
 		first = err
 	}
 	return first

@@ -104,3 +104,34 @@ func TestChinook(t *testing.T) {
 	w := sequence(t, s)
 	t.Log(len(w.Changes), w.Changes[0])
 }
+
+// TestAReplacedFileTakesNothing: what a server would confirm into a file that
+// is no longer there would be lost, and closing must not touch the new one.
+func TestAReplacedFileTakesNothing(t *testing.T) {
+	const script = "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')"
+	for name, replace := range map[string]func(path string) error{
+		"deleted": os.Remove,
+		"moved":   func(path string) error { return os.Rename(path, path+".old") },
+		"replaced": func(path string) error {
+			return os.Rename(makeFile(t, script), path)
+		},
+		"log deleted": func(path string) error { return os.Remove(path + "-wal") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := makeFile(t, script)
+			s := openStore(t, path)
+			sequence(t, s)
+			if err := replace(path); err != nil {
+				t.Fatal(err)
+			}
+			err := s.Group(context.Background(), func(tidemark.Tx) error { return nil })
+			if tidemark.CodeOf(err) != tidemark.CodeFileReplaced {
+				t.Fatalf("group: %v", err)
+			}
+			err = s.View(context.Background(), func(tidemark.View) error { return nil })
+			if tidemark.CodeOf(err) != tidemark.CodeFileReplaced {
+				t.Fatalf("view: %v", err)
+			}
+		})
+	}
+}

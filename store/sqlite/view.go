@@ -27,6 +27,9 @@ func (s *Store) View(ctx context.Context, fn func(tidemark.View) error) error {
 		return err
 	}
 	defer func() { s.readers <- db }()
+	if err := s.id.check(); err != nil {
+		return s.explain("read", err)
+	}
 	before := db.SetContext(ctx)
 	defer db.SetContext(before)
 	err = db.View(func() error {
