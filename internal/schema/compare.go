@@ -49,20 +49,23 @@ func (m *Move) out(t *tidemark.Table, reason string) {
 	m.Out = append(m.Out, Out{Table: t, Reason: reason})
 }
 
+// again says how a table that left comes back.
+const again = "To sync it again, detach the served file, serve it anew and clone again."
+
 func missing(f *tidemark.Table, to *tidemark.Schema) string {
 	for _, o := range to.Objects {
 		if o.Type == "table" && strings.EqualFold(o.Name, f.Name) {
-			return "table " + f.Name + " was recreated in a form that cannot sync. Run tidemark check to see why."
+			return "table " + f.Name + " was recreated in a form that cannot sync. Run tidemark check to see why. " + again
 		}
 	}
-	return "table " + f.Name + " was dropped or renamed. Give it its name back to sync it again."
+	return "table " + f.Name + " was dropped or renamed. " + again
 }
 
 // widening derives the column definitions that turn one table into the other,
 // or says why none do.
 func widening(f, t *tidemark.Table) (defs []string, reason string) {
 	other := func(what string) string {
-		return fmt.Sprintf("table %s changed: %s. Only columns added with ALTER TABLE ADD COLUMN can travel; undo the change, or clone again.", f.Name, what)
+		return fmt.Sprintf("table %s changed: %s. Only columns added with ALTER TABLE ADD COLUMN can travel. %s", f.Name, what, again)
 	}
 	if len(t.Columns) < len(f.Columns) {
 		return nil, other("it has fewer columns")

@@ -13,6 +13,7 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/row"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
@@ -181,7 +182,11 @@ func (n *snapshot) rows() error {
 			return err
 		}
 		name := lite.Quote(t.Name)
-		if err := n.db.Run("INSERT INTO main." + name + " (" + columns + ") SELECT " + columns + " FROM src." + name); err != nil {
+		copy := "INSERT INTO main." + name + " (" + columns + ") SELECT " + columns + " FROM src." + name
+		if where := row.WhereKeyless(t); where != "" {
+			copy += " WHERE NOT (" + where + ")" // what somebody wrote past capture is in no sum
+		}
+		if err := n.db.Run(copy); err != nil {
 			return err
 		}
 		n.info.Rows += n.db.Conn().Changes()

@@ -96,6 +96,13 @@ var snapshotTests = []test{
 			b.Errorf("got %v", err)
 		}
 	}},
+	{"a row without a key is left behind", "CREATE TABLE named (name TEXT PRIMARY KEY, v); INSERT INTO named VALUES ('a', 1)", func(b *bench) {
+		b.must(b.Smuggle("INSERT INTO named VALUES (NULL, 5)"))
+		if db, info := b.snapshot(); info.Rows != 1 || b.text(db, "SELECT count(*) || '' FROM named") != "1" {
+			b.Errorf("%+v", info)
+		}
+		b.must(b.Smuggle("DELETE FROM named WHERE name IS NULL")) // the doctor would find it
+	}},
 	{"unloved definitions", `
 		CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
 		CREATE VIEW broken AS SELECT * FROM nowhere;
