@@ -157,7 +157,7 @@ func (db *DB) Close() error {
 	db.engine.Lock()
 	defer db.engine.Unlock()
 	if replaced != nil {
-		touchNothing(db.r.DB())
+		db.r.DB().TouchNothing()
 	}
 	return firstError(err, db.r.Close())
 }

@@ -3,8 +3,6 @@ package client
 import (
 	"os"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
@@ -53,15 +51,10 @@ func replaced(path string) error {
 		Hint: "close every program that uses it, make sure that no -wal or -shm file of another database lies beside it, and open it again"}
 }
 
-// touchNothing makes closing a connection leave the files as they are.
-func touchNothing(c *lite.DB) {
-	_, _ = c.Conn().Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
-}
-
 // leave closes a connection.
 func leave(c *lite.DB, replaced error) error {
 	if replaced != nil {
-		touchNothing(c)
+		c.TouchNothing()
 	}
 	return c.Close()
 }

@@ -94,6 +94,13 @@ func (db *DB) Close() error {
 	return db.conn.Close()
 }
 
+// TouchNothing makes Close leave the files as they are. Where another file was
+// put in the place of this one, the last connection would write to and delete
+// that one's journal.
+func (db *DB) TouchNothing() {
+	_, _ = db.conn.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+}
+
 // Forget closes all cached statements, as must happen before a table is dropped
 // by another statement and before the file is given up.
 func (db *DB) Forget() {

@@ -4,8 +4,6 @@ import (
 	"os"
 	"sync"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
@@ -58,11 +56,10 @@ func same(path string, seen *os.FileInfo) bool {
 	return err == nil && os.SameFile(info, *seen)
 }
 
-// leave closes a connection to a file that may have been replaced: closing
-// would write to and delete the new one's journal.
+// leave closes a connection to a file that may have been replaced.
 func (id *identity) leave(db *lite.DB) error {
 	if id.check() != nil {
-		_, _ = db.Conn().Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+		db.TouchNothing()
 	}
 	return db.Close()
 }
