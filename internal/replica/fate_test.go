@@ -196,6 +196,28 @@ func TestRepairSavesWhatItCannotExplain(t *testing.T) {
 	d.checkBase(o.rows)
 }
 
+// To bring back what a restored server lost must not delete what is new there.
+func TestRecoveredRowsStandApartFromNewOnes(t *testing.T) {
+	o := newOrigin(t, people)
+	d := o.clone()
+	person := o.schema.Named("person").ID
+	theirs := [][]tidemark.Value{
+		{tidemark.Int(1), tidemark.Text("older"), tidemark.Text("a@x")},
+		{tidemark.Int(50), tidemark.Text("new"), tidemark.Null},
+		{tidemark.Int(3), tidemark.Text("Cy"), tidemark.Null},
+	}
+	n, err := d.r.Repair(person, nil, nil, theirs, tidemark.CodeRecovered, 5)
+	must(t, err)
+	rej := d.rejected()
+	if n != 3 || len(rej) != 2 || len(rej[0].Changes) != 2 || len(rej[1].Changes) != 1 || rej[1].Changes[0].Op != tidemark.Delete {
+		t.Fatalf("%d: %+v", n, rej)
+	}
+	if _, err := d.r.Retry(rej[0].ID, false, 7); err != nil {
+		t.Fatal(err)
+	}
+	d.want("SELECT group_concat(name) FROM (SELECT name FROM person ORDER BY id)", "['Ann,Bob,Cy,new']")
+}
+
 func TestStaleSumsAloneNeedNoRepair(t *testing.T) {
 	o := newOrigin(t, people)
 	d := o.clone()

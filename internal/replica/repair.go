@@ -185,22 +185,43 @@ func stepTo(t *tidemark.Table, from, to []tidemark.Value) tidemark.Change {
 	return tidemark.Change{Table: t.ID, Op: tidemark.Update, Key: t.KeyOf(from), Cols: cols, New: values}
 }
 
+// saveDifference keeps what the copy had. After a restore, rows that only the
+// server has stand apart: most of them are new there, and who asks for what
+// the server lost does not ask for them to be deleted.
 func (r *Replica) saveDifference(mine []tidemark.Change, code tidemark.Code) error {
+	if code != tidemark.CodeRecovered {
+		return r.keepDifference(mine, code, "of this copy differed from the server's without a cause that was recorded")
+	}
+	var had, lacked []tidemark.Change
+	for _, c := range mine {
+		if c.Op == tidemark.Delete {
+			lacked = append(lacked, c)
+		} else {
+			had = append(had, c)
+		}
+	}
+	err := r.keepDifference(had, code, "of this copy went beyond what the server's file knows, which was put back from a backup")
+	if err != nil {
+		return err
+	}
+	return r.keepDifference(lacked, code, "that this copy did not have came with the server's backup, or are new since: a retry deletes them")
+}
+
+func (r *Replica) keepDifference(mine []tidemark.Change, code tidemark.Code, why string) error {
+	if len(mine) == 0 {
+		return nil
+	}
 	seq, err := meta.Int(r.db, meta.KeySeq)
 	if err != nil {
 		return err
 	}
 	body := wire.AppendChanges(nil, mine, false)
 	hash := wire.HashOf(tidemark.Salt{}, body)
-	why := "differed from the server's without a cause that was recorded"
-	if code == tidemark.CodeRecovered {
-		why = "went beyond what the server's file knows, which was put back from a backup"
-	}
 	rows := "1 row"
 	if len(mine) != 1 {
 		rows = fmt.Sprintf("%d rows", len(mine))
 	}
-	return r.keepRejected(Rejected{Code: code, Message: rows + " of this copy " + why,
+	return r.keepRejected(Rejected{Code: code, Message: rows + " " + why,
 		Seq: tidemark.Seq(seq), MadeAt: r.now, At: r.now, Schema: r.server.Hash}, hash[:], body)
 }
 
