@@ -27,6 +27,8 @@ func (w *world) act() {
 		w.killServer()
 	case w.chance(f.foreign):
 		w.server.writeForeign()
+	case w.chance(f.ddl):
+		w.server.grow()
 	case w.chance(f.clock):
 		d.skew = w.between(-1, 1) * w.between(0, 400_000_000_000)
 		w.trace("%s has its clock off by %d ms", d.name, d.skew)

@@ -14,7 +14,16 @@ func dump(db *lite.DB, m *oracle.Model) (oracle.State, error) {
 	s := oracle.State{}
 	for _, t := range m.Tables {
 		s[t.Name] = map[string]oracle.Row{}
-		err := db.Each(selectAll(t), func(st *lite.Stmt) error {
+		if t.Grows {
+			n, err := db.Int("SELECT count(*) FROM pragma_table_info(" + lite.Literal(tidemark.Text(t.Name)) + ")")
+			if err != nil {
+				return nil, err
+			}
+			if s.SetWidth(t, int(n)); n == 0 {
+				continue
+			}
+		}
+		err := db.Each(selectAll(t, s.Width(t)), func(st *lite.Stmt) error {
 			m.Put(s, t.Name, st.Row(0))
 			return nil
 		})
@@ -25,9 +34,9 @@ func dump(db *lite.DB, m *oracle.Model) (oracle.State, error) {
 	return s, nil
 }
 
-func selectAll(t *oracle.Table) string {
-	names := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
+func selectAll(t *oracle.Table, width int) string {
+	names := make([]string, width)
+	for i, c := range t.Columns[:width] {
 		names[i] = lite.Quote(c)
 	}
 	return "SELECT " + strings.Join(names, ", ") + " FROM main." + lite.Quote(t.Name)

@@ -188,7 +188,7 @@ func chooseWorkload(title string, r *rand.Rand) *workload {
 
 // Workloads lists what Options.Workload can be.
 func Workloads() []string {
-	return []string{"W1 list", "W2 register", "W3 set", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "mixed"}
+	return []string{"W1 list", "W2 register", "W3 set", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "mixed"}
 }
 
 func familiesOf(title string) []*family {
@@ -205,8 +205,10 @@ func familiesOf(title string) []*family {
 		return []*family{claims()}
 	case "W7 tree":
 		return []*family{trees()}
+	case "W10 growing schema":
+		return []*family{grows(), pairs()}
 	case "W12 poison":
 		return []*family{registers(), guarded(), pairs()}
 	}
-	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped()}
+	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped(), grows()}
 }

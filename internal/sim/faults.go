@@ -21,6 +21,7 @@ type faults struct {
 	serverDie float64
 	deaf      float64 // the connection dies between commit and answer
 	foreign   float64 // somebody writes into the server's file
+	ddl       float64 // somebody changes the schema of the server's file
 	clock     float64
 	fork      float64
 	clone     float64 // somebody makes another copy
@@ -49,7 +50,7 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 	f.kill, f.power, f.midway = some(0.04), some(0.04), some(0.5)
 	f.serverDie, f.deaf = some(0.03), some(0.1)
 	f.foreign, f.clock = some(0.06), some(0.03)
-	f.clone = some(0.02)
+	f.clone, f.ddl = some(0.02), some(0.03)
 	f.disk = some(0.03)
 	f.verify, f.rot, f.dispose = some(0.02), some(0.01), some(0.04)
 	if r.IntN(4) == 0 {

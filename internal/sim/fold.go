@@ -101,6 +101,10 @@ func (l *ledger) accept(s *server, e tidemark.LogEntry) {
 
 // acceptForeign folds what other programs wrote into the server's file.
 func (l *ledger) acceptForeign(s *server, e tidemark.LogEntry) {
+	if s.moving {
+		l.moved(s)
+		return
+	}
 	changes := s.foreignChanges()
 	if len(changes) == 0 {
 		l.w.fail("I14", "seq %d holds a change of the server's file that nobody made: %v", e.Seq, e.Effects)

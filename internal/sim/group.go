@@ -42,7 +42,7 @@ func (s *server) group() {
 	if err != nil && s.host.Failed() {
 		w.trace("the server's disk fails at a group of %d", len(subs))
 		s.waiting = append(took, s.waiting...)
-		if s.foreignBefore == nil {
+		if s.foreignBefore == nil && !s.moving {
 			w.ledger.catchUp(s)
 		}
 		s.plan(w.between(1, 200))
@@ -124,7 +124,7 @@ func (s *server) finishForeign() {
 // writeForeign lets somebody else's shell change the served file.
 func (s *server) writeForeign() {
 	w := s.w
-	if s.tool.Dead() {
+	if s.tool.Dead() || s.moving {
 		return
 	}
 	before, err := dump(s.shell, w.model)
@@ -146,5 +146,5 @@ func (s *server) writeForeign() {
 
 // quiet reports whether nothing waits on the server.
 func (s *server) quiet() bool {
-	return s.up && len(s.waiting) == 0 && s.foreignBefore == nil
+	return s.up && len(s.waiting) == 0 && s.foreignBefore == nil && !s.moving
 }

@@ -33,7 +33,7 @@ func (w *world) fork(d *device) {
 // clone makes a new device from a snapshot of the server; some can only be read.
 func (w *world) clone() {
 	s := w.server
-	if len(w.devices) >= mostDevices || !s.up || s.foreignBefore != nil {
+	if len(w.devices) >= mostDevices || !s.up || s.foreignBefore != nil || s.moving {
 		return
 	}
 	info, err := s.store.Snapshot(context.Background(), "snapshot.db")
@@ -60,7 +60,7 @@ type backup struct {
 // before in place of the file.
 func (w *world) backupOrRestore() {
 	s := w.server
-	if s.foreignBefore != nil || !s.up || s.host.Dead() {
+	if s.foreignBefore != nil || s.moving || !s.up || s.host.Dead() {
 		return
 	}
 	if s.backup == nil {

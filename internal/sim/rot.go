@@ -43,6 +43,7 @@ func (w *world) rotServer() {
 		return
 	}
 	w.trace("rows of the server changed behind capture's back")
+	w.rotted = true // a scrub goes in slices: what belongs together may come apart
 	for cursor, first := "", true; first || cursor != ""; first = false {
 		next, c, err := s.hub.Scrub(context.Background(), w.now, cursor, 1+w.rand.IntN(20))
 		w.must(err, "scrubbing the server's file")

@@ -35,6 +35,9 @@ type server struct {
 	term    string
 	backup  *backup
 
+	grown  int  // changes of the schema so far
+	moving bool // the last one is not sequenced yet
+
 	foreignBefore oracle.State // what the file held before others wrote into it; nil: nobody did
 	foreignDone   bool         // the last group sequenced it
 	foreignNext   oracle.State // what it held after the last of them

@@ -89,7 +89,7 @@ func (j *judgement) write(changes []Change) {
 		old, there := j.before[t.Name][key]
 		switch c.Op {
 		case tidemark.Insert:
-			arrivals = append(arrivals, arrival{t: t, row: c.New, ins: true, c: c})
+			arrivals = append(arrivals, arrival{t: t, row: t.pad(c.New, j.before.Width(t)), ins: true, c: c})
 		case tidemark.Delete:
 			if there {
 				delete(j.after[t.Name], key)

@@ -33,6 +33,11 @@ type Table struct {
 	Unique  []func(Row) (value string, ok bool) // ok false: the index leaves the row out
 	Check   []Check
 	Refs    []Ref
+
+	// A table that grows has the first columns of Columns, or none while it is
+	// not there: every State says how many. Defaults fills in the others.
+	Grows    bool
+	Defaults map[int]tidemark.Value
 }
 
 // Check is a condition on one row, and the code of a changeset that breaks it.
@@ -92,6 +97,48 @@ func (m *Model) Table(name string) *Table {
 // State is the rows of every table by key. States are never changed: Judge and
 // Fold return new ones that share what is equal.
 type State map[string]map[string]Row
+
+// widths is the entry of a State that holds how many columns tables have that
+// grow. No table has that name.
+const widths = " columns"
+
+// SetWidth says how many columns a table that grows has in a state that is being built.
+func (s State) SetWidth(t *Table, n int) {
+	if s[widths] == nil {
+		s[widths] = map[string]Row{}
+	}
+	s[widths][t.Name] = Row{tidemark.Int(int64(n))}
+}
+
+// Width returns how many columns a table has.
+func (s State) Width(t *Table) int {
+	if !t.Grows {
+		return len(t.Columns)
+	}
+	if r := s[widths][t.Name]; r != nil {
+		return int(r[0].Int64())
+	}
+	return 0
+}
+
+// Widen returns the state in which a table has n columns, the new ones with their defaults.
+func (s State) Widen(t *Table, n int) State {
+	out := s.Clone()
+	out.SetWidth(t, n)
+	for key, row := range out[t.Name] {
+		out[t.Name][key] = t.pad(row, n)
+	}
+	return out
+}
+
+// pad fills a row up to n columns.
+func (t *Table) pad(row Row, n int) Row {
+	row = append(Row(nil), row...)
+	for i := len(row); i < n; i++ {
+		row = append(row, t.Defaults[i])
+	}
+	return row
+}
 
 // Clone returns a state in which every table may be written.
 func (s State) Clone() State {
