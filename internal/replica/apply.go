@@ -128,7 +128,7 @@ func (r *Replica) prove(b *wire.Batch, a *attempt) error {
 	sum := a.tally.total()
 	facts := []fact{number(meta.KeySum, int64(sum))}
 	switch {
-	case r.partial():
+	case r.partial() && len(a.damage) == 0:
 		facts = append(facts, flag(keyProven, false))
 	case sum == b.Sum && len(a.damage) == 0:
 		facts = append(facts, flag(keyProven, true), text(keyRepair, ""))

@@ -122,6 +122,10 @@ func (a *attempt) reconcileTables() error {
 	if err := a.compareTables(); err != nil {
 		return err
 	}
+	a.dropObjects()
+	if err := a.r.mirror(); err != nil {
+		return err
+	}
 	a.out.Schema = true
 	return a.recount()
 }
@@ -205,15 +209,24 @@ func (a *attempt) object(o tidemark.Object, sql string) {
 	}
 }
 
+// dropObjects takes away what the server has no more: the new rows need not
+// please an index that is gone.
+func (a *attempt) dropObjects() {
+	for _, o := range slices.Concat(a.move.Dropped, a.move.Changed) {
+		a.object(o, "DROP "+o.Type+" IF EXISTS main."+lite.Quote(o.Name))
+	}
+	a.db.Forget()
+}
+
 // reconcileObjects makes what the new rows must be there for, and capture.
 func (a *attempt) reconcileObjects() error {
 	if a.move == nil {
 		return nil
 	}
-	a.db.Forget()
-	for _, o := range slices.Concat(a.move.Dropped, a.move.Changed) {
-		a.object(o, "DROP "+o.Type+" IF EXISTS main."+lite.Quote(o.Name))
+	if err := a.r.dropMirrors(); err != nil {
+		return err
 	}
+	a.db.Forget()
 	for _, o := range slices.Concat(a.move.Changed, a.move.Objects) {
 		if o.SQL != "" {
 			a.object(o, o.SQL)

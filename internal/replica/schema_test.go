@@ -208,6 +208,22 @@ func TestFullTextFollowsWhatIsApplied(t *testing.T) {
 	must(t, d.app.Script("INSERT INTO doc_text(doc_text) VALUES ('integrity-check')"))
 }
 
+// Rows that come with a new schema meet neither an index that it dropped, nor
+// a full-text index that looks away.
+func TestRowsThatComeWithASchema(t *testing.T) {
+	o := newOrigin(t, searchable+"CREATE UNIQUE INDEX one_body ON doc(body);")
+	d := o.clone()
+	must(t, o.db.SetTriggers(false))
+	must(t, o.db.Script(`DROP INDEX one_body; ALTER TABLE doc ADD COLUMN more TEXT;
+		INSERT INTO doc (id, body) VALUES (4, 'same text'), (5, 'same text')`))
+	o.inspect()
+	must(t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	d.applyWell(o.commit())
+	compareRows(t, o.schema, d.rows(), o.rows)
+	d.want("SELECT group_concat(rowid) FROM doc_text WHERE doc_text MATCH 'same'", "['4,5']")
+	d.want("SELECT count(*) FROM sqlite_master WHERE name = 'one_body'", "[0]")
+}
+
 func TestTriggerThatFailsIsLeftOut(t *testing.T) {
 	o := newOrigin(t, people)
 	d := o.clone()
