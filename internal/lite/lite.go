@@ -41,14 +41,7 @@ type DB struct {
 
 // Open opens a database file.
 func Open(path string, o Options) (*DB, error) {
-	flags := sqlite3.OPEN_READWRITE
-	switch {
-	case o.ReadOnly:
-		flags = sqlite3.OPEN_READONLY
-	case o.Create:
-		flags |= sqlite3.OPEN_CREATE
-	}
-	conn, err := sqlite3.OpenFlags(o.name(path), flags|sqlite3.OPEN_URI)
+	conn, err := sqlite3.OpenContext(roomy(), o.name(path))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +55,14 @@ func (o Options) name(path string) string {
 	if busy == 0 {
 		busy = 5 * time.Second
 	}
-	name := fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)", escapePath(path), max(busy, 0).Milliseconds())
+	mode := "rw"
+	switch {
+	case o.ReadOnly:
+		mode = "ro"
+	case o.Create:
+		mode = "rwc"
+	}
+	name := fmt.Sprintf("file:%s?mode=%s&_pragma=busy_timeout(%d)", escapePath(path), mode, max(busy, 0).Milliseconds())
 	if o.VFS != "" {
 		name += "&vfs=" + o.VFS
 	}

@@ -17,6 +17,7 @@ const maxStatements = 512
 type Stmt struct {
 	db   *DB
 	s    *sqlite3.Stmt
+	err  error // of the last Step
 	busy bool
 	temp bool // not cached: close on Reset
 }
@@ -66,6 +67,10 @@ func (db *DB) makeRoom() {
 
 // Bind sets parameter i, counted from 1.
 func (s *Stmt) Bind(i int, v tidemark.Value) error {
+	return guard(func() error { return s.bind(i, v) })
+}
+
+func (s *Stmt) bind(i int, v tidemark.Value) error {
 	switch v.Kind() {
 	case tidemark.KindInt:
 		return s.s.BindInt64(i, v.Int64())
@@ -93,10 +98,16 @@ func (s *Stmt) BindAll(args ...tidemark.Value) error {
 }
 
 // Step moves to the next row.
-func (s *Stmt) Step() bool { return s.s.Step() }
+func (s *Stmt) Step() (more bool) {
+	s.err = guard(func() error {
+		more = s.s.Step()
+		return s.s.Err()
+	})
+	return more && s.err == nil
+}
 
 // Err returns the error that ended the last Step, if one did.
-func (s *Stmt) Err() error { return s.s.Err() }
+func (s *Stmt) Err() error { return s.err }
 
 // Columns returns the number of result columns.
 func (s *Stmt) Columns() int { return s.s.ColumnCount() }
@@ -142,8 +153,8 @@ func (s *Stmt) Row(from int) []tidemark.Value {
 
 // Reset makes the statement ready for its next use and gives it back.
 func (s *Stmt) Reset() error {
-	err := s.s.Reset()
-	s.busy = false
+	err := guard(s.s.Reset)
+	s.busy, s.err = false, nil
 	if s.temp {
 		return s.s.Close()
 	}
