@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -209,6 +210,22 @@ func (a *attempt) object(o tidemark.Object, sql string) {
 	}
 }
 
+// fill builds a full-text index anew from the rows that are here: no trigger
+// told it of them. Other modules have no such command, and say so.
+func (a *attempt) fill(o tidemark.Object) {
+	words := strings.Fields(o.SQL)
+	if o.Type != "table" || len(words) < 2 || !strings.EqualFold(words[1], "VIRTUAL") {
+		return
+	}
+	name := lite.Quote(o.Name)
+	err := a.db.Savepoint("fill", func() error {
+		return a.db.Run("INSERT INTO main." + name + " (" + name + ") VALUES ('rebuild')")
+	})
+	if err != nil {
+		a.out.Skipped = append(a.out.Skipped, fmt.Sprintf("rows of %s: %v; clone again to have them", o.Name, err))
+	}
+}
+
 // dropObjects takes away what the server has no more: the new rows need not
 // please an index that is gone.
 func (a *attempt) dropObjects() {
@@ -230,6 +247,7 @@ func (a *attempt) reconcileObjects() error {
 	for _, o := range slices.Concat(a.move.Changed, a.move.Objects) {
 		if o.SQL != "" {
 			a.object(o, o.SQL)
+			a.fill(o)
 		}
 	}
 	if err := a.r.structureChanged(); err != nil {

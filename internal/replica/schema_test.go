@@ -224,6 +224,21 @@ func TestRowsThatComeWithASchema(t *testing.T) {
 	d.want("SELECT count(*) FROM sqlite_master WHERE name = 'one_body'", "[0]")
 }
 
+func TestFullTextThatComesLaterKnowsAllRows(t *testing.T) {
+	o := newOrigin(t, "CREATE TABLE doc (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO doc VALUES (1, 'old text')")
+	d := o.clone()
+	d.applyWell(o.migrate(d, `CREATE VIRTUAL TABLE ft USING fts5(body, content=doc, content_rowid=id);
+		CREATE TRIGGER fu AFTER UPDATE ON doc BEGIN
+			INSERT INTO ft(ft, rowid, body) VALUES ('delete', OLD.id, OLD.body);
+			INSERT INTO ft(rowid, body) VALUES (NEW.id, NEW.body);
+		END;
+		INSERT INTO doc VALUES (2, 'late text'); INSERT INTO ft(ft) VALUES ('rebuild')`))
+	d.want("SELECT group_concat(rowid) FROM ft WHERE ft MATCH 'text'", "['1,2']")
+	d.applyWell(o.do("UPDATE doc SET body = 'changed' WHERE id = 1"))
+	d.want("SELECT group_concat(rowid) FROM ft WHERE ft MATCH 'text'", "['2']")
+	d.want("SELECT group_concat(rowid) FROM ft WHERE ft MATCH 'changed'", "['1']")
+}
+
 func TestTriggerThatFailsIsLeftOut(t *testing.T) {
 	o := newOrigin(t, people)
 	d := o.clone()
