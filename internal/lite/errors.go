@@ -20,6 +20,10 @@ func NotADatabase(err error) bool { return errors.Is(err, sqlite3.NOTADB) }
 // Full reports whether err says that the disk is full.
 func Full(err error) bool { return errors.Is(err, sqlite3.FULL) }
 
+// Disk reports whether err says that the operating system failed to read or
+// write, as it also does for a shared-memory file on a full disk.
+func Disk(err error) bool { return errors.Is(err, sqlite3.IOERR) }
+
 // Corrupt reports whether err says that the file is damaged.
 func Corrupt(err error) bool { return errors.Is(err, sqlite3.CORRUPT) }
 

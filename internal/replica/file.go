@@ -80,6 +80,8 @@ func failure(op string, err error) error {
 		e.Code, e.Hint = tidemark.CodeBusy, "another program holds the file; it is tried again"
 	case lite.Full(err):
 		e.Code, e.Hint = tidemark.CodeFull, "make room on the disk; nothing was lost"
+	case lite.Disk(err):
+		e.Hint = "look whether the disk is full or failing; nothing that was committed is lost"
 	case lite.NotADatabase(err):
 		e.Code, e.Hint = tidemark.CodeNotSQLite, "the file is not an SQLite database, or it is encrypted"
 	case lite.Corrupt(err):
