@@ -85,11 +85,13 @@ func (l *Loop) want(code tidemark.Code) {
 }
 
 func verify(l *Loop, now int64, _ Event) error {
+	l.checkFailures = 0 // those of earlier requests
 	l.want(tidemark.CodeUncaptured)
 	return l.decide(now, false)
 }
 
 func later(l *Loop, _ int64, _ Event) error {
+	l.checkFailures = 0
 	l.want(tidemark.CodeUncaptured)
 	return nil
 }
