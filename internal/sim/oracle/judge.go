@@ -115,7 +115,7 @@ func (j *judgement) write(changes []Change) {
 	for _, a := range arrivals {
 		key := a.t.KeyOfRow(a.row)
 		if held, taken := j.after[a.t.Name][key]; taken {
-			if !a.ins || !slices.Equal(held, a.row) {
+			if !a.ins || !slices.Equal(held[:len(a.c.New)], a.c.New) {
 				j.refuse(tidemark.CodeUnique)
 			}
 			continue
