@@ -12,6 +12,7 @@ const (
 	keyReplica  = "replica"   // name that the server gave, "" until then
 	keyTicket   = "ticket"    // proves that this file is the replica and not a copy of it
 	keyNext     = "next_n"    // number of the next changeset
+	keyKept     = "kept"      // ID of the last rejected record, never given again
 	keyHead     = "head"      // newest seq that the server told
 	keyContact  = "contact"   // last word from the server, Unix milliseconds
 	keyProven   = "proven"    // 1: sums were equal at the last checkpoint

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -86,11 +87,18 @@ func (r *Replica) keepRejected(rej Rejected, hash, body []byte) error {
 	for _, c := range rej.Columns {
 		columns = append(columns, tidemark.Text(c))
 	}
-	return r.db.Run(`INSERT INTO main._tm_rejected (n, hash, code, message, tbl, key, cols, seq, made_at, at, schema, body)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`,
+	last, err := meta.Int(r.db, keyKept)
+	if err != nil {
+		return err
+	}
+	if err := meta.SetInt(r.db, keyKept, last+1); err != nil {
+		return err
+	}
+	return r.db.Run(`INSERT INTO main._tm_rejected (id, n, hash, code, message, tbl, key, cols, seq, made_at, at, schema, body)
+		VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`,
 		tidemark.Int(rej.N), tidemark.Blob(hash), tidemark.Text(string(rej.Code)), tidemark.Text(rej.Message),
 		tidemark.Text(rej.Table), encodeImage(rej.Key), encodeImage(columns), tidemark.Int(int64(rej.Seq)),
-		tidemark.Int(rej.MadeAt), tidemark.Int(rej.At), tidemark.Text(rej.Schema), tidemark.Blob(body))
+		tidemark.Int(rej.MadeAt), tidemark.Int(rej.At), tidemark.Text(rej.Schema), tidemark.Blob(body), tidemark.Int(last+1))
 }
 
 // Discard disposes of a rejected changeset for good.
