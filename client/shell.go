@@ -93,7 +93,10 @@ func (s *shell) run() {
 		return
 	}
 	defer s.db.notice.leave(news)
-	defer s.wg.Wait()
+	defer func() {
+		s.quit() // also when serve panics: links end with the shell's context
+		s.wg.Wait()
+	}()
 	s.err = s.serve(news)
 }
 
