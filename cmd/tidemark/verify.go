@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
 	"github.com/tidemarkdb/tidemark/internal/replica"
@@ -25,6 +27,7 @@ type verified struct {
 	Path  string `json:"path"`
 	Equal bool   `json:"equal"` // before the repair
 	*replica.VerifyReport
+	Out []string `json:"out,omitempty"` // tables that no longer sync: not compared
 }
 
 // Run verifies.
@@ -38,18 +41,26 @@ func (c *verifyCommand) Run(s *shell) error {
 		if err != nil {
 			return err
 		}
-		return c.report(s, r)
+		st, err := db.Status()
+		if err != nil {
+			return err
+		}
+		return c.report(s, r, sortedKeys(st.Out))
 	})
 }
 
-func (c *verifyCommand) report(s *shell, r *replica.VerifyReport) error {
+func (c *verifyCommand) report(s *shell, r *replica.VerifyReport, out []string) error {
 	equal := r.Differed == 0 && r.Saved == 0
-	if err := s.document(verified{c.File, equal, r}); err != nil {
+	if err := s.document(verified{c.File, equal, r, out}); err != nil {
 		return err
 	}
 	read := plural(r.Rows, "row") + " in " + plural(r.Tables, "table") + " compared"
 	if equal {
 		s.printf("%s equals the server at seq %d: %s\n", c.File, r.Seq, read)
+		if len(out) > 0 {
+			return &ending{exit: exitDiffers, code: tidemark.CodeSchema, hint: "tidemark status " + quoteArg(c.File) + " says why",
+				msg: "not compared, because they no longer sync: " + strings.Join(out, ", ")}
+		}
 		return nil
 	}
 	s.printf("%s differed from the server at seq %d: %s, %s repaired\n", c.File, r.Seq, read, plural(r.Differed, "row"))
