@@ -202,13 +202,13 @@ func familiesOf(title string) []*family {
 	case "W5 counter":
 		return []*family{counters()}
 	case "W6 claim":
-		return []*family{claims()}
+		return []*family{claims(), harsh()}
 	case "W7 tree":
-		return []*family{trees()}
+		return []*family{trees(), links()}
 	case "W10 growing schema":
 		return []*family{grows(), pairs()}
 	case "W12 poison":
 		return []*family{registers(), guarded(), pairs()}
 	}
-	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped(), grows()}
+	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped(), grows(), links(), harsh()}
 }

@@ -77,11 +77,10 @@ func (m *Model) Orphans(s State) map[string]bool {
 		for i, ref := range t.Refs {
 			parents := m.referenced(s, ref)
 			for key, row := range s[t.Name] {
-				child := pick(row, ref.Columns)
-				if slices.ContainsFunc(child, tidemark.Value.IsNull) || parents[tuple(child)] {
-					continue
+				child, refers := ref.tuple(pick(row, ref.Columns))
+				if refers && !parents[child] {
+					out[fmt.Sprintf("%s %d %s %s", t.Name, i, key, child)] = true
 				}
-				out[fmt.Sprintf("%s %d %s %s", t.Name, i, key, tuple(child))] = true
 			}
 		}
 	}
@@ -91,16 +90,9 @@ func (m *Model) Orphans(s State) map[string]bool {
 func (m *Model) referenced(s State, ref Ref) map[string]bool {
 	out := map[string]bool{}
 	for _, row := range s[ref.Parent] {
-		out[tuple(pick(row, ref.To))] = true
-	}
-	return out
-}
-
-func tuple(vs []tidemark.Value) string {
-	out := ""
-	for _, v := range vs {
-		c := normal(v, false)
-		out += fmt.Sprintf("%d:%s", len(c), c)
+		if text, ok := ref.tuple(pick(row, ref.To)); ok {
+			out[text] = true
+		}
 	}
 	return out
 }

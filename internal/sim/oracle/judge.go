@@ -145,7 +145,7 @@ func (j *judgement) followUpdates() {
 		m := j.moved[i]
 		j.eachRef(m, func(child *Table, ref Ref, key string, row Row) {
 			to := pick(m.to, ref.To)
-			if ref.OnUpdate == NoAction || same(pick(m.from, ref.To), to) {
+			if ref.OnUpdate == NoAction || ref.same(pick(m.from, ref.To), to) {
 				return
 			}
 			j.point(child, ref, key, row, to, ref.OnUpdate)
@@ -167,8 +167,8 @@ func (j *judgement) followDeletes() {
 			case Cascade:
 				delete(j.after[child.Name], key)
 				j.deleted = append(j.deleted, moved{table: child, from: row})
-			case SetNull:
-				j.point(child, ref, key, row, nil, SetNull)
+			case SetNull, SetDefault:
+				j.point(child, ref, key, row, nil, ref.OnDelete)
 			}
 		})
 	}
@@ -184,7 +184,7 @@ func (j *judgement) eachRef(m moved, fn func(child *Table, ref Ref, key string, 
 			was := pick(m.from, ref.To)
 			for _, key := range sortedKeys(j.after[child.Name]) {
 				row := j.after[child.Name][key]
-				if row != nil && same(pick(row, ref.Columns), was) {
+				if row != nil && ref.same(pick(row, ref.Columns), was) {
 					fn(child, ref, key, row)
 				}
 			}
@@ -199,9 +199,12 @@ func (j *judgement) point(child *Table, ref Ref, key string, row Row, to []tidem
 		if j.set[cell{child.Name, key, col}] {
 			return
 		}
-		if action == SetNull {
+		switch action {
+		case SetNull:
 			next[col] = tidemark.Null
-		} else {
+		case SetDefault:
+			next[col] = ref.Default[i]
+		default:
 			next[col] = to[i]
 		}
 	}
@@ -215,13 +218,4 @@ func (j *judgement) point(child *Table, ref Ref, key string, row Row, to []tidem
 	}
 	j.model.Put(j.after, child.Name, next)
 	j.moved = append(j.moved, moved{table: child, from: row, to: next})
-}
-
-func same(a, b []tidemark.Value) bool {
-	for i := range a {
-		if a[i].IsNull() || b[i].IsNull() || normal(a[i], false) != normal(b[i], false) {
-			return false
-		}
-	}
-	return true
 }

@@ -54,6 +54,7 @@ const (
 	NoAction Action = iota
 	Cascade
 	SetNull
+	SetDefault
 )
 
 // Ref is a foreign key: Columns of this table name the row of Parent whose To columns are equal.
@@ -63,6 +64,27 @@ type Ref struct {
 	To       []int
 	OnDelete Action
 	OnUpdate Action
+	Fold     []bool           // which columns compare without case, as the parent has it; nil: none
+	Default  []tidemark.Value // for SetDefault
+}
+
+// tuple writes values so that equal text means that the reference takes them
+// for equal; ok is false when a NULL keeps it from referring to anything.
+func (ref Ref) tuple(vs []tidemark.Value) (text string, ok bool) {
+	for i, v := range vs {
+		if v.IsNull() {
+			return "", false
+		}
+		c := normal(v, ref.Fold != nil && ref.Fold[i])
+		text += fmt.Sprintf("%d:%s", len(c), c)
+	}
+	return text, true
+}
+
+func (ref Ref) same(a, b []tidemark.Value) bool {
+	x, ok := ref.tuple(a)
+	y, ok2 := ref.tuple(b)
+	return ok && ok2 && x == y
 }
 
 // Change is one change of one row, as tidemark.Change has it, by the table's name.
