@@ -12,6 +12,10 @@ import (
 // dump reads every row of the model's tables with plain SQL.
 func dump(db *lite.DB, m *oracle.Model) (oracle.State, error) {
 	s := oracle.State{}
+	// A pragma alone does not notice that another connection changed the schema.
+	if _, err := db.Int("SELECT count(*) FROM sqlite_master"); err != nil {
+		return nil, err
+	}
 	for _, t := range m.Tables {
 		s[t.Name] = map[string]oracle.Row{}
 		if t.Grows {

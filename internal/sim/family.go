@@ -208,7 +208,7 @@ func familiesOf(title string) []*family {
 	case "W10 growing schema":
 		return []*family{grows(), pairs()}
 	case "W12 poison":
-		return []*family{registers(), guarded(), pairs()}
+		return []*family{registers(), guarded(), pairs(), trees(), harsh()}
 	}
 	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped(), grows(), links(), harsh()}
 }

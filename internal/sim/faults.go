@@ -71,6 +71,8 @@ func (f *faults) expect(kind string) {
 		f.restore, f.frames = 0.03, false
 	case "frames":
 		f.frames, f.loss, f.plain = true, 0.05, 0
+	case "foreign":
+		f.foreign = 0.3
 	case "catch-up":
 		f.partition, f.power, f.frames = 0.08, 0.06, false
 	}

@@ -39,6 +39,7 @@ type server struct {
 	moving bool // the last one is not sequenced yet
 
 	foreignBefore oracle.State // what the file held before others wrote into it; nil: nobody did
+	foreignLoose  bool         // some of it without constraints
 	foreignDone   bool         // the last group sequenced it
 	foreignNext   oracle.State // what it held after the last of them
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
@@ -65,10 +66,10 @@ func (d *device) committed(c *local) {
 // transact runs the workload inside a transaction and dumps the tables before and after.
 func (d *device) transact(c *local) error {
 	if c.poison {
-		if err := d.enforce(false); err != nil {
+		if err := enforce(d.db, false); err != nil {
 			return err
 		}
-		defer func() { _ = d.enforce(true) }()
+		defer func() { _ = enforce(d.db, true) }()
 	}
 	return d.db.Transaction(func() error {
 		first, err := capture.Begin(d.db)
@@ -92,11 +93,11 @@ func (d *device) transact(c *local) error {
 }
 
 // enforce switches the constraints on or off that a program may switch.
-func (d *device) enforce(on bool) error {
-	if err := d.db.Run(fmt.Sprintf("PRAGMA ignore_check_constraints = %v", !on)); err != nil {
+func enforce(db *lite.DB, on bool) error {
+	if err := db.Run(fmt.Sprintf("PRAGMA ignore_check_constraints = %v", !on)); err != nil {
 		return err
 	}
-	return d.db.Run(fmt.Sprintf("PRAGMA foreign_keys = %v", on))
+	return db.Run(fmt.Sprintf("PRAGMA foreign_keys = %v", on))
 }
 
 func (d *device) fill(c *local) error {
