@@ -53,6 +53,14 @@ type Change struct {
 	Cols  []int
 	New   []Value
 	Old   []Value // before-image, parallel to New (the whole row for Delete); nil where it is not kept
+
+	// Edits say what an Update means by New, parallel to it; nil: New is set.
+	// Where an Edit is not EditSet, New and Old may be NULL: on the wire they are.
+	// Downstream and in the log the only kind is EditText.
+	Edits []Edit
+	// MadeAt is when the row was edited last, Unix milliseconds by its replica's
+	// clock; 0 unless a column of the table has PolicyLatestEdit.
+	MadeAt int64
 }
 
 // Salt makes the hash of a changeset unique to the one that sealed it.
@@ -104,6 +112,9 @@ type Outcome struct {
 	Key     []Value // key of the row concerned, if one is
 	Columns []string
 	Lost    []Cell // merged: what of this changeset did not survive
+	Over    []Cell // merged: where it overwrote a concurrent edit
+
+	Renumbered []Renumbered // rows that got other keys than their author gave them
 }
 
 // Cell names one value of one row.

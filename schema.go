@@ -58,6 +58,7 @@ type Table struct {
 	Uniques      []Unique // unique constraints and indexes, without the primary key
 	ForeignKeys  []ForeignKey
 	Out          string // why the table no longer syncs; "" while it does
+	Policy       TablePolicy
 }
 
 // Column is a stored column.
@@ -68,6 +69,9 @@ type Column struct {
 	Collation string // upper case; BINARY unless declared
 	NotNull   bool
 	Default   string // SQL text of the default, "" for none
+	Policy    Policy // "": the table's
+	Custom    string // name of the function of PolicyCustom
+	Group     string // columns of one group merge as one unit; "": alone
 }
 
 // Affinity is a column's type affinity.
@@ -103,6 +107,7 @@ type ForeignKey struct {
 	To       []string // columns of the parent; never empty
 	OnUpdate string
 	OnDelete string
+	SetNull  bool // a reference to a parent that was deleted meanwhile becomes NULL, instead of rejecting
 }
 
 // KeyOf picks the key's values from a whole row.

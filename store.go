@@ -78,6 +78,21 @@ type View interface {
 	// Row returns a row and who wrote it last at which seq. Values is nil when
 	// it is not there; then Seq and Writer tell who deleted it, if that is known.
 	Row(table int, key []Value) (RowState, error)
+	// History gives the effects on one row behind a seq, newest first, with
+	// before-images, until fn returns false. whole is false when the log does
+	// not reach back to after, so that nothing is known of what came before.
+	History(table int, key []Value, after Seq, fn func(RowEffect) bool) (whole bool, err error)
+	// Texts lists what was done behind a seq to a cell that merges as text, oldest first.
+	Texts(table int, key []Value, col int, after Seq) ([]TextStep, error)
+	// EditTime returns the time that SaveEditTime saved for a cell, or 0.
+	EditTime(table int, key []Value, col int) (int64, error)
+	// Renumberings lists the rows of a replica that got other keys, oldest first.
+	Renumberings(replica string) ([]Renumbered, error)
+	// Refused returns the number of the rejected changeset of a replica that
+	// would have inserted the row, or 0.
+	Refused(replica string, table int, key []Value) (int64, error)
+	// Leases lists the blocks of ids that a replica holds.
+	Leases(replica string) ([]Lease, error)
 	// Replica returns what is known of a replica, or nil.
 	Replica(id string) (*ReplicaState, error)
 	// Outcome returns the recorded outcome of a changeset, or nil.
@@ -163,6 +178,24 @@ type Tx interface {
 	// is final: saving another is an error.
 	SaveOutcome(o Outcome) error
 	SaveReplica(r ReplicaState) error
+
+	// NextID returns an id that no row of a table with an integer key has, had
+	// as far as SQLite knows, or was leased: above all of them. Two calls
+	// without a write between them may return the same.
+	NextID(table int) (int64, error)
+	// Lease gives a replica a block of ids above all ids that were used or
+	// given, in place of what it held of this table.
+	Lease(replica string, table, size int) (Lease, error)
+	SaveRenumbering(replica string, r Renumbered) error
+	// SaveRefused notes a row that a rejected changeset would have inserted.
+	SaveRefused(replica string, n int64, table int, key []Value) error
+	// SaveText adds a step at the end of a cell's text history; DropTexts
+	// forgets the history of all cells of a row, which was deleted or made anew.
+	SaveText(table int, key []Value, col int, s TextStep) error
+	DropTexts(table int, key []Value) error
+	// SaveEditTime keeps when the value of a cell was made.
+	SaveEditTime(table int, key []Value, col int, at int64) error
+
 	SaveRejectedForeign(changes []Change, o Outcome) error
 }
 
@@ -196,6 +229,30 @@ type RowState struct {
 	Values []Value
 	Seq    Seq
 	Writer string
+}
+
+// RowEffect is what one accepted changeset did to one row.
+type RowEffect struct {
+	Seq    Seq
+	Name   Name
+	Author string
+	At     int64  // server's clock, Unix milliseconds
+	Change Change // with Old; an Update only with the columns that changed
+}
+
+// TextStep is one accepted edit of a text cell.
+type TextStep struct {
+	Seq  Seq
+	Name Name   // Replica and N
+	Seen Seq    // of its changeset
+	Done string // body of the EditText from the value before it to the value after it; "": the value was replaced as a whole
+	Sent string // body of the EditText as its author sent it; "" when it came from elsewhere
+}
+
+// Lease is a block of ids of a table with an integer key: First to Last.
+type Lease struct {
+	Table       int
+	First, Last int64
 }
 
 // ReplicaState is what a server keeps of a replica.

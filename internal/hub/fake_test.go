@@ -453,3 +453,21 @@ func (x *memoryTx) SaveRejectedForeign(_ []tidemark.Change, o tidemark.Outcome) 
 }
 
 var _ tidemark.Store = (*memoryStore)(nil)
+
+func (x *memoryTx) History(int, []tidemark.Value, tidemark.Seq, func(tidemark.RowEffect) bool) (bool, error) {
+	return false, nil
+}
+func (x *memoryTx) Texts(int, []tidemark.Value, int, tidemark.Seq) ([]tidemark.TextStep, error) {
+	return nil, nil
+}
+func (x *memoryTx) EditTime(int, []tidemark.Value, int) (int64, error)           { return 0, nil }
+func (x *memoryTx) Renumberings(string) ([]tidemark.Renumbered, error)           { return nil, nil }
+func (x *memoryTx) Refused(string, int, []tidemark.Value) (int64, error)         { return 0, nil }
+func (x *memoryTx) Leases(string) ([]tidemark.Lease, error)                      { return nil, nil }
+func (x *memoryTx) NextID(int) (int64, error)                                    { return 0, nil }
+func (x *memoryTx) Lease(string, int, int) (tidemark.Lease, error)               { return tidemark.Lease{}, nil }
+func (x *memoryTx) SaveRenumbering(string, tidemark.Renumbered) error            { return nil }
+func (x *memoryTx) SaveRefused(string, int64, int, []tidemark.Value) error       { return nil }
+func (x *memoryTx) SaveText(int, []tidemark.Value, int, tidemark.TextStep) error { return nil }
+func (x *memoryTx) DropTexts(int, []tidemark.Value) error                        { return nil }
+func (x *memoryTx) SaveEditTime(int, []tidemark.Value, int, int64) error         { return nil }

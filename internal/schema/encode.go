@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -37,6 +38,18 @@ type (
 		Uniques      []uniqueDocument    `json:"uniques,omitempty"`
 		ForeignKeys  []referenceDocument `json:"foreign_keys,omitempty"`
 		Out          string              `json:"out,omitempty"`
+		Policy       *policyDocument     `json:"policy,omitempty"`
+	}
+	// policyDocument has its times in milliseconds.
+	policyDocument struct {
+		Columns  tidemark.Policy       `json:"columns,omitempty"`
+		OnDelete tidemark.RowPolicy    `json:"on_delete,omitempty"`
+		OnInsert tidemark.InsertPolicy `json:"on_insert,omitempty"`
+		OnUnique string                `json:"on_unique,omitempty"`
+		Keep     string                `json:"keep,omitempty"`
+		KeepFor  int64                 `json:"keep_for,omitempty"`
+		MaxSkew  int64                 `json:"max_skew,omitempty"`
+		Lease    int                   `json:"lease,omitempty"`
 	}
 	columnDocument struct {
 		Name      string `json:"name"`
@@ -45,6 +58,10 @@ type (
 		Collation string `json:"collation,omitempty"`
 		NotNull   bool   `json:"not_null,omitempty"`
 		Default   string `json:"default,omitempty"`
+
+		Policy tidemark.Policy `json:"policy,omitempty"`
+		Custom string          `json:"custom,omitempty"`
+		Group  string          `json:"group,omitempty"`
 	}
 	uniqueDocument struct {
 		Name    string         `json:"name"`
@@ -62,6 +79,7 @@ type (
 		To       []string `json:"to"`
 		OnUpdate string   `json:"on_update,omitempty"`
 		OnDelete string   `json:"on_delete,omitempty"`
+		SetNull  bool     `json:"set_null,omitempty"`
 	}
 )
 
@@ -105,10 +123,10 @@ func toDocument(s *tidemark.Schema) document {
 func tableTo(t *tidemark.Table) tableDocument {
 	d := tableDocument{
 		ID: t.ID, Name: t.Name, SQL: t.SQL, Columns: []columnDocument{}, Key: t.Key, RowidAlias: t.RowidAlias,
-		WithoutRowid: t.WithoutRowid, Strict: t.Strict, Autoinc: t.Autoinc, Out: t.Out,
+		WithoutRowid: t.WithoutRowid, Strict: t.Strict, Autoinc: t.Autoinc, Out: t.Out, Policy: policyTo(t.Policy),
 	}
 	for _, c := range t.Columns {
-		d.Columns = append(d.Columns, columnDocument{c.Name, c.Type, uint8(c.Affinity), c.Collation, c.NotNull, c.Default})
+		d.Columns = append(d.Columns, columnDocument{c.Name, c.Type, uint8(c.Affinity), c.Collation, c.NotNull, c.Default, c.Policy, c.Custom, c.Group})
 	}
 	for _, u := range t.Uniques {
 		ud := uniqueDocument{Name: u.Name, Partial: u.Partial, Terms: []termDocument{}}
@@ -155,7 +173,7 @@ func damaged(msg string, err error) error {
 func tableFrom(d tableDocument) (*tidemark.Table, error) {
 	t := &tidemark.Table{
 		ID: d.ID, Name: d.Name, SQL: d.SQL, Key: d.Key, RowidAlias: d.RowidAlias,
-		WithoutRowid: d.WithoutRowid, Strict: d.Strict, Autoinc: d.Autoinc, Out: d.Out,
+		WithoutRowid: d.WithoutRowid, Strict: d.Strict, Autoinc: d.Autoinc, Out: d.Out, Policy: policyFrom(d.Policy),
 	}
 	for _, c := range d.Columns {
 		if c.Affinity > uint8(tidemark.AffinityReal) {
@@ -163,7 +181,7 @@ func tableFrom(d tableDocument) (*tidemark.Table, error) {
 		}
 		t.Columns = append(t.Columns, tidemark.Column{
 			Name: c.Name, Type: c.Type, Affinity: tidemark.Affinity(c.Affinity), Collation: c.Collation,
-			NotNull: c.NotNull, Default: c.Default,
+			NotNull: c.NotNull, Default: c.Default, Policy: c.Policy, Custom: c.Custom, Group: c.Group,
 		})
 	}
 	for _, ud := range d.Uniques {
@@ -177,6 +195,23 @@ func tableFrom(d tableDocument) (*tidemark.Table, error) {
 		t.ForeignKeys = append(t.ForeignKeys, tidemark.ForeignKey(fk))
 	}
 	return t, sound(t)
+}
+
+func policyTo(p tidemark.TablePolicy) *policyDocument {
+	if p == (tidemark.TablePolicy{}) {
+		return nil
+	}
+	return &policyDocument{p.Columns, p.OnDelete, p.OnInsert, p.OnUnique, p.Keep, p.KeepFor.Milliseconds(), p.MaxSkew.Milliseconds(), p.Lease}
+}
+
+func policyFrom(d *policyDocument) tidemark.TablePolicy {
+	if d == nil {
+		return tidemark.TablePolicy{}
+	}
+	return tidemark.TablePolicy{
+		Columns: d.Columns, OnDelete: d.OnDelete, OnInsert: d.OnInsert, OnUnique: d.OnUnique, Keep: d.Keep, Lease: d.Lease,
+		KeepFor: time.Duration(d.KeepFor) * time.Millisecond, MaxSkew: time.Duration(d.MaxSkew) * time.Millisecond,
+	}
 }
 
 // sound makes sure that no place of the table points outside it, so that

@@ -14,7 +14,7 @@ import (
 //	[table,"d",key...]                    deletes
 //	[table,"U",columns,key...,new...,old...]  updates with before-images
 //	[table,"D",places,row...]             deletes with before-images
-//	[table,"x",op,key,columns,new,old]    one change that has none of these shapes
+//	[table,"x",op,key,columns,new,old,edits,made]  one change that has none of these shapes
 //
 // Where there is one change, each of key, new, old and row is a value per
 // column; where there are more, it is a list of values per column, one per change.
@@ -62,6 +62,7 @@ type shape struct {
 func formOf(c *tidemark.Change, old bool) string {
 	old = old && len(c.Old) > 0
 	switch {
+	case len(c.Edits) > 0 || c.MadeAt != 0:
 	case c.Op == tidemark.Insert && len(c.Cols) == 0 && !old:
 		return formInsert
 	case c.Op == tidemark.Update && len(c.Cols) == len(c.New):

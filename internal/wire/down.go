@@ -17,6 +17,7 @@ const (
 	kindBatch    = "b"
 	kindRanges   = "g"
 	kindRows     = "r"
+	kindLeases   = "l"
 	kindRefusal  = "x"
 )
 
@@ -26,6 +27,7 @@ func (*Outcomes) down() {}
 func (*Batch) down()    {}
 func (*Ranges) down()   {}
 func (*Rows) down()     {}
+func (*Leases) down()   {}
 func (*Refusal) down()  {}
 
 // newDown makes the empty message of a kind, or nil.
@@ -43,6 +45,8 @@ func newDown(kind string) Down {
 		return new(Ranges)
 	case kindRows:
 		return new(Rows)
+	case kindLeases:
+		return new(Leases)
 	case kindRefusal:
 		return new(Refusal)
 	}

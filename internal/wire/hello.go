@@ -18,6 +18,7 @@ type Hello struct {
 	Settled     int64  // every changeset up to this n is settled on the replica
 	ReadOnly    bool
 	Agent       string // program and version, for logs
+	Clock       int64  // replica's clock, Unix milliseconds
 }
 
 func (m *Hello) write(w *writer) {
@@ -35,6 +36,7 @@ func (m *Hello) write(w *writer) {
 	w.int(m.Settled)
 	w.bool(m.ReadOnly)
 	w.str(m.Agent)
+	w.int(m.Clock)
 }
 
 func (m *Hello) read(a *array) {
@@ -51,4 +53,5 @@ func (m *Hello) read(a *array) {
 	m.Settled = a.int()
 	m.ReadOnly = a.bool()
 	m.Agent = a.str()
+	m.Clock = a.int()
 }

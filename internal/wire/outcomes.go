@@ -51,10 +51,21 @@ func writeOutcome(w *writer, o *tidemark.Outcome) {
 	w.str(o.Table)
 	w.values(o.Key)
 	w.strs(o.Columns)
-	w.list(len(o.Lost), func(in *writer, i int) {
-		in.str(o.Lost[i].Table)
-		in.values(o.Lost[i].Key)
-		in.str(o.Lost[i].Column)
+	writeCells(w, o.Lost)
+	writeCells(w, o.Over)
+	w.list(len(o.Renumbered), func(in *writer, i int) {
+		r := &o.Renumbered[i]
+		in.str(r.Table)
+		in.values([]tidemark.Value{tidemark.Int(r.From), tidemark.Int(r.To)})
+		in.int(int64(r.Before))
+	})
+}
+
+func writeCells(w *writer, cells []tidemark.Cell) {
+	w.list(len(cells), func(in *writer, i int) {
+		in.str(cells[i].Table)
+		in.values(cells[i].Key)
+		in.str(cells[i].Column)
 	})
 }
 
@@ -70,10 +81,34 @@ func readOutcome(a *array) tidemark.Outcome {
 	o.Table = a.str()
 	o.Key = a.values()
 	o.Columns = a.strs()
+	o.Lost = a.cells()
+	o.Over = a.cells()
 	a.list(func(in *array) {
-		o.Lost = append(o.Lost, tidemark.Cell{Table: in.str(), Key: in.values(), Column: in.str()})
+		r := tidemark.Renumbered{Table: in.str()}
+		r.From, r.To = in.pair()
+		r.Before = in.seq()
+		o.Renumbered = append(o.Renumbered, r)
 	})
 	return o
+}
+
+// pair reads two integers of 64 bits.
+func (a *array) pair() (first, second int64) {
+	vs := a.values()
+	if a.r.err == nil && (len(vs) != 2 || vs[0].Kind() != tidemark.KindInt || vs[1].Kind() != tidemark.KindInt) {
+		a.r.fail("expected two integers")
+	}
+	if a.r.err != nil {
+		return 0, 0
+	}
+	return vs[0].Int64(), vs[1].Int64()
+}
+
+func (a *array) cells() (cells []tidemark.Cell) {
+	a.list(func(in *array) {
+		cells = append(cells, tidemark.Cell{Table: in.str(), Key: in.values(), Column: in.str()})
+	})
+	return cells
 }
 
 // kind reads how a changeset ended. A word that is not known is an error: what

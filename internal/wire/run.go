@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tidemarkdb/tidemark"
@@ -58,13 +59,56 @@ func appendColumns(b []byte, run []tidemark.Change, width int, of func(*tidemark
 	return b
 }
 
+// appendOdd writes a change in full. A value that an edit stands for is left out.
 func appendOdd(b []byte, c *tidemark.Change, old bool) []byte {
 	b = strconv.AppendInt(append(b, ','), int64(c.Op), 10)
 	b = AppendValues(append(b, ','), c.Key)
 	b = appendInts(append(b, ','), c.Cols)
-	b = AppendValues(append(b, ','), c.New)
-	if old && len(c.Old) > 0 {
-		b = AppendValues(append(b, ','), c.Old)
+	b = appendPlain(append(b, ','), c, c.New)
+	old = old && len(c.Old) > 0
+	more := len(c.Edits) > 0 || c.MadeAt != 0
+	if old || more {
+		var was []tidemark.Value
+		if old {
+			was = c.Old
+		}
+		b = appendPlain(append(b, ','), c, was)
+	}
+	if more {
+		b = appendEdits(append(b, ','), c.Edits)
+	}
+	if c.MadeAt != 0 {
+		b = strconv.AppendInt(append(b, ','), c.MadeAt, 10)
 	}
 	return b
+}
+
+func appendPlain(b []byte, c *tidemark.Change, vs []tidemark.Value) []byte {
+	if len(c.Edits) == 0 {
+		return AppendValues(b, vs)
+	}
+	plain := slices.Clone(vs)
+	for i := range plain {
+		if c.EditOf(i).Kind != tidemark.EditSet {
+			plain[i] = tidemark.Null
+		}
+	}
+	return AppendValues(b, plain)
+}
+
+// appendEdits writes edits: null, or kind and body.
+func appendEdits(b []byte, edits []tidemark.Edit) []byte {
+	b = append(b, '[')
+	for i, e := range edits {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if e.Kind == tidemark.EditSet {
+			b = append(b, "null"...)
+			continue
+		}
+		b = append(b, '[', '"', byte(e.Kind), '"', ',')
+		b = append(append(b, e.Body...), ']')
+	}
+	return append(b, ']')
 }

@@ -171,8 +171,46 @@ func (r *reader) odd(table int, run *array) tidemark.Change {
 	c.Cols = run.ints()
 	c.New = orNil(run.values())
 	c.Old = orNil(run.values())
+	c.Edits = run.edits()
+	c.MadeAt = run.int()
 	run.close()
+	if len(c.Edits) > 0 && (c.Op != tidemark.Update || len(c.Edits) != len(c.New)) {
+		r.fail("edits that do not belong to values")
+	}
 	return c
+}
+
+// edits reads what appendEdits wrote. What a body means is not looked at.
+func (a *array) edits() []tidemark.Edit {
+	if !a.next() {
+		return nil
+	}
+	var edits []tidemark.Edit
+	for l := a.r.array(); l.next(); {
+		var e tidemark.Edit
+		if a.r.peek() == 'n' {
+			a.r.literal("null")
+		} else {
+			in := a.r.array()
+			e.Kind = in.editKind()
+			e.Body = string(in.raw())
+			in.close()
+		}
+		edits = append(edits, e)
+	}
+	return edits
+}
+
+func (a *array) editKind() tidemark.EditKind {
+	s := a.str()
+	if len(s) == 1 {
+		switch k := tidemark.EditKind(s[0]); k {
+		case tidemark.EditAdd, tidemark.EditText, tidemark.EditMembers, tidemark.EditKeys:
+			return k
+		}
+	}
+	a.r.fail("no such kind of edit")
+	return tidemark.EditSet
 }
 
 func orNil(vs []tidemark.Value) []tidemark.Value {

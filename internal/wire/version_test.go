@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "cc9f9496c98b50c0", "the first: sessions, changesets, batches, verification"},
+	{1, "3f2e2c791431fc3f", "the first: sessions, changesets, batches, verification"},
 }
 
 // description is spec/messages.json.
