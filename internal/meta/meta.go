@@ -22,7 +22,7 @@ import (
 
 // Format is the version of the bookkeeping tables that this build writes.
 // A file with a higher one was adopted by a newer version.
-const Format = 1
+const Format = 2
 
 // Prefix begins the name of every bookkeeping table, index and trigger.
 const Prefix = "_tm_"

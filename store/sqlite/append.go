@@ -21,55 +21,79 @@ func (x *tx) Append(e tidemark.LogEntry) error {
 	if e.Schema == "" {
 		e.Schema = x.schema.Hash
 	}
-	err := x.db.Run(`INSERT INTO main._tm_changeset (seq, replica, n, hash, author, at, schema, effects)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
-		tidemark.Int(int64(seq)), tidemark.Text(e.Name.Replica), tidemark.Int(e.Name.N), tidemark.Blob(e.Name.Hash[:]),
-		tidemark.Text(e.Author), tidemark.Int(e.At), tidemark.Text(e.Schema),
-		tidemark.Text(string(wire.AppendChanges(nil, e.Effects, true))))
+	before, err := x.stampAll(seq, tidemark.Text(e.Name.Replica), e.Effects)
 	if err != nil {
 		return err
 	}
-	writer := tidemark.Text(e.Name.Replica)
-	for i := range e.Effects {
-		if err := x.stamp(seq, writer, &e.Effects[i]); err != nil {
-			return err
-		}
+	err = x.db.Run(`INSERT INTO main._tm_changeset (seq, replica, n, hash, author, at, schema, effects, prevs)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
+		tidemark.Int(int64(seq)), tidemark.Text(e.Name.Replica), tidemark.Int(e.Name.N), tidemark.Blob(e.Name.Hash[:]),
+		tidemark.Text(e.Author), tidemark.Int(e.At), tidemark.Text(e.Schema),
+		tidemark.Text(string(wire.AppendChanges(nil, e.Effects, true))), tidemark.Blob(before))
+	if err != nil {
+		return err
 	}
 	x.head, x.owed = seq, false
 	return nil
 }
 
-// stamp keeps _tm_row and the sums for one effect.
-func (x *tx) stamp(seq tidemark.Seq, writer tidemark.Value, c *tidemark.Change) error {
+// stampAll stamps the rows and returns at which seqs they were changed before.
+func (x *tx) stampAll(seq tidemark.Seq, writer tidemark.Value, effects []tidemark.Change) (prevs, error) {
+	befores := make(prevs, 0, 2*len(effects))
+	for i := range effects {
+		before, err := x.stamp(seq, writer, &effects[i])
+		if err != nil {
+			return nil, err
+		}
+		befores = befores.append(seq, before)
+	}
+	return befores, nil
+}
+
+// stamp keeps _tm_row and the sums for one effect, and returns the seq at which
+// the row was changed before.
+func (x *tx) stamp(seq tidemark.Seq, writer tidemark.Value, c *tidemark.Change) (tidemark.Seq, error) {
 	t := x.schema.Table(c.Table)
 	if t == nil || t.Out != "" {
-		return nil
+		return 0, nil
 	}
 	id := t.KeyID(c.Key)
-	before, live, err := x.hashOf(t, id)
+	was, err := x.recordOf(t, id)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	after, gone, err := x.account(t, id, c, before, live)
+	after, gone, err := x.account(t, id, c, was.hash, was.live)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	hash := tidemark.Int(int64(after))
 	if gone {
 		hash = tidemark.Null
 	}
-	return x.db.Run(`INSERT INTO main._tm_row (t, key, seq, writer, hash) VALUES (?1, ?2, ?3, ?4, ?5)
+	return was.seq, x.db.Run(`INSERT INTO main._tm_row (t, key, seq, writer, hash) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (t, key) DO UPDATE SET seq = ?3, writer = ?4, hash = ?5`,
 		tidemark.Int(int64(t.ID)), tidemark.BlobString(id), tidemark.Int(int64(seq)), writer, hash)
 }
 
+// record is what _tm_row says of a row.
+type record struct {
+	seq  tidemark.Seq
+	hash uint64
+	live bool // there is a hash
+}
+
+func (x *tx) recordOf(t *tidemark.Table, id string) (record, error) {
+	r, err := x.db.Get("SELECT seq, hash FROM main._tm_row WHERE t = ?1 AND key = ?2", tidemark.Int(int64(t.ID)), tidemark.BlobString(id))
+	if err != nil || r == nil {
+		return record{}, err
+	}
+	return record{tidemark.Seq(r[0].Int64()), uint64(r[1].Int64()), !r[1].IsNull()}, nil
+}
+
 // hashOf reads the hash that is stored for a row; live says whether there is one.
 func (x *tx) hashOf(t *tidemark.Table, id string) (hash uint64, live bool, err error) {
-	r, err := x.db.Get("SELECT hash FROM main._tm_row WHERE t = ?1 AND key = ?2", tidemark.Int(int64(t.ID)), tidemark.BlobString(id))
-	if err != nil || r == nil || r[0].IsNull() {
-		return 0, false, err
-	}
-	return uint64(r[0].Int64()), true, nil
+	r, err := x.recordOf(t, id)
+	return r.hash, r.live, err
 }
 
 // account books one effect and returns the hash of the row that results. Where

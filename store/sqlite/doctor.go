@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
@@ -86,8 +85,7 @@ func (d *doctor) bookkeeping() error {
 	}
 	known := map[string]bool{"_tm_meta": true, "_tm_table": true, "_tm_log": true}
 	for _, sql := range append([]string{feedIndex}, bookkeeping...) {
-		name := strings.Fields(sql)[2]
-		known[strings.TrimPrefix(name, "main.")] = true
+		known[nameIn(sql)] = true
 	}
 	return d.db.Each("SELECT type, name FROM main.sqlite_master WHERE type IN ('table', 'index', 'view') AND sql IS NOT NULL", func(s *lite.Stmt) error {
 		if name := s.Text(1); meta.Own(name) && !known[name] {

@@ -124,6 +124,7 @@ func (s *Store) rollback() {
 	// If it fails, the next group's writes fail as well, rather than slip through.
 	_ = s.loosen(loose{})
 	s.ledger.drop()
+	s.chronicle.forget(s.last.Load().head)
 	s.version = -1 // look at everything again
 	if s.fresh {
 		s.dressed = "" // TEMP triggers made in the transaction are gone

@@ -27,15 +27,11 @@ func (x *tx) moveSchema() (moved, error) {
 	if err != nil {
 		return m, err
 	}
-	ddl, err := x.db.Int("PRAGMA main.schema_version")
+	same, err := sameDDL(x.db)
 	if err != nil {
 		return m, err
 	}
-	known, err := meta.Int(x.db, meta.KeyDDLVersion)
-	if err != nil {
-		return m, err
-	}
-	if ddl != known {
+	if !same {
 		if m, err = x.follow(); err != nil {
 			return m, err
 		}
@@ -270,9 +266,5 @@ func install(db *lite.DB, to *tidemark.Schema) error {
 	if err := meta.Set(db, meta.KeySchema, to.Hash); err != nil {
 		return err
 	}
-	ddl, err := db.Int("PRAGMA main.schema_version")
-	if err != nil {
-		return err
-	}
-	return meta.SetInt(db, meta.KeyDDLVersion, ddl)
+	return rememberDDL(db)
 }

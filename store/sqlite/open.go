@@ -89,6 +89,9 @@ func (s *Store) start() error {
 	if err := s.readFacts(); err != nil {
 		return err
 	}
+	if err := s.upgrade(); err != nil {
+		return err
+	}
 	if err := s.prepare(); err != nil {
 		return err
 	}

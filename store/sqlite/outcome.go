@@ -15,13 +15,23 @@ type detail struct {
 	Table   string   `json:"table,omitempty"`
 	Key     []byte   `json:"key,omitempty"`
 	Columns []string `json:"columns,omitempty"`
-	Lost    []lost   `json:"lost,omitempty"`
+	Lost    []cell   `json:"lost,omitempty"`
+	Over    []cell   `json:"over,omitempty"`
+
+	Renumbered []renumbered `json:"renumbered,omitempty"`
 }
 
-type lost struct {
+type cell struct {
 	Table  string `json:"table"`
 	Key    []byte `json:"key"`
 	Column string `json:"column,omitempty"`
+}
+
+type renumbered struct {
+	Table  string       `json:"table"`
+	From   int64        `json:"from"`
+	To     int64        `json:"to"`
+	Before tidemark.Seq `json:"before"`
 }
 
 func encodeDetail(o *tidemark.Outcome) string {
@@ -29,8 +39,9 @@ func encodeDetail(o *tidemark.Outcome) string {
 	if o.Key != nil {
 		d.Key = wire.AppendValues(nil, o.Key)
 	}
-	for _, c := range o.Lost {
-		d.Lost = append(d.Lost, lost{c.Table, wire.AppendValues(nil, c.Key), c.Column})
+	d.Lost, d.Over = encodeCells(o.Lost), encodeCells(o.Over)
+	for _, r := range o.Renumbered {
+		d.Renumbered = append(d.Renumbered, renumbered(r))
 	}
 	b, err := json.Marshal(d)
 	if err != nil || string(b) == "{}" {
@@ -54,14 +65,34 @@ func decodeDetail(text string, o *tidemark.Outcome) error {
 			return err
 		}
 	}
-	for _, l := range d.Lost {
-		key, err := wire.DecodeValues(l.Key)
-		if err != nil {
-			return err
-		}
-		o.Lost = append(o.Lost, tidemark.Cell{Table: l.Table, Key: key, Column: l.Column})
+	for _, r := range d.Renumbered {
+		o.Renumbered = append(o.Renumbered, tidemark.Renumbered(r))
 	}
-	return nil
+	if o.Lost, err = decodeCells(d.Lost); err != nil {
+		return err
+	}
+	o.Over, err = decodeCells(d.Over)
+	return err
+}
+
+func encodeCells(cells []tidemark.Cell) []cell {
+	var list []cell
+	for _, c := range cells {
+		list = append(list, cell{c.Table, wire.AppendValues(nil, c.Key), c.Column})
+	}
+	return list
+}
+
+func decodeCells(list []cell) ([]tidemark.Cell, error) {
+	var cells []tidemark.Cell
+	for _, c := range list {
+		key, err := wire.DecodeValues(c.Key)
+		if err != nil {
+			return nil, err
+		}
+		cells = append(cells, tidemark.Cell{Table: c.Table, Key: key, Column: c.Column})
+	}
+	return cells, nil
 }
 
 // SaveOutcome records an outcome for ever.

@@ -87,7 +87,8 @@ type Store struct {
 	ended   chan struct{} // closed by Close
 	last    atomic.Pointer[state]
 
-	id *identity
+	id        *identity
+	chronicle chronicle
 
 	mu       sync.Mutex // holds everything below: one group at a time
 	db       *lite.DB

@@ -13,13 +13,20 @@ var bookkeeping = []string{
 	`CREATE TABLE main._tm_replica (id TEXT PRIMARY KEY, principal TEXT, ticket TEXT, previous TEXT,
 	 last_n INTEGER, settled_n INTEGER, seq INTEGER, contact INTEGER, agent TEXT) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_changeset (seq INTEGER PRIMARY KEY, replica TEXT, n INTEGER, hash BLOB,
-	 author TEXT, at INTEGER, schema TEXT, effects)`,
+	 author TEXT, at INTEGER, schema TEXT, effects, prevs BLOB)`,
 	`CREATE TABLE main._tm_outcome (replica TEXT, n INTEGER, hash BLOB, kind TEXT, code TEXT, detail TEXT,
 	 seq INTEGER, PRIMARY KEY (replica, n)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_row (t INTEGER, key BLOB, seq INTEGER, writer TEXT, hash INTEGER,
 	 PRIMARY KEY (t, key)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_digest (t INTEGER, c INTEGER, sum INTEGER, PRIMARY KEY (t, c)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, seq INTEGER, code TEXT, message TEXT, detail TEXT, body)`,
+	`CREATE TABLE main._tm_text (t INTEGER, key BLOB, c INTEGER, seq INTEGER, i INTEGER, replica TEXT, n INTEGER,
+	 seen INTEGER, done TEXT, sent TEXT, PRIMARY KEY (t, key, c, seq, i)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_time (t INTEGER, key BLOB, c INTEGER, at INTEGER, PRIMARY KEY (t, key, c)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_renumbered (replica TEXT, i INTEGER, tbl TEXT, was INTEGER, id INTEGER, before INTEGER,
+	 PRIMARY KEY (replica, i)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_refused (replica TEXT, t INTEGER, key BLOB, n INTEGER, PRIMARY KEY (replica, t, key)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_lease (replica TEXT, t INTEGER, first INTEGER, last INTEGER, PRIMARY KEY (replica, t)) WITHOUT ROWID`,
 }
 
 // feedIndex orders the rows for catch-up. It is made after adoption filled the table.

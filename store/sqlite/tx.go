@@ -52,6 +52,7 @@ func (x *tx) Savepoint(fn func() error) error {
 	}
 	if err != nil {
 		x.head, x.owed = head, owed
+		x.s.chronicle.forget(head)
 	}
 	return err
 }
