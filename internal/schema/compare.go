@@ -43,6 +43,30 @@ func compareTable(m *Move, f *tidemark.Table, to *tidemark.Schema) {
 		}
 		m.Widened = append(m.Widened, Widened{From: f, To: t, Defs: defs})
 	}
+	if t != nil && t.Out == "" && !samePolicies(f, t) {
+		m.Policies = append(m.Policies, t)
+	}
+}
+
+// samePolicies compares by what rules the columns that both tables have merge.
+func samePolicies(f, t *tidemark.Table) bool {
+	if f.Policy != t.Policy {
+		return false
+	}
+	for i := range min(len(f.Columns), len(t.Columns)) {
+		a, b := &f.Columns[i], &t.Columns[i]
+		if a.Policy != b.Policy || a.Custom != b.Custom || a.Group != b.Group {
+			return false
+		}
+	}
+	return slices.EqualFunc(f.ForeignKeys, t.ForeignKeys, func(a, b tidemark.ForeignKey) bool { return a.SetNull == b.SetNull })
+}
+
+// bare is a column without the rules by which it merges: these may change at
+// any time, the column stays the same.
+func bare(c tidemark.Column) tidemark.Column {
+	c.Policy, c.Custom, c.Group = "", "", ""
+	return c
 }
 
 func (m *Move) out(t *tidemark.Table, reason string) {
@@ -71,7 +95,7 @@ func widening(f, t *tidemark.Table) (defs []string, reason string) {
 		return nil, other("it has fewer columns")
 	}
 	for i, c := range f.Columns {
-		if c != t.Columns[i] {
+		if bare(c) != bare(t.Columns[i]) {
 			return nil, other("column " + c.Name + " is not what it was")
 		}
 	}
@@ -151,7 +175,8 @@ func constant(db *lite.DB, columns []tidemark.Column) bool {
 
 // sameShape compares what the engine goes by, for a table whose text is the same.
 func sameShape(f, t *tidemark.Table) bool {
-	return slices.Equal(f.Columns, t.Columns) && slices.Equal(f.Key, t.Key)
+	same := func(a, b tidemark.Column) bool { return bare(a) == bare(b) }
+	return slices.EqualFunc(f.Columns, t.Columns, same) && slices.Equal(f.Key, t.Key)
 }
 
 // compareObjects finds what is new beside the tables that sync.

@@ -68,6 +68,8 @@ type Move struct {
 	Objects []tidemark.Object // new indexes, views, triggers, unsynced tables
 	Changed []tidemark.Object // indexes, views, triggers that have another definition now
 	Dropped []tidemark.Object // indexes, views, triggers that are gone
+
+	Policies []*tidemark.Table // tables of the new schema that stay and merge by other rules
 }
 
 // Widened is a table that got new columns at the end.
