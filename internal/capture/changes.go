@@ -4,7 +4,7 @@ import "github.com/tidemarkdb/tidemark"
 
 // Changes turns row changes into changes: insert, update with only the columns
 // that differ, delete; a key change is an update that sets key columns. Old is
-// filled in.
+// filled in, and MadeAt where the table keeps it.
 func Changes(rows []RowChange) []tidemark.Change {
 	out := make([]tidemark.Change, 0, len(rows))
 	for _, r := range rows {
@@ -14,13 +14,13 @@ func Changes(rows []RowChange) []tidemark.Change {
 }
 
 func change(r RowChange) tidemark.Change {
-	c := tidemark.Change{Table: r.Table.ID}
+	c := tidemark.Change{Table: r.Table.ID, MadeAt: r.EditedAt}
 	switch {
 	case r.Before == nil:
 		c.Op, c.Key, c.New = tidemark.Insert, r.Table.KeyOf(r.After), r.After
 		return c
 	case r.After == nil:
-		c.Op, c.Key, c.Old = tidemark.Delete, r.Table.KeyOf(r.Before), r.Before
+		c.Op, c.Key, c.Old, c.MadeAt = tidemark.Delete, r.Table.KeyOf(r.Before), r.Before, 0
 		return c
 	}
 	c.Op, c.Key = tidemark.Update, r.Table.KeyOf(r.Before)

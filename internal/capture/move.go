@@ -49,22 +49,22 @@ func (p *pass) net() []RowChange {
 	p.sortTouched()
 	from, left := p.links()
 	var out []RowChange
-	add := func(t *tidemark.Table, before, after image) {
+	add := func(t *tidemark.Table, before, after image, at int64) {
 		if (before != nil || after != nil) && !same(before, after) {
-			out = append(out, RowChange{Table: t, Before: before, After: after})
+			out = append(out, RowChange{Table: t, Before: before, After: after, EditedAt: at})
 		}
 	}
 	for _, id := range p.touched {
 		r := p.rows[id]
-		before := r.now
+		before, at := r.now, r.at
 		if left[id] {
 			before = nil // told as the beginning of the row that left
 		}
 		if o, ok := from[id]; ok {
-			add(r.table, before, nil) // what was here made room
-			before = p.rows[o].now
+			add(r.table, before, nil, at) // what was here made room
+			before, at = p.rows[o].now, max(at, p.rows[o].at)
 		}
-		add(r.table, before, r.after)
+		add(r.table, before, r.after, at)
 	}
 	return out
 }

@@ -13,9 +13,10 @@ import (
 // the row was not there. A row whose key changed has different keys in Before
 // and After.
 type RowChange struct {
-	Table  *tidemark.Table
-	Before []tidemark.Value
-	After  []tidemark.Value
+	Table    *tidemark.Table
+	Before   []tidemark.Value
+	After    []tidemark.Value
+	EditedAt int64 // when it was edited last, Unix milliseconds; 0 unless the table keeps that
 }
 
 // Segment is what one transaction did. Rows stand in the order in which the
@@ -102,6 +103,7 @@ type rowState struct {
 	segment int
 	after   image // at the segment's end
 	first   int64 // the oldest record that names the row
+	at      int64 // when it was edited last, by its newest record with a time
 }
 
 func newPass(db *lite.DB, s *tidemark.Schema) *pass {
@@ -125,6 +127,7 @@ type entry struct {
 	op    int
 	group int
 	mask  int64
+	at    int64 // when it was written, Unix milliseconds, where the table keeps that
 	table *tidemark.Table
 	lay   *layout
 	key   []tidemark.Value
@@ -160,7 +163,8 @@ func (p *pass) read(s *lite.Stmt) error {
 		p.rest = nil
 		return nil
 	}
-	e := entry{n: n, op: op % opGroup, group: op / opGroup, mask: s.Int(atMask), table: t, lay: p.layout(t)}
+	e := entry{n: n, op: op % opGroup, group: op / opGroup, table: t, lay: p.layout(t)}
+	e.at, e.mask = s.Int(atMask)>>timeShift, s.Int(atMask)&(1<<timeShift-1)
 	if e.op == opKeyRest {
 		p.rest = append(values(s, 0, min(slots, max(0, len(e.lay.rest)-slots*e.group))), p.rest...)
 		return nil

@@ -57,10 +57,13 @@ func (p *pass) touch(id rowID, e entry) (*rowState, error) {
 		p.rows[id] = r
 	}
 	if r.segment != p.number {
-		r.segment, r.after = p.number, r.now
+		r.segment, r.after, r.at = p.number, r.now, 0
 		p.touched = append(p.touched, id)
 	}
 	r.first = e.n
+	if r.at == 0 {
+		r.at = e.at // the pass comes from the end: the first time that it meets is the last edit's
+	}
 	return r, nil
 }
 

@@ -23,6 +23,17 @@ type maker struct {
 	lay   *layout
 	place Place
 	names []string // all columns, the generated ones too
+	timed bool     // edits are kept with their time
+}
+
+// keepsTime reports whether some column of a table merges by the time of edits.
+func keepsTime(t *tidemark.Table) bool {
+	for c := range t.Columns {
+		if t.PolicyOf(c) == tidemark.PolicyLatestEdit {
+			return true
+		}
+	}
+	return false
 }
 
 func (m maker) triggers() []trigger {
@@ -83,7 +94,7 @@ const kindInserted = "ins"
 // inserted is the one trigger that looks back after the write, because before
 // it an automatic rowid is not known.
 func (m maker) inserted() trigger {
-	return m.named(kindInserted, "AFTER INSERT", "", m.always(record{op: opAbsent, row: "NEW."})...)
+	return m.named(kindInserted, "AFTER INSERT", "", m.always(record{op: opAbsent, row: "NEW.", timed: m.timed})...)
 }
 
 func (m maker) deleted() trigger {
@@ -102,7 +113,7 @@ func (m maker) updated(g int) trigger {
 	if len(cols) == 0 {
 		bits = []string{"0"}
 	}
-	r := record{op: opPart, row: "OLD.", group: g, mask: strings.Join(bits, " | "), cells: olds}
+	r := record{op: opPart, row: "OLD.", group: g, mask: strings.Join(bits, " | "), cells: olds, timed: m.timed && g == 0}
 	event, when := "BEFORE UPDATE", ""
 	if g > 0 {
 		event += " OF " + m.list(cols)
