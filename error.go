@@ -20,6 +20,7 @@ type Error struct {
 	Table   string
 	Key     []Value
 	Columns []string
+	Other   []Value // unique: key of the row that has the value already, where it is known
 }
 
 // Error returns operation, message and cause on one line, without the hint.
