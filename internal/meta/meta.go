@@ -118,7 +118,14 @@ func Own(name string) bool {
 	return len(name) >= len(Prefix) && strings.EqualFold(name[:len(Prefix)], Prefix)
 }
 
-// Drop takes every bookkeeping object off the file and restores the journal
+// OwnConflicts reports whether the file has the table of conflicts, as it was
+// made: one that somebody changed is theirs.
+func OwnConflicts(db *lite.DB) (bool, error) {
+	sql, err := db.Text("SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?1", tidemark.Text(tidemark.ConflictsTable))
+	return err == nil && sql == tidemark.ConflictsSQL, err
+}
+
+// Drop takes the table of conflicts and every bookkeeping object off the file and restores the journal
 // mode that the file had. Capture triggers must be gone from every connection's
 // point of view afterwards: they are dropped first.
 func Drop(db *lite.DB) error {
@@ -138,6 +145,15 @@ func Drop(db *lite.DB) error {
 }
 
 func dropObjects(db *lite.DB) error {
+	ours, err := OwnConflicts(db)
+	if err != nil {
+		return err
+	}
+	if ours {
+		if err := db.Run("DROP TABLE main." + tidemark.ConflictsTable); err != nil {
+			return err
+		}
+	}
 	for _, kind := range []string{"trigger", "index", "table"} {
 		var names []string
 		err := db.Each("SELECT name FROM main.sqlite_master WHERE type = ?1 AND sql IS NOT NULL", func(s *lite.Stmt) error {

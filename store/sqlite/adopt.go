@@ -18,7 +18,8 @@ import (
 const progressEvery = 10000
 
 // adopt makes a plain file the home of a space, in one transaction. It adds
-// bookkeeping and capture and changes nothing else; Detach takes it off again.
+// bookkeeping, capture and the table of conflicts, and changes nothing else;
+// Detach takes it all off again.
 func (s *Store) adopt() error {
 	if s.opts.Space == "" {
 		return &tidemark.Error{Code: tidemark.CodeUsage, Op: "adopt", Msg: "a new space needs a name"}
@@ -34,8 +35,14 @@ func (s *Store) adopt() error {
 		if err := soundFile(s.db, s.path); err != nil {
 			return err
 		}
+		if err := makeConflicts(s.db, s.path); err != nil {
+			return err
+		}
 		sc, _, err := schema.Inspect(s.db, nil)
 		if err != nil {
+			return err
+		}
+		if sc, err = s.declared(sc); err != nil {
 			return err
 		}
 		accepted, err := s.violations(sc)

@@ -108,6 +108,7 @@ func (s *Store) commit(x *tx) error {
 	s.term = x.term
 	if x.asked {
 		s.version = x.version
+		s.relook.Store(false)
 	}
 	s.last.Store(&state{schema: x.schema, head: x.head, term: x.term, sum: s.ledger.total(x.schema)})
 	return nil

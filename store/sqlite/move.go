@@ -35,6 +35,10 @@ func (x *tx) moveSchema() (moved, error) {
 		if m, err = x.follow(); err != nil {
 			return m, err
 		}
+	} else if x.s.relook.Load() {
+		if m.report, err = x.movePolicies(); err != nil {
+			return m, err
+		}
 	}
 	if all == 0 {
 		return m, nil
@@ -161,7 +165,10 @@ func (x *tx) inspect(from *tidemark.Schema) (*tidemark.Schema, map[string]string
 		return nil, nil, err
 	}
 	slices.SortFunc(to.Tables, func(a, b *tidemark.Table) int { return a.ID - b.ID })
-	return to, left, nil
+	if x.s == nil {
+		return keepPolicies(from, to), left, nil
+	}
+	return x.s.declaredLater(to), left, nil
 }
 
 // barViolators keeps new tables out whose rows break their own constraints.

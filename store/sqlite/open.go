@@ -17,7 +17,7 @@ import (
 // Open opens a served file and adopts it first when it is a plain one.
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{path: path, opts: o, version: -1, leftOut: map[string]bool{}, ended: make(chan struct{})}
+	s := &Store{path: path, opts: o, policies: o.Policies, version: -1, leftOut: map[string]bool{}, ended: make(chan struct{})}
 	if err := present(path, o); err != nil {
 		return nil, err
 	}
@@ -98,7 +98,10 @@ func (s *Store) start() error {
 	if err := s.forgive(); err != nil {
 		return err
 	}
-	return s.readState()
+	if err := s.readState(); err != nil {
+		return err
+	}
+	return s.redeclare()
 }
 
 // forgive counts the violations again that were accepted at adoption: once they

@@ -28,7 +28,7 @@ func TestReadBesideAServer(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	r := mustRead(t, path)
-	if r.Space != "shop" || r.Incarnation == "" || r.Head != 0 || len(r.Schema.Tables) != 1 || r.Unsequenced {
+	if r.Space != "shop" || r.Incarnation == "" || r.Head != 0 || len(r.Schema.Tables) != 2 || r.Unsequenced {
 		t.Errorf("%+v", r)
 	}
 	if err := db.Run("INSERT INTO t VALUES (1)"); err != nil {

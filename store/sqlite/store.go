@@ -47,6 +47,13 @@ type Options struct {
 	Readers          int           // read connections; default 2
 	Busy             time.Duration // how long a lock is waited for; default 30 s, negative not at all
 
+	// Policies lays what was declared over a schema as it was read from the
+	// file and returns a copy, hash included; nil: nothing is declared. It is
+	// called again whenever the schema moves. When it returns an error, Open
+	// refuses; later, where the file cannot be refused any more, Warn is told
+	// and the schema that came with the error counts.
+	Policies func(*tidemark.Schema) (*tidemark.Schema, error)
+
 	// Progress is called now and then while rows are adopted.
 	Progress func(table string, rows int64)
 	// Warn is told of a trigger of the app's that failed while a changeset was
@@ -89,8 +96,10 @@ type Store struct {
 
 	id        *identity
 	chronicle chronicle
+	relook    atomic.Bool // policies were declared anew; the next group takes them over
 
 	mu       sync.Mutex // holds everything below: one group at a time
+	policies func(*tidemark.Schema) (*tidemark.Schema, error)
 	db       *lite.DB
 	hasher   *digest.Hasher
 	ledger   *ledger

@@ -204,6 +204,9 @@ func (s *Store) Dirty(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer func() { s.readers <- db }()
+	if s.relook.Load() {
+		return true, nil
+	}
 	err = db.View(func() error { return sealed(db, "main") })
 	if tidemark.CodeOf(err) == tidemark.CodeBusy {
 		return true, nil

@@ -13,11 +13,11 @@ var schemaTests = []test{
 		if w.Moved == nil || !slices.Equal(w.Moved.Added, []string{"extra"}) {
 			b.Fatalf("moved %+v", w.Moved)
 		}
-		b.wantEffects(w.Changes, "insert 2 (1,'x')", "insert 2 (2,'y')")
+		b.wantEffects(w.Changes, "insert 3 (1,'x')", "insert 3 (2,'y')")
 		b.exec("UPDATE extra SET a = 'z' WHERE id = 1")
 		w = b.sequence()
-		b.wantEffects(w.Changes, "update 2 (1) [1] ('z') was ('x')")
-		_, err := b.apply(insert(2, 3, "w"))
+		b.wantEffects(w.Changes, "update 3 (1) [1] ('z') was ('x')")
+		_, err := b.apply(insert(3, 3, "w"))
 		b.must(err)
 	}},
 	{"a new column", items, func(b *bench) {
@@ -72,7 +72,7 @@ var schemaTests = []test{
 		b.must(err)
 		b.exec("CREATE TABLE third (id INTEGER PRIMARY KEY)")
 		w = b.sequence()
-		if w.Moved == nil || len(w.Moved.Out) != 0 || w.Moved.Schema.Named("third").ID != 3 {
+		if w.Moved == nil || len(w.Moved.Out) != 0 || w.Moved.Schema.Named("third").ID != 4 {
 			b.Errorf("moved %+v", w.Moved)
 		}
 		b.must(b.Reopen())
