@@ -1,0 +1,329 @@
+package merge
+
+import (
+	"errors"
+	"unicode/utf8"
+)
+
+// Bounds of the JSON that merges. What is beyond them is a value like any
+// other: it is set as a whole.
+const (
+	maxIntent = 1 << 20  // bytes of a value of which an intent is made
+	maxMerge  = 16 << 20 // bytes of a value, or of an edit, that meets another
+	maxDepth  = 32       // arrays and objects within each other; a message takes a few more around them
+)
+
+var (
+	errJSON  = errors.New("it is not JSON")
+	errTwice = errors.New("an object has one key twice")
+	errDeep  = errors.New("it is nested too deeply")
+	errLarge = errors.New("it is too large")
+)
+
+// node is one JSON value with its spelling, so that what does not change is
+// written as it was read.
+type node struct {
+	kind   byte   // first byte of the value; '0' for all numbers
+	raw    string // as spelled
+	str    string // what a string says
+	edited bool   // raw is out of date
+	items  []item // of an array or object
+	open   string // from the bracket to the first item
+	close  string // behind the last item, with the bracket
+	index  map[string]int
+}
+
+// item is an element of an array or a member of an object.
+type item struct {
+	gap  string // what stands between the item before and this one; "" for the first
+	name string // spelling of the key, with the colon and the space around it; "" in arrays
+	key  string
+	val  *node // nil: removed
+}
+
+// parse reads one JSON value by RFC 8259, and more narrowly: strings are whole
+// characters, no object has a key twice. Such a value means the same to every
+// reader.
+func parse(s string, limit int) (*node, error) {
+	if len(s) > limit {
+		return nil, errLarge
+	}
+	if !utf8.ValidString(s) {
+		return nil, errJSON
+	}
+	p := parser{s: s}
+	p.space()
+	n := p.value(0)
+	p.space()
+	if p.err == nil && p.i < len(s) {
+		p.err = errJSON
+	}
+	return n, p.err
+}
+
+type parser struct {
+	s   string
+	i   int
+	err error
+}
+
+func (p *parser) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+	p.i = len(p.s)
+}
+
+// peek returns the next byte, 0 at the end.
+func (p *parser) peek() byte {
+	if p.i < len(p.s) {
+		return p.s[p.i]
+	}
+	return 0
+}
+
+func (p *parser) space() {
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) value(depth int) *node {
+	start := p.i
+	n := &node{kind: p.peek()}
+	switch n.kind {
+	case '{', '[':
+		p.container(n, depth+1)
+	case '"':
+		n.str = p.string()
+	case 't':
+		p.literal("true")
+	case 'f':
+		p.literal("false")
+	case 'n':
+		p.literal("null")
+	default:
+		n.kind = '0'
+		p.number()
+	}
+	if p.err == nil {
+		n.raw = p.s[start:p.i]
+	}
+	return n
+}
+
+// container reads an array or object.
+func (p *parser) container(n *node, depth int) {
+	if depth > maxDepth {
+		p.fail(errDeep)
+		return
+	}
+	end := n.kind + 2 // '{' and '}', '[' and ']' are two apart
+	start := p.i
+	p.i++
+	p.space()
+	n.open = p.s[start:p.i]
+	if p.peek() == end {
+		n.open, n.close = n.open[:1], p.s[p.i:p.i+1]
+		p.i++
+		return
+	}
+	gap := ""
+	for p.err == nil {
+		it := item{gap: gap}
+		if n.kind == '{' {
+			it.key, it.name = p.name()
+		}
+		it.val = p.value(depth)
+		n.items = append(n.items, it)
+		behind := p.i
+		p.space()
+		if p.peek() == end {
+			p.i++
+			n.close = p.s[behind:p.i]
+			break
+		}
+		if p.peek() != ',' {
+			p.fail(errJSON)
+			return
+		}
+		p.i++
+		p.space()
+		gap = p.s[behind:p.i]
+	}
+	if n.kind == '{' && p.err == nil && !n.named() {
+		p.fail(errTwice)
+	}
+}
+
+// name reads the key of a member up to its value.
+func (p *parser) name() (key, spelling string) {
+	start := p.i
+	key = p.string()
+	p.space()
+	if p.peek() != ':' {
+		p.fail(errJSON)
+		return "", ""
+	}
+	p.i++
+	p.space()
+	return key, p.s[start:p.i]
+}
+
+// named indexes an object's keys and reports whether they differ.
+func (n *node) named() bool {
+	n.index = make(map[string]int, len(n.items))
+	for i := range n.items {
+		n.index[n.items[i].key] = i
+	}
+	return len(n.index) == len(n.items)
+}
+
+func (p *parser) literal(word string) {
+	if len(p.s)-p.i < len(word) || p.s[p.i:p.i+len(word)] != word {
+		p.fail(errJSON)
+		return
+	}
+	p.i += len(word)
+}
+
+func (p *parser) number() {
+	if p.peek() == '-' {
+		p.i++
+	}
+	if p.peek() == '0' {
+		p.i++
+	} else {
+		p.digits()
+	}
+	if p.peek() == '.' {
+		p.i++
+		p.digits()
+	}
+	if c := p.peek(); c == 'e' || c == 'E' {
+		p.i++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.i++
+		}
+		p.digits()
+	}
+}
+
+func (p *parser) digits() {
+	start := p.i
+	for c := p.peek(); '0' <= c && c <= '9'; c = p.peek() {
+		p.i++
+	}
+	if p.i == start {
+		p.fail(errJSON)
+	}
+}
+
+// string reads a string and returns what it says.
+func (p *parser) string() string {
+	if p.peek() != '"' {
+		p.fail(errJSON)
+		return ""
+	}
+	p.i++
+	start := p.i
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; {
+		case c == '"':
+			p.i++
+			return p.s[start : p.i-1]
+		case c == '\\':
+			return p.escaped([]byte(p.s[start:p.i]))
+		case c < ' ':
+			p.fail(errJSON)
+		default:
+			p.i++
+		}
+	}
+	p.fail(errJSON)
+	return ""
+}
+
+// escaped reads the rest of a string that has escapes.
+func (p *parser) escaped(out []byte) string {
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; {
+		case c == '"':
+			p.i++
+			return string(out)
+		case c == '\\':
+			out = p.escape(out)
+		case c < ' ':
+			p.fail(errJSON)
+		default:
+			out = append(out, c)
+			p.i++
+		}
+	}
+	p.fail(errJSON)
+	return ""
+}
+
+func (p *parser) escape(out []byte) []byte {
+	p.i++
+	c := p.peek()
+	p.i++
+	switch c {
+	case '"', '\\', '/':
+		return append(out, c)
+	case 'b':
+		return append(out, '\b')
+	case 'f':
+		return append(out, '\f')
+	case 'n':
+		return append(out, '\n')
+	case 'r':
+		return append(out, '\r')
+	case 't':
+		return append(out, '\t')
+	case 'u':
+		return p.unicode(out)
+	}
+	p.fail(errJSON)
+	return out
+}
+
+// unicode reads the digits of \uXXXX, and the second half of a pair.
+func (p *parser) unicode(out []byte) []byte {
+	c := p.hex4()
+	switch {
+	case 0xDC00 <= c && c <= 0xDFFF:
+		p.fail(errJSON)
+	case 0xD800 <= c && c <= 0xDBFF:
+		p.literal(`\u`)
+		low := p.hex4()
+		if low < 0xDC00 || low > 0xDFFF {
+			p.fail(errJSON)
+		}
+		c = (c-0xD800)<<10 + (low - 0xDC00) + 0x10000
+	}
+	return utf8.AppendRune(out, c)
+}
+
+func (p *parser) hex4() rune {
+	var n rune
+	for range 4 {
+		c := p.peek()
+		switch {
+		case '0' <= c && c <= '9':
+			n = n<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			n = n<<4 | rune(c|0x20-'a'+10)
+		default:
+			p.fail(errJSON)
+			return 0
+		}
+		p.i++
+	}
+	return n
+}

@@ -1,0 +1,153 @@
+package merge
+
+import "strings"
+
+// get returns the member of an object, or nil.
+func (n *node) get(key string) *node {
+	if i, ok := n.index[key]; ok {
+		return n.items[i].val
+	}
+	return nil
+}
+
+// set puts a member in the place of the one of that key, or at the end.
+func (n *node) set(key string, val *node) {
+	n.edited = true
+	if i, ok := n.index[key]; ok && n.items[i].val != nil {
+		n.items[i].val = val
+		return
+	}
+	if n.index == nil {
+		n.index = map[string]int{}
+	}
+	n.index[key] = len(n.items)
+	n.items = append(n.items, item{name: quote(key) + n.colon(), key: key, val: val})
+}
+
+// remove takes a member away.
+func (n *node) remove(key string) {
+	if i, ok := n.index[key]; ok && n.items[i].val != nil {
+		n.items[i].val = nil
+		n.edited = true
+	}
+}
+
+// push puts an element at the end of an array.
+func (n *node) push(val *node) {
+	n.items = append(n.items, item{val: val})
+	n.edited = true
+}
+
+func newObject() *node {
+	return &node{kind: '{', open: "{", close: "}", edited: true}
+}
+
+// text writes the value: what was not edited as it was read, what is new in
+// the style of what stands around it.
+func (n *node) text() string {
+	var b strings.Builder
+	n.write(&b)
+	return b.String()
+}
+
+func (n *node) write(b *strings.Builder) {
+	if !n.edited {
+		b.WriteString(n.raw)
+		return
+	}
+	first := true
+	comma := n.comma()
+	for i := range n.items {
+		it := &n.items[i]
+		switch {
+		case it.val == nil:
+			continue
+		case first:
+			b.WriteString(n.open)
+		case it.gap != "":
+			b.WriteString(it.gap)
+		default:
+			b.WriteString(comma)
+		}
+		first = false
+		b.WriteString(it.name)
+		it.val.write(b)
+	}
+	if first { // nothing is left
+		b.WriteByte(n.kind)
+		b.WriteByte(n.kind + 2)
+		return
+	}
+	b.WriteString(n.close)
+}
+
+// comma is what separates items: as between the last two that were read;
+// where there were not two, a comma and the space that the only one has in
+// front of it.
+func (n *node) comma() string {
+	for i := len(n.items) - 1; i > 0; i-- {
+		if n.items[i].gap != "" {
+			return n.items[i].gap
+		}
+	}
+	if space := n.open[1:]; space != "" {
+		return "," + space
+	}
+	if n.kind == '{' && strings.HasSuffix(n.colon(), " ") {
+		return ", "
+	}
+	return ","
+}
+
+// colon is what separates a key from its value: as in the last member that was read.
+func (n *node) colon() string {
+	if len(n.items) == 0 {
+		return ":"
+	}
+	name := n.items[len(n.items)-1].name
+	return name[strings.LastIndexByte(name, '"')+1:]
+}
+
+const hexDigits = "0123456789abcdef"
+
+// quote writes a string as JSON, with the escapes that JSON demands and no others.
+func quote(s string) string {
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(append(b, '"'))
+}
+
+// compact writes a value without the space between its tokens.
+func (n *node) compact(b *strings.Builder) {
+	if n.kind != '[' && n.kind != '{' {
+		b.WriteString(n.raw)
+		return
+	}
+	b.WriteByte(n.kind)
+	for i := range n.items {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if n.kind == '{' {
+			b.WriteString(strings.TrimRight(n.items[i].name, " \t\r\n:") + ":")
+		}
+		n.items[i].val.compact(b)
+	}
+	b.WriteByte(n.kind + 2)
+}
