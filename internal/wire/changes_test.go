@@ -40,6 +40,26 @@ func TestOldIsLeftOut(t *testing.T) {
 	}
 }
 
+// A value that an edit stands for is known in memory, and never sent.
+func TestValuesBesideEditsAreLeftOut(t *testing.T) {
+	c := tidemark.Change{
+		Table: 1, Op: tidemark.Update, Key: []tidemark.Value{tidemark.Int(1)}, Cols: []int{1, 2},
+		New: []tidemark.Value{tidemark.Int(7), tidemark.Text("new")}, Old: []tidemark.Value{tidemark.Int(5), tidemark.Text("old")},
+		Edits: []tidemark.Edit{{Kind: tidemark.EditAdd, Body: "2"}, {}}, MadeAt: 9,
+	}
+	for old, want := range map[bool]string{
+		true:  `[[1,"x",2,[1],[1,2],[null,"new"],[null,"old"],[["a",2],null],9]]`,
+		false: `[[1,"x",2,[1],[1,2],[null,"new"],null,[["a",2],null],9]]`,
+	} {
+		if got := string(AppendChanges(nil, []tidemark.Change{c}, old)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if c.New[0] != tidemark.Int(7) || c.Old[0] != tidemark.Int(5) {
+		t.Error("the change was altered")
+	}
+}
+
 func TestRunsAreBounded(t *testing.T) {
 	var changes []tidemark.Change
 	for i := range 3*maxRun + 1 {
@@ -78,6 +98,10 @@ func TestBadChanges(t *testing.T) {
 		``, `{}`, `[1]`, `[[]]`, `[[1]]`, `[[1,"z"]]`, `[[-1,"d",1]]`, `[[1,"i",[1],5]]`, `[[1,"i",[-1],5]]`,
 		`[[1,"u",[1,2],5]]`, `[[1,"U",[1],5]]`, `[[1,"d",[1,2],[3]]]`, `[[1,"d",[1,2],3]]`, `[[1,"d",[]]]`,
 		`[[1,"x",4,[1],[],[]]]`, `[[1,"d",1]`, `[[1,"d",1],]`, `[,]`, `[[1,"d",1]]x`, `[[1,"d",true]]`,
+		`[[1,"x",2,[1],[0],[null],null,[["z",1]]]]`, `[[1,"x",2,[1],[0],[null],null,[["a"]]]]`, `[[1,"x",2,[1],[0],[null],null,[["a",null]]]]`,
+		`[[1,"x",2,[1],[0],[5],null,[["a",1]]]]`, `[[1,"x",2,[1],[0],[null],[5],[["a",1]]]]`, `[[1,"x",2,[1],[0],[null],null,[["a",1],null]]]`,
+		`[[1,"x",1,[1],[0],[null],null,[["a",1]]]]`, `[[1,"x",3,[1],[],[],null,[["a",1]]]]`, `[[1,"x",2,[1],[0],[null],null,["a"]]]`,
+		`[[1,"x",2,[1],[0],[5],null,[],"1"]]`,
 	} {
 		if got, err := DecodeChanges([]byte(in)); err == nil {
 			t.Errorf("%s: came back as %v", in, got)

@@ -10,7 +10,7 @@ import (
 
 var (
 	allUp   = []string{kindHello, kindPush, kindAck, kindAskRanges, kindAskRows}
-	allDown = []string{kindWelcome, kindSchema, kindOutcomes, kindBatch, kindRanges, kindRows, kindRefusal}
+	allDown = []string{kindWelcome, kindSchema, kindOutcomes, kindBatch, kindRanges, kindRows, kindLeases, kindRefusal}
 )
 
 // fill sets every field that r hits to something.
@@ -152,6 +152,7 @@ func TestBadMessages(t *testing.T) {
 	for _, in := range []string{
 		``, `null`, `[]`, `[1]`, `["?"]`, `["h",]`, `["h"`, `["h",1`, `["h","1"]`, `["h",-1]`, `["h",1.5]`, `["h",1]]`,
 		`["p",1,"short"]`, `["p",1,"",0,[1,]]`, `["p",1,"",0,{"a"}]`, `["p",1,"",0,[],0,"",[1]]`, `["a",9007199254740993]`, `["g",1,-1]`,
+		`["h",1,"","","","","","",0,"",0,0,false,"",1.5]`,
 	} {
 		if m, err := DecodeUp([]byte(in)); err == nil {
 			t.Errorf("%s came back as %+v", in, m)
@@ -159,6 +160,7 @@ func TestBadMessages(t *testing.T) {
 	}
 	for _, in := range []string{
 		``, `["h"]`, `["o",[1]]`, `["o",[[1,"",1,"perhaps"]]]`, `["w",1,"a","b","c","d","e",1,"f","QQ"]`, `["b",1,"AAAAAAAAAAAA"]`, `["b",1,"",[[1,"i",[0]]]]`,
+		`["o",[[1,"",1,"","","","","",null,[],[],1]]]`, `["o",[[1,"",1,"","","","","",null,[],[],[],[["t",[1]]]]]]`, `["l",[1]]`, `["l",[[1,[1,2,3]]]]`, `["l",[[1,[1,"2"]]]]`, `["l",[[-1,[1,2]]]]`,
 	} {
 		if m, err := DecodeDown([]byte(in)); err == nil {
 			t.Errorf("%s came back as %+v", in, m)

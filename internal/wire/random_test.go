@@ -98,6 +98,9 @@ func randomChanges(r *rand.Rand, old bool) []tidemark.Change {
 		if r.IntN(4) == 0 {
 			changes = append(changes, oddChange(r, old))
 		}
+		if r.IntN(4) == 0 {
+			changes = append(changes, editedChange(r, old))
+		}
 	}
 	return changes
 }
@@ -121,6 +124,39 @@ func randomChange(r *rand.Rand, table int, op tidemark.Op, width int, cols []int
 	return c
 }
 
+// bodies are such as edits have.
+var bodies = map[tidemark.EditKind][]string{
+	tidemark.EditAdd:     {`1`, `-7`, `0.5`, `{"i":"9223372036854775807"}`},
+	tidemark.EditText:    {`{"s":[[3,0,"abc"]]}`, `{"s":[[0,2,"",""]],"after":7,"on":[[0,1,"\u00fc"]]}`},
+	tidemark.EditMembers: {`[["a"],[]]`, `[[1,{"a":null}],[[]],"[1, {}]"]`},
+	tidemark.EditKeys:    {`[[["a","b"],[1],[]]]`, `[[["a"],[],[{"b":[1.50]}]],"{}"]`},
+}
+
+// editedChange is an update some of whose values are edits.
+func editedChange(r *rand.Rand, old bool) tidemark.Change {
+	n := 1 + r.IntN(4)
+	c := tidemark.Change{Table: r.IntN(9), Op: tidemark.Update, Key: randomValues(r, 1), Cols: r.Perm(n), New: randomValues(r, n)}
+	if old {
+		c.Old = randomValues(r, n)
+	}
+	if r.IntN(2) == 0 {
+		c.MadeAt = int64(r.Uint32())
+	}
+	kinds := []tidemark.EditKind{tidemark.EditSet, tidemark.EditAdd, tidemark.EditText, tidemark.EditMembers, tidemark.EditKeys}
+	for i := range n {
+		e := tidemark.Edit{Kind: kinds[r.IntN(len(kinds))]}
+		if list := bodies[e.Kind]; list != nil {
+			e.Body = list[r.IntN(len(list))]
+			c.New[i] = tidemark.Null
+			if old {
+				c.Old[i] = tidemark.Null
+			}
+		}
+		c.Edits = append(c.Edits, e)
+	}
+	return c
+}
+
 // oddChange fills the fields without sense.
 func oddChange(r *rand.Rand, old bool) tidemark.Change {
 	some := func() []tidemark.Value { return orNil(randomValues(r, r.IntN(4))) }
@@ -130,6 +166,9 @@ func oddChange(r *rand.Rand, old bool) tidemark.Change {
 	}
 	if old {
 		c.Old = some()
+	}
+	if r.IntN(2) == 0 {
+		c.MadeAt = int64(r.Uint32())
 	}
 	return c
 }

@@ -174,10 +174,27 @@ func (r *reader) odd(table int, run *array) tidemark.Change {
 	c.Edits = run.edits()
 	c.MadeAt = run.int()
 	run.close()
-	if len(c.Edits) > 0 && (c.Op != tidemark.Update || len(c.Edits) != len(c.New)) {
+	if !editsFit(&c) {
 		r.fail("edits that do not belong to values")
 	}
 	return c
+}
+
+// editsFit reports whether there is one edit for each value, and NULL for a
+// value that an edit stands for.
+func editsFit(c *tidemark.Change) bool {
+	if len(c.Edits) == 0 {
+		return true
+	}
+	if c.Op != tidemark.Update || len(c.Edits) != len(c.New) {
+		return false
+	}
+	for i, e := range c.Edits {
+		if e.Kind != tidemark.EditSet && !(c.New[i].IsNull() && (i >= len(c.Old) || c.Old[i].IsNull())) {
+			return false
+		}
+	}
+	return true
 }
 
 // edits reads what appendEdits wrote. What a body means is not looked at.
@@ -193,7 +210,9 @@ func (a *array) edits() []tidemark.Edit {
 		} else {
 			in := a.r.array()
 			e.Kind = in.editKind()
-			e.Body = string(in.raw())
+			if e.Body = string(in.raw()); e.Body == "" {
+				a.r.fail("an edit without a body")
+			}
 			in.close()
 		}
 		edits = append(edits, e)
