@@ -458,7 +458,7 @@ func TestVerifyFindsWhatCaptureNeverSaw(t *testing.T) {
 	s := serve(t)
 	a := s.clone(Options{})
 	r, err := a.Verify(t.Context())
-	if err != nil || r.Differed != 0 || r.Rows != 4 || r.Tables != 2 {
+	if err != nil || r.Differed != 0 || r.Rows != 4 || r.Tables != 3 {
 		t.Fatalf("%+v %v", r, err)
 	}
 	raw, err := lite.Open(a.Path(), lite.Options{})
