@@ -47,11 +47,17 @@ type Options struct {
 }
 
 // Event is news from the sync loop: its state, and an outcome, a suspended
-// changeset, an error or just the seq that the replica has reached.
+// changeset, a conflict, an error or just the seq that the replica has reached.
+// It comes after what it tells of is in the file.
 type Event struct {
-	State     string
+	State string
+	// Outcome is the server's word on a changeset of this replica. When it is merged,
+	// Lost names the cells whose value did not survive and Over those where it
+	// overwrote a concurrent edit; tm_conflicts has both values. Renumbered
+	// names rows that have other keys from now on, old and new.
 	Outcome   *tidemark.Outcome
 	Suspended *Pending
+	Conflict  *Conflict // an edit, of whatever replica, that waits for a decision
 	Err       error
 	Seq       tidemark.Seq
 }

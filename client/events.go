@@ -1,6 +1,8 @@
 package client
 
 import (
+	"slices"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 )
@@ -25,6 +27,36 @@ func (s *shell) publish(n replica.Note, state string) {
 	for _, ev := range eventsOf(n, state, moved) {
 		s.db.opts.OnEvent(ev)
 	}
+	for _, c := range s.opened(n.Applied) {
+		s.db.opts.OnEvent(Event{State: state, Seq: n.Applied.Seq, Conflict: &c})
+	}
+}
+
+// opened lists the conflicts that a batch brought and that wait for a decision.
+func (s *shell) opened(a *replica.Applied) []Conflict {
+	if a == nil || a.Staged || a.Seq <= s.told {
+		return nil
+	}
+	f := ConflictFilter{States: []string{tidemark.StateOpen}, After: s.told}
+	s.told = a.Seq
+	if !s.touched(a, tidemark.ConflictsTable) {
+		return nil
+	}
+	list, err := s.db.Conflicts(s.ctx, f)
+	if err != nil {
+		s.db.log.Debug("looking for conflicts failed", "error", err)
+	}
+	return list
+}
+
+// touched reports whether rows of a table changed.
+func (s *shell) touched(a *replica.Applied, name string) bool {
+	schema := s.db.Schema()
+	if schema == nil {
+		return false
+	}
+	t := schema.Named(name)
+	return t != nil && slices.Contains(a.Tables, t.ID)
 }
 
 func eventsOf(n replica.Note, state string, moved bool) []Event {
@@ -65,8 +97,14 @@ func (s *shell) logNote(n replica.Note, state string, moved bool) {
 		return
 	}
 	for _, o := range a.Settled {
-		if o.Kind == tidemark.Rejected {
+		switch o.Kind {
+		case tidemark.Rejected:
 			log.Warn("changeset rejected", "n", o.N, "code", o.Code, "reason", o.Message)
+		case tidemark.Merged:
+			log.Info("changeset merged", "n", o.N, "seq", o.Seq, "lost", len(o.Lost), "overwrote", len(o.Over))
+		}
+		for _, r := range o.Renumbered {
+			log.Info("row renumbered", "n", o.N, "table", r.Table, "from", r.From, "to", r.To)
 		}
 	}
 	for _, p := range a.Suspended {

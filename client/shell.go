@@ -33,6 +33,7 @@ type shell struct {
 	asks  chan ask
 	timer *time.Timer
 	lease *lease
+	told  tidemark.Seq // conflicts up to here are no news
 
 	link     link
 	linkCtx  context.Context // ends with the link
@@ -87,6 +88,9 @@ func (s *shell) run() {
 	defer s.lease.release()
 	if s.err = s.waitForLease(); s.err != nil {
 		return
+	}
+	if st, err := s.db.Status(); err == nil {
+		s.told = st.Seq
 	}
 	news := make(chan news, 1)
 	if s.err = s.db.notice.join(news); s.err != nil {

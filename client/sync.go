@@ -19,6 +19,7 @@ type SyncResult struct {
 	Seq      tidemark.Seq       `json:"seq"`
 	Settled  []tidemark.Outcome `json:"-"`
 	Accepted int                `json:"accepted"`
+	Merged   int                `json:"merged"` // accepted, but some value lost or overwrote a concurrent one
 	Rejected int                `json:"rejected"`
 	Received int                `json:"received"` // batches applied
 }

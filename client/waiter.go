@@ -78,8 +78,10 @@ func (r *SyncResult) add(a *replica.Applied) {
 	r.Settled = append(r.Settled, a.Settled...)
 	for _, o := range a.Settled {
 		switch o.Kind {
-		case tidemark.Accepted, tidemark.Merged:
+		case tidemark.Accepted:
 			r.Accepted++
+		case tidemark.Merged:
+			r.Merged++
 		case tidemark.Rejected:
 			r.Rejected++
 		}

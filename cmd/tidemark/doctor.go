@@ -86,7 +86,7 @@ func replicaDoctor(path string) (found []sqlite.Finding, err error) {
 	if err != nil {
 		return nil, err
 	}
-	next := nextStep(path, st)
+	next := nextStep(path, st, 0)
 	add := func(bad bool, level, about, message string) {
 		f := sqlite.Finding{Level: "ok", About: about, Message: message}
 		if bad {

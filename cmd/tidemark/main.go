@@ -25,22 +25,23 @@ type commands struct {
 	JSON    bool `name:"json" help:"Print one JSON document instead of text."`
 	Verbose bool `short:"v" help:"Write what happens inside to standard error."`
 
-	Serve    serveCommand    `cmd:"" group:"serve" help:"Serve SQLite files as spaces."`
-	Check    checkCommand    `cmd:"" group:"serve" help:"Say what serving a file would do; changes nothing."`
-	Migrate  migrateCommand  `cmd:"" group:"serve" help:"Run an SQL script that changes the schema of a served file."`
-	Clone    cloneCommand    `cmd:"" group:"copy" help:"Make a copy of a space: an ordinary SQLite file."`
-	Sync     syncCommand     `cmd:"" group:"copy" help:"Send what was written into a copy, fetch what is new."`
-	Status   statusCommand   `cmd:"" group:"copy" help:"Show where a file stands."`
-	Pending  pendingCommand  `cmd:"" group:"copy" help:"List changesets that the server has not answered yet."`
-	Rejected rejectedCommand `cmd:"" group:"copy" help:"List, show, retry, discard or export rejected changesets."`
-	Log      logCommand      `cmd:"" group:"copy" help:"Show what was accepted, when and from whom."`
-	Verify   verifyCommand   `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
-	Doctor   doctorCommand   `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
-	Detach   detachCommand   `cmd:"" group:"care" help:"Take everything of Tidemark off a file again."`
-	Sample   sampleCommand   `cmd:"" group:"try" help:"Make a sample database to try things on."`
-	Demo     demoCommand     `cmd:"" group:"try" help:"Make a sample database, serve it, and say what to do next."`
-	Help     helpCommand     `cmd:"" group:"try" help:"Explain a command or a topic, such as exit-codes."`
-	Version  versionCommand  `cmd:"" group:"try" help:"Print the version."`
+	Serve     serveCommand     `cmd:"" group:"serve" help:"Serve SQLite files as spaces."`
+	Check     checkCommand     `cmd:"" group:"serve" help:"Say what serving a file would do; changes nothing."`
+	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Run an SQL script that changes the schema of a served file."`
+	Clone     cloneCommand     `cmd:"" group:"copy" help:"Make a copy of a space: an ordinary SQLite file."`
+	Sync      syncCommand      `cmd:"" group:"copy" help:"Send what was written into a copy, fetch what is new."`
+	Status    statusCommand    `cmd:"" group:"copy" help:"Show where a file stands."`
+	Pending   pendingCommand   `cmd:"" group:"copy" help:"List changesets that the server has not answered yet."`
+	Rejected  rejectedCommand  `cmd:"" group:"copy" help:"List, show, retry, discard or export rejected changesets."`
+	Conflicts conflictsCommand `cmd:"" group:"copy" help:"List, show and resolve edits that met, and restore what lost."`
+	Log       logCommand       `cmd:"" group:"copy" help:"Show what was accepted, when and from whom."`
+	Verify    verifyCommand    `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
+	Doctor    doctorCommand    `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
+	Detach    detachCommand    `cmd:"" group:"care" help:"Take everything of Tidemark off a file again."`
+	Sample    sampleCommand    `cmd:"" group:"try" help:"Make a sample database to try things on."`
+	Demo      demoCommand      `cmd:"" group:"try" help:"Make a sample database, serve it, and say what to do next."`
+	Help      helpCommand      `cmd:"" group:"try" help:"Explain a command or a topic, such as exit-codes."`
+	Version   versionCommand   `cmd:"" group:"try" help:"Print the version."`
 }
 
 func main() { os.Exit(run(os.Args[1:])) }

@@ -21,6 +21,7 @@ type servedStatus struct {
 	Tables      int               `json:"tables"`      // that sync
 	Out         map[string]string `json:"out,omitempty"`
 	Rejected    int               `json:"rejected"`
+	Conflicts   int               `json:"conflicts"` // open
 	Replicas    []knownReplica    `json:"replicas"`
 }
 
@@ -39,6 +40,9 @@ func serverStatus(s *shell, path string) error {
 	}
 	st, err := statusOfServed(path, r)
 	if err := errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	if st.Conflicts, err = openCount(s.ctx, path); err != nil {
 		return err
 	}
 	printServedStatus(s, st)
@@ -77,6 +81,7 @@ func printServedStatus(s *shell, st servedStatus) {
 		{"head", head},
 		{"tables", grouped(int64(st.Tables)) + " syncing"},
 		{"rejected", grouped(int64(st.Rejected))},
+		{"conflicts", grouped(int64(st.Conflicts)) + " open"},
 	}
 	for _, name := range sortedKeys(st.Out) {
 		rows = append(rows, []string{"not syncing", name + ": " + st.Out[name]})
@@ -89,12 +94,15 @@ func printServedStatus(s *shell, st servedStatus) {
 		rows = append(rows, []string{"copies", "none yet"})
 	}
 	s.table(rows)
-	if st.Rejected > 0 {
+	switch {
+	case st.Rejected > 0:
 		s.printf("\nnext: tidemark rejected %s\n", quoteArg(st.Path))
+	case st.Conflicts > 0:
+		s.printf("\nnext: tidemark conflicts %s --open\n", quoteArg(st.Path))
 	}
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

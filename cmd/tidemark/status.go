@@ -26,6 +26,7 @@ type replicaStatus struct {
 	Path string `json:"path"`
 	Role string `json:"role"`
 	replica.Status
+	Conflicts int `json:"conflicts"` // open
 }
 
 // Run shows the status.
@@ -43,8 +44,12 @@ func (c *statusCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	printReplicaStatus(s, c.File, st)
-	return s.document(replicaStatus{c.File, role, st})
+	open, err := openCount(s.ctx, c.File)
+	if err != nil {
+		return err
+	}
+	printReplicaStatus(s, c.File, st, open)
+	return s.document(replicaStatus{c.File, role, st, open})
 }
 
 // statusOf reads the status of a copy.
@@ -56,7 +61,7 @@ func statusOf(path string) (st replica.Status, err error) {
 	return st, err
 }
 
-func printReplicaStatus(s *shell, path string, st replica.Status) {
+func printReplicaStatus(s *shell, path string, st replica.Status, conflicts int) {
 	kind := "a copy"
 	if st.ReadOnly {
 		kind = "a read-only copy"
@@ -66,6 +71,7 @@ func printReplicaStatus(s *shell, path string, st replica.Status) {
 		{"seq", seqText(st)},
 		{"pending", pendingText(st)},
 		{"rejected", grouped(int64(st.Rejected))},
+		{"conflicts", grouped(int64(conflicts)) + " open"},
 		{"replica", shortID(st.Replica)},
 		{"last contact", ago(st.Contact, time.Now().UnixMilli())},
 	}
@@ -76,7 +82,7 @@ func printReplicaStatus(s *shell, path string, st replica.Status) {
 		rows = append(rows, []string{"stopped", st.Stopped})
 	}
 	s.table(rows)
-	if next := nextStep(path, st); next != "" {
+	if next := nextStep(path, st, conflicts); next != "" {
 		s.printf("\nnext: %s\n", next)
 	}
 }
@@ -110,7 +116,7 @@ func pendingText(st replica.Status) string {
 }
 
 // nextStep is the command that gets on, or "" when nothing is to be done.
-func nextStep(path string, st replica.Status) string {
+func nextStep(path string, st replica.Status, conflicts int) string {
 	switch {
 	case st.Stopped != "":
 		return "tidemark sync " + quoteArg(path) + " says why it stopped"
@@ -120,6 +126,8 @@ func nextStep(path string, st replica.Status) string {
 		return "tidemark rejected " + quoteArg(path)
 	case st.Pending > 0 || st.Unsealed || st.Head > st.Seq:
 		return "tidemark sync " + quoteArg(path)
+	case conflicts > 0:
+		return "tidemark conflicts " + quoteArg(path) + " --open"
 	}
 	return ""
 }

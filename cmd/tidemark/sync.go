@@ -88,6 +88,7 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 		return c.unsettled(s, d, err)
 	}
 	s.printf("%s\n", d.text())
+	c.explain(s, d, res.Settled)
 	if err := s.document(d); err != nil {
 		return err
 	}
@@ -124,6 +125,26 @@ func (d synced) text() string {
 	}
 	return fmt.Sprintf("pushed %d, accepted %d, %srejected %d, received %s, at seq %d",
 		d.Pushed, d.Accepted, merged, d.Rejected, plural(d.Received, "changeset"), d.Seq)
+}
+
+// mostLines is how many particulars a sync prints; the rest is counted.
+const mostLines = 20
+
+// explain names what was merged and renumbered.
+func (c *syncCommand) explain(s *shell, d synced, settled []tidemark.Outcome) {
+	var lines []string
+	for _, o := range settled {
+		lines = append(lines, particulars(o)...)
+	}
+	for _, l := range lines[:min(len(lines), mostLines)] {
+		s.printf("  %s\n", l)
+	}
+	if more := len(lines) - mostLines; more > 0 {
+		s.printf("  and %s more\n", grouped(int64(more)))
+	}
+	if d.Merged > 0 {
+		s.printf("  both values: tidemark conflicts %s\n", quoteArg(c.File))
+	}
 }
 
 // verdict turns a settled sync into its exit code.

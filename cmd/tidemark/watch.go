@@ -16,6 +16,7 @@ type news struct {
 	Seq       tidemark.Seq   `json:"seq"`
 	Outcome   *outcome       `json:"outcome,omitempty"`
 	Suspended *suspendedNews `json:"suspended,omitempty"`
+	Conflict  *conflictItem  `json:"conflict,omitempty"` // waits for a decision
 	Error     *failure       `json:"error,omitempty"`
 }
 
@@ -68,6 +69,10 @@ func (w *watcher) event(ev client.Event) {
 	if ev.Suspended != nil {
 		w.say("changeset %d is suspended: %s", ev.Suspended.N, ev.Suspended.Cause)
 	}
+	if ev.Conflict != nil {
+		w.say("%s waits for a decision: conflict %s", clean(whereOf(ev.Conflict)), ev.Conflict.ID)
+		w.s.note("  next: tidemark conflicts %s show %s", quoteArg(w.path), ev.Conflict.ID)
+	}
 	if ev.Err != nil && ev.Err.Error() != w.said {
 		w.said = ev.Err.Error()
 		w.say("%s; trying again", oneLine(w.said))
@@ -97,6 +102,9 @@ func (w *watcher) stand(state string) {
 func (w *watcher) outcome(o tidemark.Outcome) {
 	if o.Kind != tidemark.Rejected {
 		w.say("changeset %d %s at seq %d", o.N, o.Kind, o.Seq)
+		for _, line := range particulars(o) {
+			w.say("  %s", line)
+		}
 		return
 	}
 	w.say("changeset %d rejected (%s): %s", o.N, o.Code, oneLine(o.Message))
@@ -115,6 +123,10 @@ func (w *watcher) news(ev client.Event) news {
 	}
 	if ev.Suspended != nil {
 		n.Suspended = &suspendedNews{ev.Suspended.N, ev.Suspended.Cause}
+	}
+	if ev.Conflict != nil {
+		item := conflictItemOf(ev.Conflict)
+		n.Conflict = &item
 	}
 	if ev.Err != nil {
 		f := w.s.failure(ev.Err)
