@@ -29,6 +29,8 @@ var rules = []struct {
 	{pkg: "internal/meta", may: []string{"", "internal/lite"}, why: "bookkeeping that both sides share"},
 	{pkg: "internal/schema", may: []string{"", "internal/lite", "internal/row", "internal/meta"}, why: "what a database looks like does not depend on how it syncs"},
 	{pkg: "internal/capture", may: []string{"", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/planted"}, why: "capture works the same on both sides"},
+	{pkg: "internal/conflict", may: []string{"", "internal/lite", "internal/row", "internal/wire"}, why: "what people decide about a conflict is an ordinary edit of any file"},
+	{pkg: "internal/ids", may: []string{""}, why: "which columns hold ids is said by the schema alone"},
 	{pkg: "internal/digest", may: []string{"", "internal/planted"}, why: "sums are pure"},
 	{pkg: "internal/wire", may: []string{"", "internal/planted"}, why: "the protocol is pure and can be written again in another language"},
 	{pkg: "internal/splice", may: nil, why: "patches know text, not tables"},
@@ -36,13 +38,13 @@ var rules = []struct {
 	{pkg: "internal/policy", may: []string{"", "internal/schema"}, why: "what is declared is checked against a schema, not a database"},
 	{
 		pkg:  "internal/replica",
-		may:  []string{"", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
+		may:  []string{"", "internal/ids", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
 		why:  "the client's engine knows neither the server's engine nor any transport",
 		with: []string{"net", "net/http", "log", "log/slog", "crypto/rand", "math/rand", "math/rand/v2"},
 	},
 	{
 		pkg:  "internal/hub",
-		may:  []string{"", "internal/merge", "internal/splice", "internal/schema", "internal/wire", "internal/planted"},
+		may:  []string{"", "internal/ids", "internal/merge", "internal/splice", "internal/schema", "internal/wire", "internal/planted"},
 		why:  "the server's engine reaches its data only through tidemark.Store",
 		with: []string{"net", "net/http", "log", "log/slog", "crypto/rand", "math/rand", "math/rand/v2", "database/sql"},
 	},
@@ -54,7 +56,7 @@ var rules = []struct {
 	{pkg: "store/storetest", may: []string{"", "internal/lite", "internal/schema", "internal/capture", "internal/wire", "internal/digest"}, why: "the contract suite judges every store alike"},
 	{
 		pkg: "client",
-		may: []string{"", "internal/merge", "internal/splice", "internal/lite", "internal/meta", "internal/schema", "internal/capture", "internal/wire", "internal/replica"},
+		may: []string{"", "internal/merge", "internal/splice", "internal/lite", "internal/meta", "internal/schema", "internal/capture", "internal/wire", "internal/replica", "internal/conflict"},
 		why: "the client's shell does the I/O of its engine",
 	},
 	{

@@ -73,6 +73,7 @@ type group struct {
 	order    []string
 	failures map[tidemark.Name]error // submissions that failed for a reason that may be theirs
 	proved   []string                // replicas whose ticket before is dropped
+	renum    groupNumbers
 }
 
 // run makes one transaction: first what other programs wrote, then work. What
@@ -208,6 +209,7 @@ func (g *group) saveReplicas() error {
 
 // remember keeps what a durable group means for the next ones.
 func (h *Hub) remember(g *group) {
+	h.renum.durable(&g.renum, g.state.Head)
 	for _, id := range g.proved {
 		delete(h.confirmed, id)
 	}

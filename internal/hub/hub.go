@@ -78,7 +78,8 @@ type Hub struct {
 	schemas   map[string]*tidemark.Schema // decoded ones by hash, under which changesets were made
 	current   map[string]*Session         // the session that speaks for each replica
 	confirmed map[string]bool             // replicas that proved their ticket, and whose previous one is not dropped durably yet
-	failures  map[tidemark.Name]int       // how often a changeset failed for no reason of its own
+	renum     renumberState
+	failures  map[tidemark.Name]int // how often a changeset failed for no reason of its own
 }
 
 // Open starts a new term on the store's log.

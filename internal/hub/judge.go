@@ -104,6 +104,9 @@ func (g *group) inherited(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*ti
 		}
 		if o != nil && o.Hash == cs.Hash {
 			o.Name = cs.Name
+			if err := g.inheritRenumbered(cs, o); err != nil {
+				return nil, err
+			}
 			return o, g.tx.SaveOutcome(*o)
 		}
 	}
@@ -207,6 +210,9 @@ func (g *group) apply(cs *tidemark.Changeset, author string) (tidemark.Outcome, 
 	o := tidemark.Outcome{Name: cs.Name, Kind: tidemark.Accepted, Seq: g.head + 1}
 	changes, err := g.read(cs)
 	if err != nil {
+		return o, nil, err
+	}
+	if changes, o.Renumbered, err = g.renumber(cs, changes); err != nil {
 		return o, nil, err
 	}
 	if changes, o.Lost, err = g.merge(changes); err != nil {
