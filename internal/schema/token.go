@@ -213,3 +213,42 @@ func mentions(sql string, words ...string) bool {
 	}
 	return false
 }
+
+// CheckNames returns every name that the CHECK constraints of a table's
+// definition mention, as Fold writes it.
+func CheckNames(sql string) map[string]bool {
+	names := map[string]bool{}
+	toks := tokens(sql)
+	for i := range toks {
+		if !toks[i].is(sql, "CHECK") || i+1 == len(toks) || !toks[i+1].is(sql, "(") {
+			continue
+		}
+		depth := 0
+		for _, t := range toks[i+1:] {
+			if t.is(sql, "(") {
+				depth++
+			}
+			if t.is(sql, ")") {
+				depth--
+			}
+			if depth == 0 {
+				break
+			}
+			if name := t.name(sql); name != "" {
+				names[Fold(name)] = true
+			}
+		}
+	}
+	return names
+}
+
+// Fold writes a name so that two that are one to SQLite are equal: A to Z are
+// small, every other character stays.
+func Fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
