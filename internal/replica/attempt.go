@@ -4,6 +4,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
 // way says how much of pending is undone to write confirmed rows.
@@ -48,7 +49,12 @@ type attempt struct {
 	steps     []step       // visible changes whose foreign keys others may hold
 
 	undone map[rowID][]tidemark.Value // what the tables showed of rows laid back
-	down   fallen                     // suspended in this rebase
+	old    images                     // what was confirmed of them
+	over   map[cell]splice.Patch      // what confirmed changes did to their texts
+	whole  map[cell]bool              // texts that were replaced as a whole
+
+	forecast *forecast // what becomes of pending; nil where policies do not matter
+	down     fallen    // suspended in this rebase
 
 	next *tidemark.Schema // the schema that the job brings, nil when it stays
 	body tidemark.Value

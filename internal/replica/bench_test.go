@@ -152,7 +152,9 @@ func BenchmarkSettle(b *testing.B) {
 				item := r.schema.Tables[0]
 				before := benchRow(int(c.Key[0].Int64()))
 				before[4] = tidemark.Text("x")
-				h.Sum += hasher.Row(item, withColumns(item, before, &c)) - hasher.Row(item, before)
+				after, err := withColumns(item, before, &c)
+				must(b, err)
+				h.Sum += hasher.Row(item, after) - hasher.Row(item, before)
 				batch := &wire.Batch{From: h.Seq, To: h.Seq + 1, Term: "t", Schema: r.server.Hash, Changes: p.changes, Sum: h.Sum}
 				out := tidemark.Outcome{Name: tidemark.Name{N: p.n, Hash: p.hash}, Kind: tidemark.Accepted, Seq: batch.To}
 				a, err := r.Apply(batch, []tidemark.Outcome{out}, 1)

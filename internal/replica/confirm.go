@@ -69,7 +69,10 @@ func (a *attempt) foretellChange(rows images, c *tidemark.Change) error {
 		}
 		rows[id] = image
 	}
-	after := confirmedAfter(t, rows[from], c)
+	after, err := confirmedAfter(t, rows[from], c)
+	if err != nil {
+		return a.narrow(connected, err.Error())
+	}
 	if from != to {
 		rows[from] = nil
 	}

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS main._tm_table (t INTEGER PRIMARY KEY, name TEXT, out
 CREATE TABLE main._tm_schema (hash TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE main._tm_pending (n INTEGER PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL,
   was_replica TEXT, was_n INTEGER, was_hash BLOB, seen INTEGER NOT NULL, schema TEXT NOT NULL,
-  made_at INTEGER NOT NULL, suspended INTEGER NOT NULL DEFAULT 0, cause TEXT, body BLOB NOT NULL);
+  made_at INTEGER NOT NULL, suspended INTEGER NOT NULL DEFAULT 0, cause TEXT, body BLOB NOT NULL, view BLOB);
 CREATE INDEX main._tm_pending_suspended ON _tm_pending (n) WHERE suspended = 1;
 CREATE TABLE main._tm_pending_row (t INTEGER NOT NULL, key BLOB NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY (t, key, n)) WITHOUT ROWID;
@@ -41,6 +41,15 @@ CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash
 CREATE TABLE main._tm_stage (pos INTEGER PRIMARY KEY, since INTEGER NOT NULL, cursor TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE main._tm_digest (t INTEGER PRIMARY KEY, sums BLOB NOT NULL);
 CREATE TABLE main._tm_touch (t INTEGER PRIMARY KEY, counter INTEGER NOT NULL);
+` + textBookkeeping
+
+// textBookkeeping names, for each cell that merges as text, the pending
+// changesets that wrote it (col -1: every cell of the row), and whether the
+// text that is shown moved since under the newest of them.
+const textBookkeeping = `
+CREATE TABLE main._tm_text (t INTEGER NOT NULL, key BLOB NOT NULL, col INTEGER NOT NULL, n INTEGER NOT NULL,
+  moved INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (t, key, col, n)) WITHOUT ROWID;
+CREATE INDEX main._tm_text_n ON _tm_text (n);
 `
 
 // fact is a named value to be stored.

@@ -2,9 +2,12 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 	"github.com/tidemarkdb/tidemark/internal/row"
+	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
 // incoming writes confirmed changes into the tables. Where held is not nil,
@@ -48,7 +51,7 @@ func (in *incoming) take(c *tidemark.Change) error {
 	id := idOf(t, c.Key)
 	before, waits := in.w.shown(id)
 	if waits {
-		return in.write(t, id, before, confirmedAfter(t, before, c))
+		return in.follow(t, id, before, c)
 	}
 	if in.held != nil && in.a.pending[t.ID] {
 		image, held, err := in.lookAside(id)
@@ -56,7 +59,11 @@ func (in *incoming) take(c *tidemark.Change) error {
 			return err
 		}
 		if held {
-			after := confirmedAfter(t, image, c)
+			after, err := confirmedAfter(t, image, c)
+			if err != nil {
+				in.differs(t, err)
+				return nil
+			}
 			if after != nil && len(after) < len(t.Columns) {
 				return in.a.narrow(connected, "a row of an older schema")
 			}
@@ -70,11 +77,74 @@ func (in *incoming) take(c *tidemark.Change) error {
 			return err
 		}
 	}
+	in.noteText(t, id, c)
 	before, err := row.Get(in.a.db, t, c.Key)
 	if err != nil {
 		return err
 	}
-	return in.write(t, id, before, confirmedAfter(t, before, c))
+	return in.follow(t, id, before, c)
+}
+
+// noteText keeps what the server's edits did to texts that pending edits too.
+func (in *incoming) noteText(t *tidemark.Table, id rowID, c *tidemark.Change) {
+	a, m := in.a, in.a.r.merging[t.ID]
+	if m == nil || len(m.text) == 0 {
+		return
+	}
+	if _, laidBack := a.undone[id]; !laidBack {
+		return
+	}
+	for _, col := range m.text {
+		a.noteOver(cell{id, col}, c)
+	}
+}
+
+func (a *attempt) noteOver(at cell, c *tidemark.Change) {
+	i := slices.Index(c.Cols, at.col)
+	if c.Op == tidemark.Update && i < 0 {
+		return
+	}
+	if a.over == nil {
+		a.over = map[cell]splice.Patch{}
+	}
+	before, more := a.over[at]
+	delete(a.over, at)
+	if c.Op != tidemark.Update || c.EditOf(i).Kind != tidemark.EditText || a.whole[at] {
+		a.replaced(at) // then the two texts have to be compared
+		return
+	}
+	p, err := splice.ParseBody(c.EditOf(i).Body)
+	if err != nil {
+		a.replaced(at)
+		return
+	}
+	if more {
+		p = splice.Compose(before, p)
+	}
+	a.over[at] = p
+}
+
+func (a *attempt) replaced(at cell) {
+	if a.whole == nil {
+		a.whole = map[cell]bool{}
+	}
+	a.whole[at] = true
+}
+
+// follow makes of a row what a confirmed change makes of it.
+func (in *incoming) follow(t *tidemark.Table, id rowID, before []tidemark.Value, c *tidemark.Change) error {
+	after, err := confirmedAfter(t, before, c)
+	if err != nil {
+		in.differs(t, err)
+		return nil
+	}
+	return in.write(t, id, before, after)
+}
+
+// differs marks the copy for repair: the server edited a text that is another
+// one here. The row stays as it is until the server's comes.
+func (in *incoming) differs(t *tidemark.Table, why error) {
+	in.a.damage = append(in.a.damage, fmt.Sprintf("a row of %s is not what the server edited: %v", t.Name, why))
 }
 
 // lookAside finds the confirmed image of a row that pending touches.
@@ -87,28 +157,39 @@ func (in *incoming) lookAside(id rowID) (image []tidemark.Value, held bool, err 
 
 // confirmedAfter is what a confirmed change makes of a row. An update of a row
 // that is not here leaves it absent; the sums will tell.
-func confirmedAfter(t *tidemark.Table, before []tidemark.Value, c *tidemark.Change) []tidemark.Value {
+func confirmedAfter(t *tidemark.Table, before []tidemark.Value, c *tidemark.Change) ([]tidemark.Value, error) {
 	switch c.Op {
 	case tidemark.Insert:
-		return c.New
+		return c.New, nil
 	case tidemark.Update:
 		if before == nil {
-			return nil
+			return nil, nil
 		}
 		return withColumns(t, before, c)
 	}
-	return nil
+	return nil, nil
 }
 
-// withColumns is a copy of an image with an update's columns set.
-func withColumns(t *tidemark.Table, image []tidemark.Value, c *tidemark.Change) []tidemark.Value {
+// withColumns is a copy of an image with an update's columns set or edited. It
+// fails when an edit does not fit what the column holds.
+func withColumns(t *tidemark.Table, image []tidemark.Value, c *tidemark.Change) ([]tidemark.Value, error) {
 	after := append(make([]tidemark.Value, 0, len(t.Columns)), image...)
 	for i, col := range c.Cols {
-		if col >= 0 && col < len(after) && i < len(c.New) {
-			after[col] = c.New[i]
+		if col < 0 || col >= len(after) || i >= len(c.New) {
+			continue
 		}
+		e := c.EditOf(i)
+		if e.Kind == tidemark.EditSet {
+			after[col] = c.New[i]
+			continue
+		}
+		v, err := merge.Apply(after[col], c.New[i], e)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", t.Columns[col].Name, err)
+		}
+		after[col] = v
 	}
-	return after
+	return after, nil
 }
 
 func (in *incoming) write(t *tidemark.Table, id rowID, before, after []tidemark.Value) error {

@@ -20,6 +20,13 @@ func (r *Replica) know() error {
 	if err != nil || version == r.ddl {
 		return err
 	}
+	if changed, err := r.extend(version); err != nil {
+		return err
+	} else if changed {
+		if version, err = r.db.Int("PRAGMA main.schema_version"); err != nil {
+			return err
+		}
+	}
 	if err := r.load(); err != nil {
 		return err
 	}
@@ -86,6 +93,7 @@ func (r *Replica) overlay() error {
 	}
 	r.schema = &s
 	r.refs = newReferences(r.schema)
+	r.merging = mergingOf(r.schema)
 	return nil
 }
 
@@ -240,6 +248,9 @@ func (r *Replica) leaveSync(t int, why string) error {
 		return err
 	}
 	if err := r.db.Run("DELETE FROM main._tm_pending_row WHERE t = ?1", id); err != nil {
+		return err
+	}
+	if err := r.db.Run("DELETE FROM main._tm_text WHERE t = ?1", id); err != nil {
 		return err
 	}
 	return forgetSums(r.db, t)

@@ -33,6 +33,7 @@ func greet(l *Loop, now int64, _ Event) error {
 	if err != nil {
 		return err
 	}
+	h.Clock = now
 	l.resetSession(h.Seq)
 	if l.fresh {
 		h.Seq, h.Term, h.Sum, h.Staged = 0, "", 0, ""

@@ -29,15 +29,20 @@ type record struct {
 	suspended bool
 	cause     string
 	body      []byte
-	changes   []tidemark.Change // decoded when first needed
+	view      []byte            // nil: like body
+	raw       []tidemark.Change // as they are predicted to end; decoded when first needed
+	changes   []tidemark.Change // the same as the tables follow them, index by index
 }
 
-const recordColumns = "n, hash, schema, made_at, seen, suspended, cause, body"
+const recordColumns = "n, hash, schema, made_at, seen, suspended, cause, body, view"
 
 func readRecord(s *lite.Stmt) *record {
 	p := &record{
 		n: s.Int(0), schema: s.Text(2), madeAt: s.Int(3), seen: tidemark.Seq(s.Int(4)),
 		suspended: s.Int(5) != 0, cause: s.Text(6), body: s.Blob(7),
+	}
+	if !s.Null(8) {
+		p.view = s.Blob(8)
 	}
 	copy(p.hash[:], s.Blob(1))
 	return p
@@ -52,12 +57,36 @@ func (p *record) decode() error {
 	if p.changes != nil {
 		return nil
 	}
-	changes, err := wire.DecodeChanges(p.body)
+	body := p.body
+	if p.view != nil {
+		body = p.view
+	}
+	changes, err := wire.DecodeChanges(body)
 	if err != nil {
 		return &tidemark.Error{Code: tidemark.CodeCorrupt, Err: err, Msg: "a pending changeset cannot be read"}
 	}
-	p.changes = changes
+	p.raw, p.changes = changes, changes
 	return nil
+}
+
+// made are the changes as their author made them, which is what is sent.
+func (p *record) made() ([]tidemark.Change, error) {
+	if p.view == nil {
+		err := p.decode()
+		return p.changes, err
+	}
+	changes, err := wire.DecodeChanges(p.body)
+	if err != nil {
+		return nil, &tidemark.Error{Code: tidemark.CodeCorrupt, Err: err, Msg: "a pending changeset cannot be read"}
+	}
+	return changes, nil
+}
+
+// setView stores how a pending changeset is now predicted to end: raw with
+// columns and edits changed, index by index. What is sent of it stays.
+func (a *attempt) setView(p *record, raw []tidemark.Change) error {
+	p.raw, p.view = raw, wire.AppendChanges(nil, raw, false)
+	return a.db.Run("UPDATE main._tm_pending SET view = ?1 WHERE n = ?2", tidemark.Blob(p.view), tidemark.Int(p.n))
 }
 
 // loadPending reads one pending changeset, or nil.
@@ -75,12 +104,14 @@ func (r *Replica) Pending(changes bool) ([]Pending, error) {
 	var list []Pending
 	err := r.db.Each("SELECT "+recordColumns+" FROM main._tm_pending ORDER BY n", func(s *lite.Stmt) error {
 		p := readRecord(s)
+		public := p.public()
 		if changes {
-			if err := p.decode(); err != nil {
+			var err error
+			if public.Changes, err = p.made(); err != nil {
 				return err
 			}
 		}
-		list = append(list, p.public())
+		list = append(list, public)
 		return nil
 	})
 	if err != nil {
@@ -150,6 +181,9 @@ func (r *Replica) appendPending(c sealed) (int64, error) {
 	if err := r.indexPending(n, c.changes); err != nil {
 		return 0, err
 	}
+	if err := r.noteTexts(n, c.changes); err != nil {
+		return 0, err
+	}
 	if planted.Is(planted.ReuseNumber) && n%5 == 0 {
 		return n, meta.SetInt(r.db, keyNext, max(1, n-4))
 	}
@@ -176,8 +210,10 @@ func (r *Replica) indexPending(n int64, changes []tidemark.Change) error {
 
 // removePending forgets a changeset; the images of its rows stay.
 func removePending(db *lite.DB, n int64) error {
-	if err := db.Run("DELETE FROM main._tm_pending_row WHERE n = ?1", tidemark.Int(n)); err != nil {
-		return err
+	for _, table := range []string{"_tm_pending_row", "_tm_text"} {
+		if err := db.Run("DELETE FROM main."+table+" WHERE n = ?1", tidemark.Int(n)); err != nil {
+			return err
+		}
 	}
 	return db.Run("DELETE FROM main._tm_pending WHERE n = ?1", tidemark.Int(n))
 }

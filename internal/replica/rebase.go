@@ -38,6 +38,9 @@ func (a *attempt) rebase() error {
 	if err := a.keepConfirmed(ids); err != nil {
 		return err
 	}
+	if err := a.foresee(); err != nil {
+		return err
+	}
 	if err := a.putBack(ns); err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func (a *attempt) rebase() error {
 
 // layBack sets rows to their confirmed images.
 func (a *attempt) layBack(ids []rowID) error {
-	a.undone = map[rowID][]tidemark.Value{}
+	a.undone, a.old = map[rowID][]tidemark.Value{}, images{}
 	w := &rowWriter{db: a.db, confirmed: true}
 	for _, id := range ids {
 		t := synced(a.r.schema, id.t)
@@ -61,7 +64,7 @@ func (a *attempt) layBack(ids []rowID) error {
 		if err != nil {
 			return err
 		}
-		a.undone[id] = now
+		a.undone[id], a.old[id] = now, confirmed
 		if equal(now, confirmed) {
 			continue
 		}
@@ -132,6 +135,9 @@ func (a *attempt) compareShown(ids []rowID) error {
 			return err
 		}
 		if before := a.undone[id]; !equal(before, now) {
+			if err := a.noteMoved(id, before, now); err != nil {
+				return err
+			}
 			if err := a.visible(t, before, now); err != nil {
 				return err
 			}
@@ -145,6 +151,9 @@ func (a *attempt) putBack(ns []int64) error {
 	for _, n := range ns {
 		if a.settled(n) {
 			a.keepEffect(n)
+			if a.forecast != nil {
+				a.forecast.settled(n)
+			}
 			continue
 		}
 		p, err := loadPending(a.db, n)
@@ -177,10 +186,11 @@ func (a *attempt) keepEffect(n int64) {
 }
 
 func (a *attempt) putBackOne(p *record) error {
-	err := a.db.Savepoint("fit", func() error {
-		_, err := a.fit(p.changes, lax)
-		return err
-	})
+	was := p.suspended
+	err := a.tryOne(p)
+	if a.forecast != nil {
+		defer func() { a.forecast.putBack(p, was) }()
+	}
 	var m *misfit
 	switch {
 	case err == nil:
@@ -193,6 +203,26 @@ func (a *attempt) putBackOne(p *record) error {
 	}
 	a.down.add(a.r.schema, p)
 	return a.suspend(p, m.cause())
+}
+
+// tryOne puts a changeset on top as the server is expected to take it, or
+// returns a misfit.
+func (a *attempt) tryOne(p *record) error {
+	if p.suspended && p.cause == string(tidemark.CodeStale) {
+		// What they changed stays changed: only the server's verdict is to come.
+		return &misfit{code: tidemark.CodeStale, message: "somebody else changed the same meanwhile"}
+	}
+	if a.forecast != nil {
+		if m, err := a.forecast.adapt(p); err != nil {
+			return err
+		} else if m != nil {
+			return m
+		}
+	}
+	return a.db.Savepoint("fit", func() error {
+		_, err := a.fit(p.changes, lax)
+		return err
+	})
 }
 
 func (a *attempt) suspend(p *record, cause string) error {

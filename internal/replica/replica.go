@@ -26,6 +26,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 )
 
 // Options of Open.
@@ -34,6 +35,10 @@ type Options struct {
 	Rand    io.Reader // salts
 	Journal string    // journal mode that Create sets; default wal
 	Agent   string    // program and version, for the server's logs
+
+	// Merge holds the app's merge functions by name, for predictions; where one
+	// is missing the replica shows its own value until the server has decided.
+	Merge map[string]merge.Func
 }
 
 // Replica is an open replica file. It belongs to one goroutine at a time.
@@ -45,6 +50,7 @@ type Replica struct {
 	server   *tidemark.Schema // as the server named it
 	schema   *tidemark.Schema // the same, with tables that left syncing here marked Out
 	refs     references
+	merging  map[int]*merging // by table
 	hasher   *digest.Hasher
 	readOnly bool
 	mirrors  []string          // TEMP triggers of this connection

@@ -107,6 +107,9 @@ func (r *Replica) pend(c sealed, rows []capture.RowChange) (int64, error) {
 		return 0, err
 	}
 	c.changes = capture.Changes(rows)
+	if err := r.intents(rows, c.changes); err != nil {
+		return 0, err
+	}
 	return r.appendPending(c)
 }
 

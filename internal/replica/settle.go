@@ -45,11 +45,6 @@ func (a *attempt) settleAll() error {
 				return err
 			}
 		}
-		if s.o.Kind == tidemark.Merged {
-			if err := a.r.saveLost(s.p, &s.o); err != nil {
-				return err
-			}
-		}
 		if err := removePending(a.db, s.p.n); err != nil {
 			return err
 		}

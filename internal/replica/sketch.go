@@ -86,16 +86,26 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 	}
 	ids := rowsOf(t, c)
 	from, to := ids[0], ids[len(ids)-1]
+	if c.Op == tidemark.Update && len(c.Cols) == 0 {
+		return nil // predicted to be lost
+	}
 	if c.Op == tidemark.Update && s.before[from] == nil {
 		return a.missing(t, from, c, how)
 	}
 	if c.Op == tidemark.Update && from == to {
-		s.after[to] = withColumns(t, s.after[to], c)
+		after, err := withColumns(t, s.after[to], c)
+		if err != nil {
+			return unfit(t, c, err)
+		}
+		s.after[to] = after
 		return nil
 	}
 	after := c.New
 	if c.Op == tidemark.Update {
-		after = withColumns(t, s.before[from], c)
+		var err error
+		if after, err = withColumns(t, s.before[from], c); err != nil {
+			return unfit(t, c, err)
+		}
 	}
 	if there := s.after[to]; there != nil {
 		if c.Op == tidemark.Insert && equal(there[:min(len(there), len(after))], after) {
@@ -109,6 +119,12 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 		s.moved[to] = from
 	}
 	return nil
+}
+
+// unfit is an edit that cannot be made of what the row holds now.
+func unfit(t *tidemark.Table, c *tidemark.Change, why error) *misfit {
+	return &misfit{code: tidemark.CodeConflict, message: "the edit does not fit what is there now: " + why.Error(),
+		table: t.Name, key: c.Key, columns: columnNames(t, c.Cols)}
 }
 
 // missing judges an update of a row that is not here.

@@ -1,0 +1,400 @@
+package replica
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
+	"github.com/tidemarkdb/tidemark/internal/splice"
+)
+
+// forecast predicts, while pending is put back on rows that others changed,
+// what the server is going to make of it. The prediction is kept as the view of
+// a pending changeset; what is sent of it stays, and the server's word replaces
+// the prediction.
+//
+// It follows two histories of each row: what was, as readers saw it before,
+// and the tables, which hold the new confirmed rows with the pending
+// changesets on top that were put back so far.
+type forecast struct {
+	a    *attempt
+	was  images
+	met  map[rowID]map[int]bool // cells that others changed, and nothing of ours wrote over since
+	gone map[rowID]bool         // rows that others deleted
+	over map[cell]splice.Patch  // from what was to what is, where that is known
+}
+
+// cell is one column of a row.
+type cell struct {
+	row rowID
+	col int
+}
+
+// foresee begins a forecast when the confirmed rows are in the tables.
+func (a *attempt) foresee() error {
+	f := &forecast{a: a, was: images{}, met: map[rowID]map[int]bool{}, gone: map[rowID]bool{}, over: a.over}
+	for id, image := range a.old {
+		if a.r.merging[id.t] != nil {
+			f.was[id] = image
+		}
+	}
+	if len(f.was) == 0 {
+		return nil
+	}
+	expected := maps.Clone(f.was)
+	for i := range a.settle {
+		s := &a.settle[i]
+		if s.o.Kind == tidemark.Rejected {
+			continue
+		}
+		if err := s.p.decode(); err != nil {
+			return err
+		}
+		f.play(expected, s.p.changes)
+	}
+	for id, image := range expected {
+		t := synced(a.r.schema, id.t)
+		if t == nil {
+			continue
+		}
+		now, err := a.read(t, id)
+		if err != nil {
+			return err
+		}
+		f.compare(t, id, image, now)
+	}
+	a.forecast = f
+	return nil
+}
+
+// compare notes what others did to a row.
+func (f *forecast) compare(t *tidemark.Table, id rowID, expected, now []tidemark.Value) {
+	if now == nil {
+		f.gone[id] = expected != nil
+		return
+	}
+	met := map[int]bool{}
+	for c, v := range now {
+		if c < len(expected) && expected[c] == v || c >= len(t.Columns) {
+			continue
+		}
+		for _, other := range t.GroupOf(c) {
+			met[other] = true
+		}
+	}
+	if len(met) > 0 {
+		f.met[id] = met
+	}
+}
+
+// play puts changes on images, each row on what it held before. An edit that
+// does not fit leaves its row.
+func (f *forecast) play(rows images, changes []tidemark.Change) {
+	after := images{}
+	for i := range changes {
+		c := &changes[i]
+		t := synced(f.a.r.schema, c.Table)
+		if t == nil || f.a.r.merging[c.Table] == nil || len(c.Cols) == 0 && c.Op == tidemark.Update {
+			continue
+		}
+		ids := rowsOf(t, c)
+		image, err := confirmedAfter(t, rows[ids[0]], c)
+		if err != nil {
+			continue
+		}
+		if len(ids) == 2 || image == nil {
+			if _, arrived := after[ids[0]]; !arrived {
+				after[ids[0]] = nil
+			}
+		}
+		if image != nil {
+			after[ids[len(ids)-1]] = image
+		}
+	}
+	maps.Copy(rows, after)
+}
+
+// settled goes past a changeset that is not put back: it is in the confirmed
+// rows now, or it was rejected.
+func (f *forecast) settled(n int64) {
+	for i := range f.a.settle {
+		if p := f.a.settle[i].p; p.n == n && !p.suspended && p.decode() == nil {
+			f.play(f.was, p.changes)
+		}
+	}
+	f.over = nil
+}
+
+// adapt makes the view of a pending changeset what the server is going to make
+// of it. A misfit says that the server is going to reject it.
+func (f *forecast) adapt(p *record) (*misfit, error) {
+	var revised []*revision
+	for i := range p.changes {
+		v, m, err := f.revise(&p.changes[i])
+		if m != nil && !p.suspended {
+			f.play(f.was, p.changes)
+		}
+		if err != nil || m != nil {
+			return m, err
+		}
+		if v != nil && revised == nil {
+			revised = make([]*revision, len(p.changes))
+		}
+		if v != nil {
+			revised[i] = v
+		}
+	}
+	before := p.changes
+	if revised != nil {
+		raw, changes := slices.Clone(p.raw), slices.Clone(p.changes)
+		for i, v := range revised {
+			if v != nil {
+				raw[i], changes[i] = v.of(&raw[i]), v.of(&changes[i])
+			}
+		}
+		if err := f.a.setView(p, raw); err != nil {
+			return nil, err
+		}
+		p.changes = changes
+	}
+	f.written(p.changes)
+	if !p.suspended {
+		f.play(f.was, before)
+	}
+	return nil, nil
+}
+
+// written takes cells off the list that changes of ours now write over: our
+// later ones are made on them.
+func (f *forecast) written(changes []tidemark.Change) {
+	for i := range changes {
+		c := &changes[i]
+		t := synced(f.a.r.schema, c.Table)
+		if t == nil || f.a.r.merging[c.Table] == nil {
+			continue
+		}
+		ids := rowsOf(t, c)
+		if c.Op != tidemark.Update || len(ids) == 2 {
+			for _, id := range ids {
+				delete(f.met, id)
+				delete(f.gone, id)
+			}
+			continue
+		}
+		for _, col := range c.Cols {
+			delete(f.met[ids[0]], col)
+		}
+	}
+}
+
+// putBack tells whether the changeset that was adapted last is in the tables
+// now. Patches that lead from what was to what is hold on only when both have it.
+func (f *forecast) putBack(p *record, suspendedBefore bool) {
+	if p.suspended || suspendedBefore {
+		f.over = nil
+	}
+}
+
+// revise predicts what becomes of one change; nil: what it says.
+func (f *forecast) revise(c *tidemark.Change) (*revision, *misfit, error) {
+	t := synced(f.a.r.schema, c.Table)
+	if t == nil || f.a.r.merging[c.Table] == nil {
+		return nil, nil, nil
+	}
+	id := idOf(t, c.Key)
+	switch c.Op {
+	case tidemark.Delete:
+		if len(f.met[id]) > 0 && (t.Policy.OnDelete == tidemark.UpdateWins || t.Policy.OnDelete == tidemark.RowManual) {
+			return &revision{t: t, drop: true}, nil, nil
+		}
+	case tidemark.Update:
+		if f.gone[id] {
+			return f.comeBack(t, id, c), nil, nil
+		}
+		return f.reviseColumns(t, id, c)
+	}
+	return nil, nil, nil
+}
+
+// comeBack predicts an update of a row that others deleted.
+func (f *forecast) comeBack(t *tidemark.Table, id rowID, c *tidemark.Change) *revision {
+	was := f.was[id]
+	if t.Policy.OnDelete != tidemark.UpdateWins || was == nil || len(c.Cols) == 0 {
+		return nil
+	}
+	image, err := withColumns(t, was, c)
+	if err != nil || len(image) != len(t.Columns) {
+		return nil
+	}
+	return &revision{t: t, insert: image}
+}
+
+func (f *forecast) reviseColumns(t *tidemark.Table, id rowID, c *tidemark.Change) (*revision, *misfit, error) {
+	m, met := f.a.r.merging[c.Table], f.met[id]
+	if len(met) == 0 && len(m.text) == 0 {
+		return nil, nil, nil
+	}
+	v := &revision{t: t}
+	var now []tidemark.Value
+	for i, col := range c.Cols {
+		text := c.EditOf(i).Kind == tidemark.EditText
+		if slices.Contains(t.Key, col) || !text && !met[col] {
+			continue
+		}
+		if now == nil {
+			var err error
+			if now, err = f.a.read(t, id); err != nil || now == nil || f.was[id] == nil {
+				return nil, nil, err
+			}
+		}
+		if text {
+			v.set(i, f.reviseText(cell{id, col}, now[col], c.EditOf(i)))
+			continue
+		}
+		if t.PolicyOf(col) == tidemark.PolicyReject {
+			return nil, stale(t, c, col), nil
+		}
+		v.set(i, f.reviseCell(t, col, f.was[id][col], now[col], c, i))
+	}
+	if len(v.cells) == 0 {
+		return nil, nil, nil
+	}
+	return v, nil, nil
+}
+
+func stale(t *tidemark.Table, c *tidemark.Change, col int) *misfit {
+	return &misfit{code: tidemark.CodeStale, message: fmt.Sprintf("%s.%s was changed by somebody else meanwhile", t.Name, t.Columns[col].Name),
+		table: t.Name, key: c.Key, columns: columnNames(t, []int{col})}
+}
+
+// reviseText carries an edit of a text over what became of the text since.
+func (f *forecast) reviseText(at cell, now tidemark.Value, e tidemark.Edit) *revisedCell {
+	was := f.was[at.row][at.col]
+	if was == now || was.Kind() != tidemark.KindText {
+		return nil
+	}
+	if now.Kind() != tidemark.KindText {
+		return setTo(was, tidemark.Null, e)
+	}
+	mine, err := splice.ParseBody(e.Body)
+	if err != nil {
+		return nil
+	}
+	over, known := f.over[at]
+	if !known {
+		over = splice.Diff(was.Str(), now.Str())
+	}
+	moved, rest := splice.Transform(mine, over, false)
+	if f.over == nil {
+		f.over = map[cell]splice.Patch{}
+	}
+	f.over[at] = rest
+	return &revisedCell{edit: tidemark.Edit{Kind: tidemark.EditText, Body: moved.Body(false)}}
+}
+
+// setTo is an edit that does not fit what is there any more: it sets what its
+// author saw in the end.
+func setTo(was, mine tidemark.Value, e tidemark.Edit) *revisedCell {
+	v, err := merge.Apply(was, mine, e)
+	if err != nil {
+		return nil
+	}
+	return &revisedCell{value: v}
+}
+
+// reviseCell predicts how an update of a cell that others changed ends.
+func (f *forecast) reviseCell(t *tidemark.Table, col int, was, now tidemark.Value, c *tidemark.Change, i int) *revisedCell {
+	e, mine := c.EditOf(i), c.New[i]
+	if e.Kind != tidemark.EditSet {
+		if _, err := merge.Apply(now, mine, e); err != nil {
+			return setTo(was, mine, e)
+		}
+		return nil
+	}
+	column := &t.Columns[col]
+	m := merge.Meeting{Column: column, Policy: t.PolicyOf(col), Base: was, Based: true, Theirs: now, Mine: mine}
+	switch m.Policy {
+	case tidemark.PolicyLastWrite, tidemark.PolicyLatestEdit, tidemark.PolicyText:
+		return nil
+	case tidemark.PolicyFirstWrite, tidemark.PolicyManual:
+		return &revisedCell{drop: true}
+	case tidemark.PolicyCustom:
+		if m.Func = f.a.r.opts.Merge[column.Custom]; m.Func == nil {
+			return nil
+		}
+	}
+	verdict, err := merge.Meet(m)
+	switch {
+	case err != nil || verdict.Value == mine:
+		return nil
+	case verdict.Open || verdict.Value == now:
+		return &revisedCell{drop: true}
+	}
+	return &revisedCell{value: verdict.Value}
+}
+
+// revision is what becomes of a change. It is made for the change as the
+// tables follow it and can be put on the same change in other names.
+type revision struct {
+	t      *tidemark.Table
+	drop   bool
+	insert []tidemark.Value // the row comes back, and is this then
+	cells  map[int]*revisedCell
+}
+
+// revisedCell replaces one column of an update.
+type revisedCell struct {
+	drop  bool
+	edit  tidemark.Edit
+	value tidemark.Value // where edit is none
+}
+
+func (v *revision) set(i int, to *revisedCell) {
+	if to == nil {
+		return
+	}
+	if v.cells == nil {
+		v.cells = map[int]*revisedCell{}
+	}
+	v.cells[i] = to
+}
+
+// of is a change with the revision.
+func (v *revision) of(c *tidemark.Change) tidemark.Change {
+	if v.insert != nil {
+		return v.inserted(c)
+	}
+	out := tidemark.Change{Table: c.Table, Op: tidemark.Update, Key: c.Key, MadeAt: c.MadeAt}
+	if v.drop {
+		return out
+	}
+	for i, col := range c.Cols {
+		to := v.cells[i]
+		if to == nil {
+			to = &revisedCell{edit: c.EditOf(i), value: c.New[i]}
+		}
+		if to.drop {
+			continue
+		}
+		out.Cols, out.New, out.Edits = append(out.Cols, col), append(out.New, to.value), append(out.Edits, to.edit)
+	}
+	if !slices.ContainsFunc(out.Edits, func(e tidemark.Edit) bool { return e.Kind != tidemark.EditSet }) {
+		out.Edits = nil
+	}
+	return out
+}
+
+func (v *revision) inserted(c *tidemark.Change) tidemark.Change {
+	out := tidemark.Change{Table: c.Table, Op: tidemark.Insert, Key: keyAfter(v.t, c), New: slices.Clone(v.insert), MadeAt: c.MadeAt}
+	for i, col := range c.Cols {
+		if c.EditOf(i).Kind == tidemark.EditSet {
+			out.New[col] = c.New[i]
+		}
+	}
+	for i, place := range v.t.Key {
+		out.New[place] = out.Key[i]
+	}
+	return out
+}
