@@ -64,7 +64,7 @@ func testMessages(t *testing.T, text []byte) {
 var messages = map[string]any{
 	"Hello": wire.Hello{}, "Push": wire.Push{}, "Ack": wire.Ack{}, "AskRanges": wire.AskRanges{}, "AskRows": wire.AskRows{},
 	"Welcome": wire.Welcome{}, "Schema": wire.Schema{}, "Outcomes": wire.Outcomes{}, "Batch": wire.Batch{},
-	"Ranges": wire.Ranges{}, "Rows": wire.Rows{}, "Refusal": wire.Refusal{},
+	"Ranges": wire.Ranges{}, "Rows": wire.Rows{}, "Leases": wire.Leases{}, "Refusal": wire.Refusal{},
 }
 
 func write(m any) string {

@@ -43,11 +43,27 @@ type change struct {
 	Key      []value
 	Columns  []int
 	New, Old []value
+	Edits    []edit
+	MadeAt   int64 `json:"made_at"`
+}
+
+// edit is what an update means by a value; without a kind: it is set.
+type edit struct{ Kind, Body string }
+
+func (e edit) plain() tidemark.Edit {
+	if e.Kind == "" {
+		return tidemark.Edit{}
+	}
+	return tidemark.Edit{Kind: tidemark.EditKind(e.Kind[0]), Body: e.Body}
 }
 
 func (c *change) plain() tidemark.Change {
 	ops := map[string]tidemark.Op{"insert": tidemark.Insert, "update": tidemark.Update, "delete": tidemark.Delete}
-	return tidemark.Change{Table: c.Table, Op: ops[c.Op], Key: plain(c.Key), Cols: c.Columns, New: plain(c.New), Old: plain(c.Old)}
+	out := tidemark.Change{Table: c.Table, Op: ops[c.Op], Key: plain(c.Key), Cols: c.Columns, New: plain(c.New), Old: plain(c.Old), MadeAt: c.MadeAt}
+	for _, e := range c.Edits {
+		out.Edits = append(out.Edits, e.plain())
+	}
+	return out
 }
 
 func plainChanges(list []change) []tidemark.Change {
