@@ -53,14 +53,17 @@ type device struct {
 	report   *replica.VerifyReport
 	repair   string // what the engine says that it has to repair
 	readOnly bool
-	rotten   bool // a row was changed behind capture's back
+
+	renumbered []tidemark.Renumbered // what it was told
+
+	rotten bool // a row was changed behind capture's back
 }
 
 // newDevice makes a device that has had the space from the beginning.
 func (w *world) newDevice(number int) {
 	d := w.bareDevice(number)
 	d.startApp()
-	w.must(d.db.Script(w.work.schema()), "making a copy")
+	w.must(d.db.Script(w.work.schema()+";"+tidemark.ConflictsSQL), "making a copy")
 	d.create(w.server.hub.State(), w.server.hub.Schema())
 }
 
