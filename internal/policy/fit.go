@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
@@ -163,35 +164,17 @@ func (x *fitter) fits(c int, p tidemark.Policy, at At) bool {
 
 // misfit says why a column cannot have a policy, and what to do.
 func misfit(t *tidemark.Table, c int, p tidemark.Policy) (msg, hint string) {
-	col := &t.Columns[c]
-	if why := cannot(col, p); why != "" {
-		return "policy " + string(p) + " " + why + ", and " + describe(t, c), "use " + instead(col)
-	}
-	switch p {
-	case tidemark.PolicyCounter, tidemark.PolicyText, tidemark.PolicySet, tidemark.PolicyJSON:
-		for _, fk := range t.ForeignKeys {
-			if slices.Contains(fk.Columns, c) {
-				return "policy " + string(p) + " makes values that nobody wrote, and " + describe(t, c) + " refers to rows of " + fk.Parent,
-					"use last-write, latest-edit, first-write, reject, manual or custom"
-			}
-		}
+	if err := merge.Carries(t, c, p); err != nil {
+		return "table " + t.Name + ": " + err.Error(), "use " + instead(t, c)
 	}
 	return "", ""
 }
 
-func describe(t *tidemark.Table, c int) string {
-	col := &t.Columns[c]
-	if col.Type == "" {
-		return t.Name + "." + col.Name
-	}
-	return t.Name + "." + col.Name + " is " + col.Type
-}
-
-// instead lists what a column's type can carry.
-func instead(c *tidemark.Column) string {
+// instead lists what a column can have.
+func instead(t *tidemark.Table, c int) string {
 	var list []string
 	for _, p := range columnPolicies {
-		if cannot(c, p) == "" {
+		if merge.Carries(t, c, p) == nil {
 			list = append(list, string(p))
 		}
 	}
@@ -270,12 +253,8 @@ func (x *fitter) capacity() {
 		if col.Policy != "" || slices.Contains(x.t.Key, c) {
 			continue
 		}
-		msg, _ := misfit(x.t, c, p.Value)
-		if msg == "" && col.Group != "" && !slices.Contains(groupPolicies, p.Value) {
-			msg = "policy " + string(p.Value) + " cannot merge a group, and the group " + col.Group + " has none of its own"
-		}
-		if msg != "" {
-			x.add(p.At, "give "+col.Name+" a policy of its own, or the table another", "%s", msg)
+		if msg, _ := misfit(x.t, c, p.Value); msg != "" {
+			x.add(p.At, "give "+col.Name+" or its group a policy of its own, or the table another", "%s", msg)
 			x.t.Policy.Columns = ""
 			return
 		}

@@ -83,7 +83,11 @@ func (r *reader) items(n ast.Node, what string) []ast.Node {
 // scalar reads one word. What is not there is a problem too.
 func (r *reader) scalar(n ast.Node, what string) Setting[string] {
 	s, ok := word(n)
-	if _, null := n.(*ast.NullNode); !ok || null || s == "" {
+	if _, null := n.(*ast.NullNode); null || ok && s == "" {
+		r.add(at(n), "write "+what+" behind the colon, or take the line out", "the value is missing")
+		return Setting[string]{}
+	}
+	if !ok {
 		r.unfit(n, "here goes "+what)
 		return Setting[string]{}
 	}

@@ -228,11 +228,10 @@ func (r *reader) tablePolicy(n ast.Node) Setting[tidemark.Policy] {
 		r.add(at(n), "declare it for the columns: COLUMN: { policy: custom, function: NAME }", "the policy of a table is one word")
 		return Setting[tidemark.Policy]{}
 	}
-	f := field{value: n}
-	if s := r.scalar(n, "a policy"); s.Value == string(tidemark.PolicyCustom) {
-		return Setting[tidemark.Policy]{tidemark.PolicyCustom, s.At} // Apply says what to do
+	if w, _ := word(n); w == string(tidemark.PolicyCustom) {
+		return Setting[tidemark.Policy]{tidemark.PolicyCustom, at(n)} // Apply says what to do
 	}
-	return choice(r, f, "policy", tablePolicies)
+	return choice(r, field{value: n}, "policy", tablePolicies)
 }
 
 func (r *reader) columns(t *Table, f field) {

@@ -89,7 +89,7 @@ func TestParseRefuses(t *testing.T) {
 		{"tables:\n  t:\n    policy: conter\n", "3:13: conter is no policy | did you mean counter?"},
 		{"tables:\n  t:\n    policy: lastwrite\n", "3:13: lastwrite is no policy | did you mean last-write?"},
 		{"tables:\n  t:\n    policy: {policy: custom, function: f}\n", "3:13: the policy of a table is one word"},
-		{"tables:\n  t:\n    policy:\n", ": here goes one of append-only"},
+		{"tables:\n  t:\n    policy:\n", "3:13: the value is missing | write one of append-only, last-write"},
 		{"tables:\n  t:\n    columns:\n      a: append-only\n", "4:10: append-only is no policy | there are: last-write"},
 		{"tables:\n  t:\n    columns:\n      a: custom\n", "4:10: custom needs a function | write { policy: custom, function: NAME }"},
 		{"tables:\n  t:\n    columns:\n      a: {policy: counter, function: f}\n", "4:38: the policy counter takes no function"},
