@@ -41,7 +41,7 @@ var randomTests = []test{
 	{"changesets of a copy", zoo, func(b *bench) {
 		random, seed := seeded()
 		b.Logf("TIDEMARK_SEED=%d", seed)
-		copied := newCopy(b)
+		copied, past := newCopy(b), newModel(b)
 		for range randomSteps {
 			sql, changes := copied.transaction(random)
 			if len(changes) == 0 {
@@ -51,12 +51,14 @@ var randomTests = []test{
 				b.Fatalf("%s\n%s\n%v", sql, describeAll(changes), err)
 			}
 			copied.mustEqual(sql, changes)
+			past.note()
 		}
+		past.mustReach()
 	}},
 	{"another program beside", zoo, func(b *bench) {
 		random, seed := seeded()
 		b.Logf("TIDEMARK_SEED=%d", seed)
-		copied := newCopy(b)
+		copied, past := newCopy(b), newModel(b)
 		for range randomSteps / 3 {
 			sql, changes := copied.transaction(random)
 			if len(changes) == 0 {
@@ -74,7 +76,9 @@ var randomTests = []test{
 				b.Fatalf("%s\n%s\n%v", sql, describeAll(changes), err)
 			}
 			copied.mustEqual(sql, changes)
+			past.note()
 		}
+		past.mustReach()
 	}},
 	{"a program that minds no constraints", zoo, func(b *bench) {
 		random, seed := seeded()
