@@ -66,6 +66,14 @@ func real(v tidemark.Value) bool {
 
 // applyAdd adds what a body says. NULL counts as 0.
 func applyAdd(now tidemark.Value, body string) (tidemark.Value, error) {
+	d, err := differenceOf(body)
+	if err != nil {
+		return tidemark.Null, err
+	}
+	return add(now, d)
+}
+
+func differenceOf(body string) (tidemark.Value, error) {
 	d, err := wire.DecodeValue([]byte(body))
 	if err != nil {
 		return tidemark.Null, unreadable(err.Error())
@@ -73,7 +81,7 @@ func applyAdd(now tidemark.Value, body string) (tidemark.Value, error) {
 	if d.Kind() != tidemark.KindInt && (d.Kind() != tidemark.KindReal || math.IsInf(d.Float64(), 0)) {
 		return tidemark.Null, unreadable("the difference is no number")
 	}
-	return add(now, d)
+	return d, nil
 }
 
 // add adds two numbers, integers as integers, anything else as reals. Sums of

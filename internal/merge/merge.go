@@ -104,6 +104,41 @@ func Apply(now, mine tidemark.Value, e tidemark.Edit) (tidemark.Value, error) {
 	return tidemark.Null, unreadable("there is no such kind of edit")
 }
 
+// Natural returns the policy under which edits of a kind are made, "" for EditSet.
+func Natural(k tidemark.EditKind) tidemark.Policy {
+	switch k {
+	case tidemark.EditAdd:
+		return tidemark.PolicyCounter
+	case tidemark.EditMembers:
+		return tidemark.PolicySet
+	case tidemark.EditKeys:
+		return tidemark.PolicyJSON
+	case tidemark.EditText:
+		return tidemark.PolicyText
+	}
+	return ""
+}
+
+// Check returns an error with code schema when the body of an edit cannot be
+// read, whatever it would be put on.
+func Check(e tidemark.Edit) error {
+	var err error
+	switch e.Kind {
+	case tidemark.EditSet:
+	case tidemark.EditAdd:
+		_, err = differenceOf(e.Body)
+	case tidemark.EditMembers:
+		_, err = parseMembers(e.Body)
+	case tidemark.EditKeys:
+		_, err = parseKeys(e.Body)
+	case tidemark.EditText:
+		_, err = patchOf(e.Body)
+	default:
+		err = unreadable("there is no such kind of edit")
+	}
+	return err
+}
+
 // Meet decides a meeting. Its errors are *tidemark.Error and reject the changeset. Text is
 // not combined here, since that needs the history of the cell: it meets as under last-write.
 func Meet(m Meeting) (Verdict, error) {
