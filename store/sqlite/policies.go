@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
@@ -9,7 +10,7 @@ import (
 // Where something declared does not fit it returns an error and what fits.
 func (s *Store) declared(sc *tidemark.Schema) (*tidemark.Schema, error) {
 	if s.policies == nil {
-		return sc, nil
+		return policy.Overlay(nil, sc), nil
 	}
 	return s.policies(sc)
 }
@@ -70,8 +71,9 @@ func (x *tx) movePolicies() (*tidemark.SchemaMove, error) {
 }
 
 // keepPolicies gives the tables of a schema that was only looked at what is in
-// use for them.
+// use for them, and new ones the defaults.
 func keepPolicies(from, to *tidemark.Schema) *tidemark.Schema {
+	to = policy.Overlay(nil, to)
 	for _, t := range to.Tables {
 		was := from.Table(t.ID)
 		if was == nil || was.Out != "" {
