@@ -48,10 +48,11 @@ type attempt struct {
 	short     bool         // pending is short enough to be tried as a whole
 	steps     []step       // visible changes whose foreign keys others may hold
 
-	undone map[rowID][]tidemark.Value // what the tables showed of rows laid back
-	old    images                     // what was confirmed of them
-	over   map[cell]splice.Patch      // what confirmed changes did to their texts
-	whole  map[cell]bool              // texts that were replaced as a whole
+	renamed map[rowID]bool             // rows of pending that got other ids, by the old and the new ones
+	undone  map[rowID][]tidemark.Value // what the tables showed of rows laid back
+	old     images                     // what was confirmed of them
+	over    map[cell]splice.Patch      // what confirmed changes did to their texts
+	whole   map[cell]bool              // texts that were replaced as a whole
 
 	forecast *forecast // what becomes of pending; nil where policies do not matter
 	down     fallen    // suspended in this rebase
@@ -75,13 +76,20 @@ func (a *attempt) run() error {
 	if err := a.match(); err != nil {
 		return err
 	}
+	if err := a.renumber(); err != nil {
+		return err
+	}
 	if err := a.survey(); err != nil {
 		return err
 	}
+	work := a.rebase
 	if a.way == quick {
-		return a.confirm()
+		work = a.confirm
 	}
-	return a.rebase()
+	if err := work(); err != nil {
+		return err
+	}
+	return a.forgetRenumbered()
 }
 
 // survey finds out which tables pending concerns.

@@ -52,6 +52,9 @@ func (a *attempt) allBase() (ids []rowID, err error) {
 // seed are the rows with pending that the job names.
 func (a *attempt) seed() (map[rowID]bool, error) {
 	seed := map[rowID]bool{}
+	for id := range a.renamed {
+		seed[id] = true
+	}
 	for _, s := range a.settle {
 		if err := a.rowsOfPending(s.p.n, seed); err != nil {
 			return nil, err

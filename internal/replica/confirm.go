@@ -38,7 +38,7 @@ func (a *attempt) foretell() (images, error) {
 		if s.o.Kind == tidemark.Rejected || s.p.suspended {
 			return nil, a.narrow(connected, "a changeset has to be undone")
 		}
-		if err := s.p.decode(); err != nil {
+		if err := a.r.unfold(s.p); err != nil {
 			return nil, err
 		}
 		for j := range s.p.changes {

@@ -49,7 +49,7 @@ func (a *attempt) foresee() error {
 		if s.o.Kind == tidemark.Rejected {
 			continue
 		}
-		if err := s.p.decode(); err != nil {
+		if err := f.a.r.unfold(s.p); err != nil {
 			return err
 		}
 		f.play(expected, s.p.changes)
@@ -120,7 +120,7 @@ func (f *forecast) play(rows images, changes []tidemark.Change) {
 // rows now, or it was rejected.
 func (f *forecast) settled(n int64) {
 	for i := range f.a.settle {
-		if p := f.a.settle[i].p; p.n == n && !p.suspended && p.decode() == nil {
+		if p := f.a.settle[i].p; p.n == n && !p.suspended && f.a.r.unfold(p) == nil {
 			f.play(f.was, p.changes)
 		}
 	}
@@ -278,7 +278,7 @@ func (f *forecast) reviseText(at cell, now tidemark.Value, e tidemark.Edit) *rev
 	if now.Kind() != tidemark.KindText {
 		return setTo(was, tidemark.Null, e)
 	}
-	mine, err := splice.ParseBody(e.Body)
+	mine, err := splice.ParseEdit(e.Body)
 	if err != nil {
 		return nil
 	}
@@ -286,7 +286,7 @@ func (f *forecast) reviseText(at cell, now tidemark.Value, e tidemark.Edit) *rev
 	if !known {
 		over = splice.Diff(was.Str(), now.Str())
 	}
-	moved, rest := splice.Transform(mine, over, false)
+	moved, rest := splice.Transform(mine.Patch, over, false)
 	if f.over == nil {
 		f.over = map[cell]splice.Patch{}
 	}

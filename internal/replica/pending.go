@@ -110,6 +110,9 @@ func (r *Replica) Pending(changes bool) ([]Pending, error) {
 			if public.Changes, err = p.made(); err != nil {
 				return err
 			}
+			if public.Changes, _, err = r.renamed(public.Changes, p.seen); err != nil {
+				return err
+			}
 		}
 		list = append(list, public)
 		return nil

@@ -163,7 +163,7 @@ func (a *attempt) putBack(ns []int64) error {
 		if p == nil {
 			continue
 		}
-		if err := p.decode(); err != nil {
+		if err := a.r.unfold(p); err != nil {
 			return err
 		}
 		if err := a.putBackOne(p); err != nil {
@@ -179,7 +179,7 @@ func (a *attempt) keepEffect(n int64) {
 		return
 	}
 	for i := range a.settle {
-		if p := a.settle[i].p; p.n == n && p.decode() == nil {
+		if p := a.settle[i].p; p.n == n && a.r.unfold(p) == nil {
 			_ = a.db.Savepoint("fit", func() error { _, err := a.fit(p.changes, lax); return err })
 		}
 	}
@@ -194,6 +194,7 @@ func (a *attempt) putBackOne(p *record) error {
 	var m *misfit
 	switch {
 	case err == nil:
+		a.down.stand(a.r.schema, p)
 		return a.resume(p)
 	case !errors.As(err, &m):
 		return err
@@ -211,6 +212,11 @@ func (a *attempt) tryOne(p *record) error {
 	if p.suspended && p.cause == string(tidemark.CodeStale) {
 		// What they changed stays changed: only the server's verdict is to come.
 		return &misfit{code: tidemark.CodeStale, message: "somebody else changed the same meanwhile"}
+	}
+	if m, err := a.built(p); err != nil {
+		return err
+	} else if m != nil {
+		return m
 	}
 	if a.forecast != nil {
 		if m, err := a.forecast.adapt(p); err != nil {

@@ -78,8 +78,12 @@ func (r *Replica) oneRejected(id int64) (*Rejected, error) {
 
 // saveRejected keeps a refused changeset with everything that the server said.
 func (r *Replica) saveRejected(p *record, o *tidemark.Outcome) error {
+	body, err := r.named(p)
+	if err != nil {
+		return err
+	}
 	return r.keepRejected(Rejected{N: p.n, Code: o.Code, Message: o.Message, Table: o.Table, Key: o.Key, Columns: o.Columns,
-		Seq: o.Seq, MadeAt: p.madeAt, At: r.now, Schema: p.schema}, p.hash[:], p.body)
+		Seq: o.Seq, MadeAt: p.madeAt, At: r.now, Schema: p.schema}, p.hash[:], body)
 }
 
 func (r *Replica) keepRejected(rej Rejected, hash, body []byte) error {

@@ -25,6 +25,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
+	"github.com/tidemarkdb/tidemark/internal/ids"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/merge"
 )
@@ -51,6 +52,8 @@ type Replica struct {
 	schema   *tidemark.Schema // the same, with tables that left syncing here marked Out
 	refs     references
 	merging  map[int]*merging // by table
+	ids      *ids.Columns     // of idsOf
+	idsOf    *tidemark.Schema
 	hasher   *digest.Hasher
 	readOnly bool
 	mirrors  []string          // TEMP triggers of this connection
