@@ -16,40 +16,71 @@ type Adoption struct {
 	Role       string             `json:"role"` // "", "server" or "replica"
 	Report     *schema.Report     `json:"report"`
 	Violations []schema.Violation `json:"violations,omitempty"`
+
+	// Schema is what would sync. In a copy it is the server's, with the policies
+	// that came from there; otherwise it has none.
+	Schema *tidemark.Schema `json:"-"`
 }
 
 // Check says what serving the file would do; it writes nothing.
 func Check(path string) (*Adoption, error) {
-	if err := present(path, Options{}); err != nil && tidemark.CodeOf(err) != tidemark.CodeReadOnly {
-		return nil, err
-	}
-	db, err := lite.Open(path, lite.Options{ReadOnly: true})
-	if err != nil {
-		return nil, explainOpen(path, "check", err)
-	}
-	defer func() { _ = db.Close() }()
 	a := &Adoption{Path: path}
-	err = db.View(func() error {
-		if a.Role, err = meta.Adopted(db); err != nil {
-			return err
+	err := look(path, func(db *lite.DB) (err error) {
+		if err = a.look(db); err == nil {
+			a.Violations, err = schema.Violations(db, a.Schema, 0)
 		}
-		ids := map[string]int{}
-		if a.Role != "" {
-			if ids, err = capture.IDs(db); err != nil {
-				return err
-			}
-		}
-		var sc *tidemark.Schema
-		if sc, a.Report, err = schema.Inspect(db, ids); err != nil {
-			return err
-		}
-		a.Violations, err = schema.Violations(db, sc, 0)
 		return err
 	})
 	if err != nil {
-		return nil, explainOpen(path, "check", err)
+		return nil, err
 	}
 	return a, nil
+}
+
+// Look is Check without reading rows: it says nothing of violations.
+func Look(path string) (*Adoption, error) {
+	a := &Adoption{Path: path}
+	if err := look(path, a.look); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// look runs fn on one state of a file that is only read.
+func look(path string, fn func(*lite.DB) error) error {
+	if err := present(path, Options{}); err != nil && tidemark.CodeOf(err) != tidemark.CodeReadOnly {
+		return err
+	}
+	db, err := lite.Open(path, lite.Options{ReadOnly: true})
+	if err != nil {
+		return explainOpen(path, "check", err)
+	}
+	defer func() { _ = db.Close() }()
+	return explainOpen(path, "check", db.View(func() error { return fn(db) }))
+}
+
+func (a *Adoption) look(db *lite.DB) (err error) {
+	if a.Role, err = meta.Adopted(db); err != nil {
+		return err
+	}
+	ids := map[string]int{}
+	if a.Role != "" {
+		if ids, err = capture.IDs(db); err != nil {
+			return err
+		}
+	}
+	if a.Schema, a.Report, err = schema.Inspect(db, ids); err != nil || a.Role != meta.RoleReplica {
+		return err
+	}
+	body, err := meta.Value(db, meta.KeySchemaBody)
+	if err != nil {
+		return err
+	}
+	server, err := schema.Decode(body.Bytes())
+	if err == nil {
+		a.Schema = keepPolicies(server, a.Schema)
+	}
+	return err
 }
 
 // Detach takes all bookkeeping off a served file: its dump is afterwards what

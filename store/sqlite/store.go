@@ -48,7 +48,7 @@ type Options struct {
 	Busy             time.Duration // how long a lock is waited for; default 30 s, negative not at all
 
 	// Policies lays what was declared over a schema as it was read from the
-	// file and returns a copy, hash included; nil: nothing is declared. It is
+	// file and returns a copy, hash included; nil: the defaults alone. It is
 	// called again whenever the schema moves. When it returns an error, Open
 	// refuses; later, where the file cannot be refused any more, Warn is told
 	// and the schema that came with the error counts.

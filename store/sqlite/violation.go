@@ -56,6 +56,9 @@ func (x *tx) locate(v *tidemark.Error, i *item) {
 		if v.Code == tidemark.CodeUnique && len(v.Columns) == 0 {
 			v.Columns = names(t, t.Key)
 		}
+		if v.Code == tidemark.CodeUnique {
+			v.Other = x.holder(t, v.Columns, i)
+		}
 	}
 	v.Msg = sentence(v)
 }
@@ -139,7 +142,7 @@ func sentence(v *tidemark.Error) string {
 	columns := strings.Join(v.Columns, ", ")
 	switch v.Code {
 	case tidemark.CodeUnique:
-		return fmt.Sprintf("another row of %s has the same %s", v.Table, columns)
+		return taken(v)
 	case tidemark.CodeNotNull:
 		return fmt.Sprintf("%s.%s must not be NULL", v.Table, columns)
 	}
