@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
@@ -141,24 +142,60 @@ func noteReferences(s *tidemark.Schema, r *Report) {
 	}
 }
 
-func looksLikeReference(s *tidemark.Schema, t *tidemark.Table, c int) string {
-	for _, fk := range t.ForeignKeys {
-		for _, col := range fk.Columns {
-			if col == c {
-				return ""
+// Suspect is a column that looks like a reference without being declared as one.
+type Suspect struct {
+	Table  string `json:"table"`
+	Column string `json:"column"`
+	Parent string `json:"parent"`
+}
+
+// Suspects lists the columns of synced tables that look like references to
+// other synced tables. Nothing follows them when a row of the parent gets
+// another key.
+func Suspects(s *tidemark.Schema) []Suspect {
+	var out []Suspect
+	for _, t := range s.Tables {
+		for c := range t.Columns {
+			if parent := looksLikeReference(s, t, c); t.Out == "" && parent != "" {
+				out = append(out, Suspect{t.Name, t.Columns[c].Name, parent})
 			}
 		}
 	}
-	name := strings.ReplaceAll(lower(t.Columns[c].Name), "_", "")
+	return out
+}
+
+// looksLikeReference goes by names: artist_id and ArtistId may mean artist,
+// artists or a table whose key is called that.
+func looksLikeReference(s *tidemark.Schema, t *tidemark.Table, c int) string {
+	for _, fk := range t.ForeignKeys {
+		if slices.Contains(fk.Columns, c) {
+			return ""
+		}
+	}
+	name := squeeze(t.Columns[c].Name)
 	stem, ok := strings.CutSuffix(name, "id")
 	if !ok || stem == "" {
 		return ""
 	}
 	for _, other := range s.Tables {
-		o := strings.ReplaceAll(lower(other.Name), "_", "")
-		if other != t && len(other.Key) == 1 && (o == stem || o == stem+"s" || o == stem+"es") {
+		if other == t || len(other.Key) != 1 || other.Out != "" {
+			continue
+		}
+		key := squeeze(other.Columns[other.Key[0]].Name)
+		if slices.Contains(plurals(stem), squeeze(other.Name)) || key == name && !slices.Contains(t.Key, c) {
 			return other.Name
 		}
 	}
 	return ""
 }
+
+// plurals lists what a table of such things may be called.
+func plurals(noun string) []string {
+	out := []string{noun, noun + "s", noun + "es"}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		out = append(out, stem+"ies")
+	}
+	return out
+}
+
+func squeeze(name string) string { return strings.ReplaceAll(lower(name), "_", "") }
