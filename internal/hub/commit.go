@@ -13,6 +13,7 @@ const liveChunks = 4
 type Submission struct {
 	Session   *Session
 	Changeset tidemark.Changeset
+	Offset    int64 // milliseconds to add to the replica's clock to have the server's
 }
 
 // Commit is what one group did.
@@ -24,6 +25,7 @@ type Commit struct {
 	Retry    []Submission       // got no outcome for a passing reason: hand in again, in this order
 	Foreign  int                // changes by other programs that were sequenced
 	Missed   int                // changes that capture had missed and a scrub found
+	More     bool               // a sweep has not come to the end: sweep again soon
 
 	answers map[*Session]*answer
 	judged  []tidemark.Outcome
@@ -120,7 +122,8 @@ func (s *Session) Deliver(c *Commit) []wire.Down {
 	}
 	outcomes, refusals := s.split(c)
 	s.at, s.place = c.To, nil
-	return append(append(append(down, outcomes...), c.Batch), refusals...)
+	down = append(append(down, outcomes...), s.leases(c)...)
+	return append(append(down, c.Batch), refusals...)
 }
 
 // Answers is Deliver without the batch, for a session that has no room for it:

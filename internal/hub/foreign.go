@@ -35,15 +35,26 @@ func (g *group) foreign() error {
 
 // appendForeign gives changes that the tables hold already the next seq.
 func (g *group) appendForeign(changes []tidemark.Change) error {
-	name, err := g.foreignName(changes)
-	if err != nil {
-		return err
-	}
-	if err := g.append(name, "", changes); err != nil {
+	if err := g.sequence(changes); err != nil {
 		return err
 	}
 	g.advance(changes)
 	return nil
+}
+
+// sequence appends changes as a changeset of the file.
+func (g *group) sequence(changes []tidemark.Change) error {
+	name, err := g.foreignName(changes)
+	if err != nil {
+		return err
+	}
+	if err := g.textEffects(name, g.head, changes); err != nil {
+		return err
+	}
+	if err := g.saveTimes(changes, g.madeByHand); err != nil {
+		return err
+	}
+	return g.append(name, "", changes)
 }
 
 func (g *group) undo(changes []tidemark.Change, why *tidemark.Error) error {
@@ -75,14 +86,19 @@ func (g *group) foreignName(changes []tidemark.Change) (tidemark.Name, error) {
 
 // append gives effects the next seq, in the store only: advance counts them.
 func (g *group) append(name tidemark.Name, author string, effects []tidemark.Change) error {
-	return g.tx.Append(tidemark.LogEntry{
+	err := g.tx.Append(tidemark.LogEntry{
 		Seq: g.head + 1, Name: name, Author: author, At: g.now,
 		Schema: g.tx.Schema().Hash, Effects: effects,
 	})
+	if err != nil {
+		return err
+	}
+	return g.leaseUsed(effects)
 }
 
 // advance follows what was appended once no savepoint can undo it.
 func (g *group) advance(effects []tidemark.Change) {
 	g.head++
+	g.textsStand()
 	g.commit.net.add(effects)
 }

@@ -45,6 +45,9 @@ func (s *Session) hello(ctx context.Context, now int64, m *wire.Hello) ([]wire.D
 		return s.turnAway(refusal), nil
 	}
 	s.open(m, known.ID)
+	if m.Clock != 0 {
+		s.offset = now - m.Clock
+	}
 	return down, nil
 }
 
@@ -195,7 +198,7 @@ func (h *Hub) recognise(r *tidemark.ReplicaState, principal string, m *wire.Hell
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // greeting is Welcome and everything that was decided while the replica was away.
-func (s *Session) greeting(v tidemark.View, now int64, m *wire.Hello, r *tidemark.ReplicaState) ([]wire.Down, error) {
+func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark.ReplicaState) ([]wire.Down, error) {
 	st := s.hub.state
 	down := []wire.Down{&wire.Welcome{
 		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
@@ -203,14 +206,21 @@ func (s *Session) greeting(v tidemark.View, now int64, m *wire.Hello, r *tidemar
 		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
 	}}
 	if m.Schema != st.SchemaHash {
-		sm, err := schemaMessage(v, st.SchemaHash)
+		sm, err := schemaMessage(tx, st.SchemaHash)
 		if err != nil {
 			return nil, err
 		}
 		down = append(down, sm)
 	}
+	blocks, err := s.hub.greetLeases(tx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if blocks != nil {
+		down = append(down, blocks)
+	}
 	for n := m.Settled; ; {
-		list, err := v.Outcomes(r.ID, n, outcomesPerMessage)
+		list, err := tx.Outcomes(r.ID, n, outcomesPerMessage)
 		if err != nil {
 			return nil, err
 		}

@@ -25,6 +25,7 @@ import (
 	"io"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -42,6 +43,9 @@ type Options struct {
 	Rand   io.Reader   // names, tickets, terms
 	Limits wire.Limits // zero fields take the defaults
 	Chunk  int         // bytes of one catch-up chunk; default 1 MiB
+
+	Merge  map[string]merge.Func // functions of columns with PolicyCustom
+	Unique map[string]UniqueFunc // functions of tables with OnUnique
 }
 
 func (o Options) withDefaults() Options {
@@ -80,6 +84,9 @@ type Hub struct {
 	confirmed map[string]bool             // replicas that proved their ticket, and whose previous one is not dropped durably yet
 	renum     renumberState
 	failures  map[tidemark.Name]int // how often a changeset failed for no reason of its own
+
+	open  openConflicts
+	swept []tidemark.Value // the sweep goes on behind this key of the conflicts table
 }
 
 // Open starts a new term on the store's log.

@@ -41,7 +41,7 @@ func (g *group) take(sub Submission, doom error) error {
 		return nil
 	}
 	if o == nil {
-		if o, err = g.decide(cs, r, doom); err != nil {
+		if o, err = g.decide(&sub, r, doom); err != nil {
 			return g.putOff(sub, err, doom != nil)
 		}
 		g.commit.judged = append(g.commit.judged, *o)
@@ -135,7 +135,8 @@ func (g *group) forebear(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tid
 }
 
 // decide judges a changeset that has no outcome yet and records the outcome.
-func (g *group) decide(cs *tidemark.Changeset, r *tidemark.ReplicaState, doom error) (*tidemark.Outcome, error) {
+func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*tidemark.Outcome, error) {
+	cs := &sub.Changeset
 	if why := g.hopeless(cs); why != nil {
 		return g.reject(cs, r, why)
 	}
@@ -145,28 +146,29 @@ func (g *group) decide(cs *tidemark.Changeset, r *tidemark.ReplicaState, doom er
 		}
 		return nil, doom
 	}
-	var o tidemark.Outcome
-	var effects []tidemark.Change
-	err := g.tx.Savepoint(func() error {
-		var err error
-		if o, effects, err = g.apply(cs, r.Principal); err != nil {
-			return err
-		}
-		return g.record(cs, r, o)
-	})
+	j := &trial{g: g, cs: cs, author: r.Principal, offset: sub.Offset}
+	o, effects, err := j.tryAll(func(o tidemark.Outcome) error { return g.record(cs, r, o) })
 	if err == nil {
 		g.advance(effects)
 		return &o, nil
 	}
-	if why := reason(err); why != nil && !errors.Is(err, tidemark.ErrTransactionGone) {
-		return g.reject(cs, r, why)
+	if errors.Is(err, tidemark.ErrTransactionGone) {
+		return nil, err
 	}
-	return nil, err
+	if err = j.blameParent(err); reason(err) == nil {
+		return nil, err
+	}
+	return g.reject(cs, r, reason(err))
 }
 
 func (g *group) reject(cs *tidemark.Changeset, r *tidemark.ReplicaState, why *tidemark.Error) (*tidemark.Outcome, error) {
 	o := g.rejected(cs.Name, why)
-	return &o, g.tx.Savepoint(func() error { return g.record(cs, r, o) })
+	return &o, g.tx.Savepoint(func() error {
+		if err := g.saveRefused(cs); err != nil {
+			return err
+		}
+		return g.record(cs, r, o)
+	})
 }
 
 // hopeless returns why a changeset is not even tried any more, or nil.
@@ -203,38 +205,6 @@ func (g *group) record(cs *tidemark.Changeset, r *tidemark.ReplicaState, o tidem
 		o.Name = byContent(*was)
 	}
 	return g.tx.SaveOutcome(o)
-}
-
-// apply merges, writes and appends one changeset.
-func (g *group) apply(cs *tidemark.Changeset, author string) (tidemark.Outcome, []tidemark.Change, error) {
-	o := tidemark.Outcome{Name: cs.Name, Kind: tidemark.Accepted, Seq: g.head + 1}
-	changes, err := g.read(cs)
-	if err != nil {
-		return o, nil, err
-	}
-	if changes, o.Renumbered, err = g.renumber(cs, changes); err != nil {
-		return o, nil, err
-	}
-	if changes, o.Lost, err = g.merge(changes); err != nil {
-		return o, nil, err
-	}
-	if len(o.Lost) > 0 {
-		o.Kind = tidemark.Merged
-	}
-	if err := g.tx.WriteAll(changes); err != nil {
-		return o, nil, err
-	}
-	if err := g.tx.Settle(changes); err != nil {
-		return o, nil, err
-	}
-	effects, err := g.tx.Effects()
-	if err != nil {
-		return o, nil, err
-	}
-	if planted.Is(planted.NoCascades) {
-		effects = g.withoutCascades(effects, changes)
-	}
-	return o, effects, g.append(cs.Name, author, effects)
 }
 
 // withoutCascades keeps the effects that the changeset itself names: the

@@ -117,6 +117,9 @@ func rowBytes(c *tidemark.Change) int {
 	for _, v := range c.New {
 		n += v.Size()
 	}
+	for _, e := range c.Edits {
+		n += len(e.Body)
+	}
 	return n
 }
 
@@ -159,6 +162,9 @@ func (r *reader) shape(t *tidemark.Table, c *tidemark.Change) error {
 			return misfit(t, "inserts a row under the key of another")
 		}
 		c.Key = key
+		if len(c.Edits) > 0 {
+			return misfit(t, "inserts a row and edits it")
+		}
 		return nil
 	}
 	if len(c.Key) != len(t.Key) {
@@ -178,7 +184,36 @@ func (r *reader) shape(t *tidemark.Table, c *tidemark.Change) error {
 			return misfit(t, fmt.Sprintf("names column %d of %d out of place", col, len(t.Columns)))
 		}
 	}
+	return edits(t, c)
+}
+
+// edits checks that each edit is of the kind that its column's policy makes.
+// What their bodies say is read where they are put on a value.
+func edits(t *tidemark.Table, c *tidemark.Change) error {
+	if len(c.Edits) == 0 {
+		c.Edits = nil
+		return nil
+	}
+	if len(c.Edits) != len(c.Cols) {
+		return misfit(t, "has another number of edits than of columns")
+	}
+	for i, e := range c.Edits {
+		col := &t.Columns[c.Cols[i]]
+		switch {
+		case e.Kind == tidemark.EditSet:
+		case e.Kind != kindOf[t.PolicyOf(c.Cols[i])] || col.Group != "" || slices.Contains(t.Key, c.Cols[i]):
+			return misfit(t, fmt.Sprintf("edits column %s in a way that it does not merge by", col.Name))
+		}
+	}
 	return nil
+}
+
+// kindOf says as what the edits of a column come that are more than a value.
+var kindOf = map[tidemark.Policy]tidemark.EditKind{
+	tidemark.PolicyCounter: tidemark.EditAdd,
+	tidemark.PolicyText:    tidemark.EditText,
+	tidemark.PolicySet:     tidemark.EditMembers,
+	tidemark.PolicyJSON:    tidemark.EditKeys,
 }
 
 // movedTo returns the key that a row has after an update.

@@ -30,6 +30,7 @@ type Session struct {
 	acked  tidemark.Seq // what it said that it has
 	place  *tidemark.Cursor
 	schema string // hash of the schema that it has
+	offset int64  // what its clock lacked when it said hello
 	asks   []wire.Up
 }
 
@@ -116,7 +117,7 @@ func (s *Session) push(m *wire.Push) ([]wire.Down, *Submission) {
 		Name: tidemark.Name{Replica: s.replica, N: m.N, Hash: m.ContentHash()},
 		Salt: m.Salt, Was: m.Was, Seen: m.Seen, Schema: m.Schema, MadeAt: m.MadeAt, Body: m.Body,
 	}
-	return nil, &Submission{Session: s, Changeset: cs}
+	return nil, &Submission{Session: s, Changeset: cs, Offset: s.offset}
 }
 
 // ack believes no more than was sent: after a restore a replica may name a

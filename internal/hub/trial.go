@@ -1,0 +1,169 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
+)
+
+// maxRounds bounds how often one changeset is tried again after something
+// that was declared for what refused it.
+const maxRounds = 8
+
+// trial turns what the author of one changeset meant into what is written, by
+// the policies of the tables it touches, and writes it. Where a refusal of the
+// store is one that a declaration answers, it is run again with that answer.
+type trial struct {
+	g      *group
+	cs     *tidemark.Changeset
+	author string
+	offset int64 // what the replica's clock lacks
+
+	chain map[tidemark.Seq]bool // seqs under other names: whether they are the author's own
+	fixes fixes                 // answers to earlier refusals
+
+	// Of one run.
+	schema  *tidemark.Schema
+	changes []tidemark.Change // what the author meant
+	leaving rowSet            // keys that the changeset itself makes free; nil: not looked for yet
+	times   map[rowID]int64   // when the author edited each row; nil: not looked for yet
+	write   []tidemark.Change
+	outcome tidemark.Outcome
+	records []record
+}
+
+// tryAll runs a changeset until it stands or nothing more can be done about
+// what refuses it. Its error is one of the data, or of the store.
+func (j *trial) tryAll(record func(tidemark.Outcome) error) (o tidemark.Outcome, effects []tidemark.Change, err error) {
+	for round := 1; ; round++ {
+		err = j.g.tx.Savepoint(func() error {
+			if effects, err = j.run(); err != nil {
+				return err
+			}
+			return record(j.outcome)
+		})
+		if err == nil || round == maxRounds || errors.Is(err, tidemark.ErrTransactionGone) {
+			return j.outcome, effects, err
+		}
+		again, aerr := j.answer(err)
+		if aerr != nil {
+			return j.outcome, nil, aerr
+		}
+		if !again {
+			return j.outcome, nil, err
+		}
+	}
+}
+
+// run merges, writes and appends the changeset.
+func (j *trial) run() ([]tidemark.Change, error) {
+	if err := j.begin(); err != nil {
+		return nil, err
+	}
+	if err := j.merge(); err != nil {
+		return nil, err
+	}
+	if err := j.mend(); err != nil {
+		return nil, err
+	}
+	if err := j.keepRecords(); err != nil {
+		return nil, err
+	}
+	if err := j.g.tx.WriteAll(j.write); err != nil {
+		return nil, err
+	}
+	if err := j.g.tx.Settle(j.write); err != nil {
+		return nil, err
+	}
+	effects, err := j.g.tx.Effects()
+	if err != nil {
+		return nil, err
+	}
+	if planted.Is(planted.NoCascades) {
+		effects = j.g.withoutCascades(effects, j.write)
+	}
+	if len(j.outcome.Lost)+len(j.outcome.Over) > 0 {
+		j.outcome.Kind = tidemark.Merged
+	}
+	return effects, j.keep(effects)
+}
+
+// begin reads the changeset anew: a run changes what was read.
+func (j *trial) begin() error {
+	g := j.g
+	j.schema, j.leaving, j.times, j.records = g.tx.Schema(), nil, nil, nil
+	j.outcome = tidemark.Outcome{Name: j.cs.Name, Kind: tidemark.Accepted, Seq: g.head + 1}
+	changes, err := g.read(j.cs)
+	if err != nil {
+		return err
+	}
+	j.changes, j.outcome.Renumbered, err = g.renumber(j.cs, changes)
+	j.write = make([]tidemark.Change, 0, len(j.changes))
+	return err
+}
+
+// keep appends what the changeset did, and what later edits are merged by.
+func (j *trial) keep(effects []tidemark.Change) error {
+	if err := j.g.textEffects(j.cs.Name, j.cs.Seen, effects); err != nil {
+		return err
+	}
+	if err := j.g.saveTimes(effects, j.made); err != nil {
+		return err
+	}
+	return j.g.append(j.cs.Name, j.author, effects)
+}
+
+// merge decides about each change.
+func (j *trial) merge() error {
+	for i := range j.changes {
+		c := &j.changes[i]
+		t := j.schema.Table(c.Table)
+		if c.Op != tidemark.Insert && t.AppendOnly() {
+			return addedOnly(t, c)
+		}
+		row, err := j.g.tx.Row(t.ID, c.Key)
+		if err != nil {
+			return err
+		}
+		switch c.Op {
+		case tidemark.Insert:
+			err = j.insert(t, c, row)
+		case tidemark.Update:
+			err = j.update(t, c, row)
+		default:
+			err = j.remove(t, c, row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaves reports whether the changeset itself makes a key free.
+func (j *trial) leaves(id rowID) bool {
+	if j.leaving == nil {
+		j.leaving = rowSet{}
+		for i := range j.changes {
+			c := &j.changes[i]
+			if c.Op == tidemark.Insert {
+				continue
+			}
+			t := j.schema.Table(c.Table)
+			key := t.KeyID(c.Key)
+			if c.Op == tidemark.Delete || t.KeyID(movedTo(t, c)) != key {
+				j.leaving[rowID{c.Table, key}] = true
+			}
+		}
+	}
+	return j.leaving[id]
+}
+
+func addedOnly(t *tidemark.Table, c *tidemark.Change) error {
+	return &tidemark.Error{
+		Code: tidemark.CodeForbidden, Table: t.Name, Key: c.Key,
+		Msg: fmt.Sprintf("rows of %s can be added, and neither changed nor removed (%s)", t.Name, tidemark.PolicyAppendOnly),
+	}
+}
