@@ -64,8 +64,10 @@ func findTable(l *log, s *tidemark.Schema, d *Table) *tidemark.Table {
 			return nil
 		}
 	}
-	l.add(d.Name.At, meant(name, names, "the tables are"), "the database has no table %s", name)
-	return nil
+	if len(names) > 0 {
+		l.add(d.Name.At, meant(name, names, "the tables are"), "the database has no table %s", name)
+	}
+	return nil // a database without tables is to get them yet
 }
 
 // own reports whether a name belongs to Tidemark.

@@ -59,8 +59,17 @@ func Load(path string) (*Config, error) {
 	return Parse(text, path)
 }
 
-// Beside is where the policies of a database are looked for.
-func Beside(database string) string { return filepath.Join(filepath.Dir(database), FileName) }
+// Beside is where the policies of a database are looked for: for shop.sqlite in
+// shop.tidemark.yaml, which is for one of several databases in a folder, else
+// in tidemark.yaml.
+func Beside(database string) string {
+	dir, base := filepath.Split(database)
+	own := filepath.Join(dir, strings.TrimSuffix(base, filepath.Ext(base))+"."+FileName)
+	if _, err := os.Stat(own); err == nil {
+		return own
+	}
+	return filepath.Join(dir, FileName)
+}
 
 // Parse reads the text of a file. name is what errors call it. An error's
 // cause is Problems.

@@ -115,7 +115,7 @@ func TestParseRefuses(t *testing.T) {
 		{"tables:\n  t:\n    max_skew: -5m\n", "\"-5m\" is not a duration"},
 		{"tables:\n  t:\n    lease: 5000\n", "3:12: a lease is a number of ids from 16 to 1000, not 5000"},
 		{"tables:\n  t:\n    lease: 1e2\n", "not 1e2"},
-		{"tables:\n\tt:\n", "2:1: found character '\t' that cannot start any token | correct the YAML"},
+		{"tables:\n\tt:\n", "2:1: found character ' ' that cannot start any token | correct the YAML"},
 		{"tables: &a\n  t:\n", "anchors, aliases"},
 		{"tables:\n  t: &a {keep: losers}\n  u: *a\n", "anchors, aliases"},
 		{"tables:\n  <<: {a: {}}\n", "2:3: anchors, aliases"},

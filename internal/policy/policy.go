@@ -20,7 +20,8 @@ import (
 	"github.com/tidemarkdb/tidemark"
 )
 
-// FileName is the name of the file that is looked for beside a database.
+// FileName is the name of the file that is looked for beside a database, and
+// the ending of one that is for a single database.
 const FileName = "tidemark.yaml"
 
 // Config is what a file declares. A nil Config declares nothing.
@@ -33,7 +34,10 @@ type Config struct {
 
 // At is a place in the file: line and column count from 1, the column in
 // characters. The zero At says that something is not declared.
-type At struct{ Line, Column int }
+type At struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+}
 
 // Setting is a declared value and its place.
 type Setting[T any] struct {

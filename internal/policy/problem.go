@@ -11,25 +11,25 @@ import (
 
 // Problem is one thing in a file that is wrong or does not fit the database.
 type Problem struct {
-	File string
-	At   At
-	Line string // the line of the file
-	Msg  string
-	Hint string // what to do about it
+	File string `json:"file"`
+	At
+	Text string `json:"-"` // the line of the file
+	Msg  string `json:"message"`
+	Hint string `json:"hint,omitempty"` // what to do about it
 }
 
 // Error is "file:line:column: what is wrong".
 func (p Problem) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.At.Line, p.At.Column, p.Msg)
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Msg)
 }
 
 // Show is Error with the line, a mark below the place, and the next step.
 func (p Problem) Show() string {
 	var b strings.Builder
 	b.WriteString(p.Error())
-	if p.Line != "" {
-		line, column := excerpt(p.Line, p.At.Column)
-		number := fmt.Sprintf("%4d | ", p.At.Line)
+	if p.Text != "" {
+		line, column := excerpt(p.Text, p.Column)
+		number := fmt.Sprintf("%4d | ", p.Line)
 		fmt.Fprintf(&b, "\n%s%s\n%s| %s^", number, line, strings.Repeat(" ", len(number)-2), strings.Repeat(" ", column-1))
 	}
 	if p.Hint != "" {
@@ -48,13 +48,17 @@ func excerpt(line string, column int) (string, int) {
 	if from := column - widest/2; from > 0 && len(runes) > widest {
 		runes, column = runes[from:], column-from
 	}
-	runes = runes[:min(len(runes), widest)]
-	for i, r := range runes {
+	return printable(string(runes[:min(len(runes), widest)])), column
+}
+
+// printable takes out of what a file says what could move a terminal's cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
-			runes[i] = ' '
+			return ' '
 		}
-	}
-	return string(runes), column
+		return r
+	}, s)
 }
 
 // Problems are all that were found, in the order of the file.
@@ -99,9 +103,9 @@ type log struct {
 
 func (l *log) add(at At, hint, format string, args ...any) {
 	at.Line, at.Column = max(at.Line, 1), max(at.Column, 1)
-	p := Problem{File: l.file, At: at, Msg: fmt.Sprintf(format, args...), Hint: hint}
+	p := Problem{File: l.file, At: at, Msg: printable(fmt.Sprintf(format, args...)), Hint: printable(hint)}
 	if at.Line <= len(l.lines) {
-		p.Line = l.lines[at.Line-1]
+		p.Text = l.lines[at.Line-1]
 	}
 	l.found = append(l.found, p)
 }
