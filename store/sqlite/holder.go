@@ -63,6 +63,7 @@ func (x *tx) holderOf(t *tidemark.Table, u *tidemark.Unique, wanted []tidemark.V
 	for c := range t.Columns {
 		marks = append(marks, "?"+strconv.Itoa(c+1)+" AS "+lite.Quote(t.Columns[c].Name))
 	}
+	used := 0 // SQLite wants no more parameters than it is asked for
 	for _, term := range u.Terms {
 		collate := ""
 		if term.Collation != "" {
@@ -70,14 +71,16 @@ func (x *tx) holderOf(t *tidemark.Table, u *tidemark.Unique, wanted []tidemark.V
 		}
 		if term.Column >= 0 {
 			where = append(where, lite.Quote(t.Columns[term.Column].Name)+collate+" = ?"+strconv.Itoa(term.Column+1))
+			used = max(used, term.Column+1)
 			continue
 		}
+		used = len(wanted)
 		where = append(where, "("+term.Expr+")"+collate+" = (SELECT "+term.Expr+" FROM (SELECT "+strings.Join(marks, ", ")+"))")
 	}
 	if u.Partial != "" {
 		where = append(where, "("+u.Partial+")")
 	}
-	args := slices.Clone(wanted)
+	args := slices.Clone(wanted[:used])
 	if i.c.Op == tidemark.Update {
 		where = append(where, "NOT ("+row.WhereKey(t, len(args)+1)+")")
 		args = append(args, i.key...)

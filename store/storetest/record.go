@@ -13,7 +13,8 @@ var recordTests = []test{
 			{Name: tidemark.Name{Replica: "r", N: 2}, Kind: tidemark.Rejected, Seq: 7, Code: tidemark.CodeUnique, Message: "no",
 				Table: "item", Key: row("\xff\x00", []byte{0xff}, nil, 1.0), Columns: []string{"a", "b"}},
 			{Name: tidemark.Name{Replica: "r", N: 3}, Kind: tidemark.Merged, Seq: 8,
-				Lost: []tidemark.Cell{{Table: "item", Key: row(1), Column: "name"}, {Table: "item", Key: row("k")}}},
+				Lost: []tidemark.Cell{{Table: "item", Key: row(1), Column: "name"}, {Table: "item", Key: row("k")}},
+				Over: []tidemark.Cell{{Table: "item", Key: row(1), Column: "n"}}, Renumbered: []tidemark.Renumbered{{Table: "item", From: 3, To: 4, Before: 2}}},
 		}
 		b.must(b.group(func(tx tidemark.Tx) error {
 			for _, o := range want {

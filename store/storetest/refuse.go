@@ -44,6 +44,32 @@ var refuseTests = []test{
 			b.Errorf("got %#v", err)
 		}
 	}},
+	{"who has the unique value", `CREATE TABLE p (id TEXT PRIMARY KEY, mail TEXT, team INT, name TEXT COLLATE NOCASE, gone INT, UNIQUE (team, name));
+		CREATE UNIQUE INDEX m ON p (lower(mail)) WHERE gone IS NULL;
+		INSERT INTO p VALUES ('a', 'A@B', 1, 'Ann', NULL), ('b', 'b@b', 1, 'Bob', NULL), ('c', 'c@b', 2, 'Bob', NULL), ('d', 'a@b', 3, 'Dan', 1)`, func(b *bench) {
+		for i, c := range []struct {
+			change tidemark.Change
+			other  string
+		}{
+			{insert(1, "x", "x@b", 1, "ANN", nil), "a"},
+			{update(1, row("c"), 2, 1), "b"},
+			{insert(1, "x", "a@B", 9, "x", nil), "a"},
+			{update(1, row("d"), 4, nil), "a"},
+			{insert(1, "b", "x@b", 9, "x", nil), "b"},
+			{update(1, row("c"), 0, "a"), "a"},
+		} {
+			_, err := b.apply(c.change)
+			var e *tidemark.Error
+			if !errors.As(err, &e) || e.Code != tidemark.CodeUnique || e.Table != "p" || show(e.Other) != show(row(c.other)) || len(e.Columns) == 0 {
+				b.Errorf("%d: %#v, want %s", i, err, c.other)
+			}
+		}
+		// Not known, and no worse for it: the row that would be is half defaults.
+		_, err := b.apply(tidemark.Change{Table: 1, Op: tidemark.Insert, Key: row("x"), New: row("x", "a@b")})
+		if tidemark.CodeOf(err) != tidemark.CodeUnique {
+			b.Error(err)
+		}
+	}},
 	{"check", seats, func(b *bench) {
 		_, err := b.apply(update(1, row(2), 1, "long"))
 		b.refused(err, tidemark.CodeCheck, "seat", row(2))

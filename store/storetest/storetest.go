@@ -45,7 +45,7 @@ func Run(t *testing.T, open Opener) {
 		tests []test
 	}{
 		{"group", groupTests}, {"write", writeTests}, {"order", orderTests}, {"refuse", refuseTests},
-		{"read", readTests}, {"record", recordTests}, {"past", pastTests}, {"foreign", foreignTests}, {"schema", schemaTests},
+		{"read", readTests}, {"record", recordTests}, {"past", pastTests}, {"merge", mergeTests}, {"foreign", foreignTests}, {"schema", schemaTests},
 		{"scrub", scrubTests}, {"snapshot", snapshotTests}, {"random", randomTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
