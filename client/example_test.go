@@ -170,6 +170,62 @@ func ExampleDB_Rejected() {
 	// Output: unique task [title]
 }
 
+func ExampleDB_Conflicts() {
+	db, file, end := copied()
+	defer end()
+	plain(file, "UPDATE task SET title = 'buy oat milk' WHERE id = 'a'") // into the served file
+	_, err := db.Exec(ctx, "UPDATE task SET title = 'buy soy milk' WHERE id = 'a'")
+	check(err)
+	_, err = db.Sync(ctx)
+	check(err)
+
+	list, err := db.Conflicts(ctx, client.ConflictFilter{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range list {
+		fmt.Println(c.State, c.Table, c.Key[0], c.Column, c.Theirs, c.Mine)
+		res, err := db.RestoreLoser(ctx, c.ID) // or db.Resolve(ctx, c.ID, client.Mine)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(res.Cells[0].Was, "is", res.Cells[0].Now)
+	}
+	// Output:
+	// kept task 'a' title 'buy oat milk' 'buy soy milk'
+	// 'buy soy milk' is 'buy oat milk'
+}
+
+func ExampleOptions_onEvent() {
+	address, file, folder, end := served()
+	defer end()
+	path := filepath.Join(folder, "copy.db")
+	check(client.Clone(ctx, address, path, client.CloneOptions{}))
+
+	hear := func(ev client.Event) {
+		switch {
+		case ev.Conflict != nil:
+			fmt.Println("to be decided:", ev.Conflict.Table, ev.Conflict.Key, ev.Conflict.Column)
+		case ev.Outcome == nil:
+		case ev.Outcome.Kind == tidemark.Rejected:
+			fmt.Println("rejected:", ev.Outcome.Message)
+		case ev.Outcome.Kind == tidemark.Merged:
+			fmt.Println("lost:", len(ev.Outcome.Lost), "overwrote:", ev.Outcome.Over[0].Column)
+		}
+	}
+	db, err := client.Open(path, client.Options{OnEvent: hear})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	plain(file, "UPDATE task SET title = 'buy oat milk' WHERE id = 'a'") // into the served file
+	_, err = db.Exec(ctx, "UPDATE task SET title = 'buy soy milk' WHERE id = 'a'")
+	check(err)
+	_, err = db.Sync(ctx)
+	check(err)
+	// Output: lost: 0 overwrote: title
+}
+
 func Example_databaseSQL() {
 	db, _, end := copied()
 	defer end()
