@@ -95,8 +95,12 @@ func sizeOf(c *tidemark.Change) int {
 	for _, v := range c.Key {
 		n += v.Size()
 	}
-	for _, v := range c.New {
-		n += v.Size()
+	for i, v := range c.New {
+		if e := c.EditOf(i); e.Kind != tidemark.EditSet {
+			n += len(e.Body) // which goes in place of the value
+		} else {
+			n += v.Size()
+		}
 	}
 	return n
 }

@@ -73,6 +73,7 @@ type group struct {
 	order    []string
 	failures map[tidemark.Name]error // submissions that failed for a reason that may be theirs
 	proved   []string                // replicas whose ticket before is dropped
+	texts    groupTexts
 	renum    groupNumbers
 }
 
@@ -222,4 +223,5 @@ func (h *Hub) remember(g *group) {
 	for name := range g.failures {
 		h.failures[name]++
 	}
+	h.rememberTexts(g)
 }

@@ -84,8 +84,10 @@ type Hub struct {
 	confirmed map[string]bool             // replicas that proved their ticket, and whose previous one is not dropped durably yet
 	renum     renumberState
 	failures  map[tidemark.Name]int // how often a changeset failed for no reason of its own
+	bridges   bridges               // between the texts that replicas edit and the server's
 
 	open  openConflicts
+	solo  solo
 	swept []tidemark.Value // the sweep goes on behind this key of the conflicts table
 }
 

@@ -34,7 +34,7 @@ func (n *net) add(effects []tidemark.Change) {
 		id := rowID{c.Table, t.KeyID(c.Key)}
 		have := n.rows[id]
 		if have == nil {
-			c.Old, c.Cols, c.New = nil, slices.Clone(c.Cols), slices.Clone(c.New)
+			c.Old, c.Cols, c.New, c.Edits = nil, slices.Clone(c.Cols), slices.Clone(c.New), downstream(&c)
 			n.rows[id], n.order = &c, append(n.order, id)
 			continue
 		}
@@ -62,7 +62,7 @@ func fold(have *tidemark.Change, c tidemark.Change) {
 		have.Key = spelled(have.Key, c)
 	case have.Op == tidemark.Update:
 		for i, col := range c.Cols {
-			setColumn(have, col, c.New[i])
+			editColumn(have, col, c.New[i], c.EditOf(i))
 		}
 	default:
 		// An update of a deleted row cannot be: effects are what really happened.
@@ -80,13 +80,47 @@ func spelled(key []tidemark.Value, c tidemark.Change) []tidemark.Value {
 
 // setColumn sets one column of an update, keeping columns in order.
 func setColumn(c *tidemark.Change, col int, v tidemark.Value) {
+	editColumn(c, col, v, tidemark.Edit{})
+}
+
+// editColumn is setColumn for what may be an edit of a text: two of one text
+// become one. Beside each of them New holds the whole value.
+func editColumn(c *tidemark.Change, col int, v tidemark.Value, e tidemark.Edit) {
 	i, found := slices.BinarySearch(c.Cols, col)
 	if found {
 		c.New[i] = v
+		setEdit(c, i, composeEdits(c.EditOf(i), e, v))
 		return
 	}
 	c.Cols = slices.Insert(c.Cols, i, col)
 	c.New = slices.Insert(c.New, i, v)
+	if len(c.Edits) > 0 {
+		c.Edits = slices.Insert(c.Edits, i, tidemark.Edit{})
+	}
+	setEdit(c, i, withoutDeleted(e, v))
+}
+
+// setEdit sets the edit of the i-th column. An update without edits has no list of them.
+func setEdit(c *tidemark.Change, i int, e tidemark.Edit) {
+	if len(c.Edits) == 0 {
+		if e.Kind == tidemark.EditSet {
+			return
+		}
+		c.Edits = make([]tidemark.Edit, len(c.New))
+	}
+	c.Edits[i] = e
+	if !slices.ContainsFunc(c.Edits, func(e tidemark.Edit) bool { return e.Kind != tidemark.EditSet }) {
+		c.Edits = nil
+	}
+}
+
+// downstream makes the edits of an effect what replicas get.
+func downstream(c *tidemark.Change) []tidemark.Edit {
+	out := tidemark.Change{New: c.New}
+	for i := range c.Edits {
+		setEdit(&out, i, withoutDeleted(c.Edits[i], c.New[i]))
+	}
+	return out.Edits
 }
 
 // changes lists deletes, updates, inserts, each in the order of first touch.

@@ -93,6 +93,7 @@ func (j *trial) run() ([]tidemark.Change, error) {
 // begin reads the changeset anew: a run changes what was read.
 func (j *trial) begin() error {
 	g := j.g
+	g.texts.restart()
 	j.schema, j.leaving, j.times, j.records = g.tx.Schema(), nil, nil, nil
 	j.outcome = tidemark.Outcome{Name: j.cs.Name, Kind: tidemark.Accepted, Seq: g.head + 1}
 	changes, err := g.read(j.cs)
