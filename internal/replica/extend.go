@@ -14,6 +14,7 @@ var additions = []struct {
 }{
 	{"_tm_pending", "view", "ALTER TABLE main._tm_pending ADD COLUMN view BLOB"},
 	{"_tm_text", "", textBookkeeping},
+	{"_tm_history", "", historyBookkeeping},
 	{"_tm_renumbered", "", idBookkeeping},
 }
 

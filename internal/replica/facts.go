@@ -41,7 +41,7 @@ CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash
 CREATE TABLE main._tm_stage (pos INTEGER PRIMARY KEY, since INTEGER NOT NULL, cursor TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE main._tm_digest (t INTEGER PRIMARY KEY, sums BLOB NOT NULL);
 CREATE TABLE main._tm_touch (t INTEGER PRIMARY KEY, counter INTEGER NOT NULL);
-` + textBookkeeping + idBookkeeping
+` + textBookkeeping + historyBookkeeping + idBookkeeping
 
 // textBookkeeping names, for each cell that merges as text, the pending
 // changesets that wrote it (col -1: every cell of the row), and whether the

@@ -87,7 +87,7 @@ func (a *attempt) lookUp(s *sketch) error {
 		if b != nil {
 			return &misfit{code: tidemark.CodeForeignKey, table: b.ref.child.Name, columns: columnNames(b.ref.child, b.ref.cols),
 				message: fmt.Sprintf("%s refers to a row of %s that is not there", b.ref.child.Name, b.ref.parent.Name),
-				on:      a.down.parent(b)}
+				on:      a.down.parent(b), row: id}
 		}
 	}
 	return nil

@@ -156,7 +156,8 @@ func renumber(db *lite.DB) (last int64, err error) {
 			return 0, err
 		}
 	}
-	return int64(len(old)), nil
+	return int64(len(old)), db.Run(`UPDATE main._tm_history SET n = coalesce((SELECT p.n FROM main._tm_pending p
+		WHERE p.hash = _tm_history.hash), n)`)
 }
 
 // causeOn is the cause of a suspension that another suspended changeset brought about.

@@ -14,6 +14,7 @@ type misfit struct {
 	key     []tidemark.Value
 	columns []string
 	on      int64 // the suspended changeset that it builds on, 0 for none
+	row     rowID // the row of the changeset that did not fit, where it is known
 }
 
 func (m *misfit) Error() string { return fmt.Sprintf("%s: %s", m.code, m.message) }
@@ -89,6 +90,7 @@ func asMisfit(t *tidemark.Table, after []tidemark.Value, err error) error {
 	m := &misfit{code: v.Code, message: v.Msg, table: t.Name, columns: v.Columns}
 	if after != nil {
 		m.key = t.KeyOf(after)
+		m.row = idOf(t, m.key)
 	}
 	return m
 }

@@ -162,35 +162,39 @@ type sealed struct {
 	seen    tidemark.Seq
 	madeAt  int64
 	changes []tidemark.Change
+
+	// Given when it is stored.
+	n    int64
+	hash tidemark.Hash
 }
 
-// appendPending stores a changeset behind all others and returns its number.
-func (r *Replica) appendPending(c sealed) (int64, error) {
+// appendPending stores a changeset behind all others.
+func (r *Replica) appendPending(c *sealed) error {
 	n, err := meta.Int(r.db, keyNext)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if planted.Is(planted.HalfChangeset) && len(c.changes) > 1 {
 		c.changes = c.changes[:len(c.changes)-1]
 	}
 	body := wire.AppendChanges(nil, c.changes, false)
-	hash := wire.HashOf(c.salt, body)
+	c.n, c.hash = n, wire.HashOf(c.salt, body)
 	err = r.db.Run(`INSERT INTO main._tm_pending (n, salt, hash, seen, schema, made_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
-		tidemark.Int(n), tidemark.Blob(c.salt[:]), tidemark.Blob(hash[:]), tidemark.Int(int64(c.seen)),
+		tidemark.Int(n), tidemark.Blob(c.salt[:]), tidemark.Blob(c.hash[:]), tidemark.Int(int64(c.seen)),
 		tidemark.Text(r.server.Hash), tidemark.Int(c.madeAt), tidemark.Blob(body))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := r.indexPending(n, c.changes); err != nil {
-		return 0, err
+		return err
 	}
 	if err := r.noteTexts(n, c.changes); err != nil {
-		return 0, err
+		return err
 	}
 	if planted.Is(planted.ReuseNumber) && n%5 == 0 {
-		return n, meta.SetInt(r.db, keyNext, max(1, n-4))
+		return meta.SetInt(r.db, keyNext, max(1, n-4))
 	}
-	return n, meta.SetInt(r.db, keyNext, n+1)
+	return meta.SetInt(r.db, keyNext, n+1)
 }
 
 // indexPending notes which rows a changeset touches.

@@ -58,6 +58,15 @@ func newReference(s *tidemark.Schema, child *tidemark.Table, fk *tidemark.Foreig
 	return ref
 }
 
+// listChildren finds the keys of the rows that refer to one.
+func (ref *reference) listChildren() string {
+	names := make([]string, len(ref.child.Key))
+	for i, c := range ref.child.Key {
+		names[i] = lite.Quote(ref.child.Columns[c].Name)
+	}
+	return "SELECT " + strings.Join(names, ", ") + " FROM main." + lite.Quote(ref.child.Name) + " WHERE " + ref.equals(ref.child, ref.cols)
+}
+
 // equals compares columns with parameters by the parent's collation, as
 // SQLite does for foreign keys on both sides.
 func (ref *reference) equals(t *tidemark.Table, cols []int) string {

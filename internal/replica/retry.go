@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -95,16 +94,11 @@ func (a *attempt) retryPart(part []tidemark.Change) (changed bool, err error) {
 		for i := range rows {
 			a.tables[rows[i].Table.ID] = true
 		}
-		seq, err := meta.Int(a.db, meta.KeySeq)
+		c, err := a.r.pendNow(rows)
 		if err != nil {
 			return err
 		}
-		salt, err := a.r.newSalt()
-		if err != nil {
-			return err
-		}
-		_, err = a.r.pend(sealed{salt: salt, seen: tidemark.Seq(seq), madeAt: a.r.now}, rows)
-		return err
+		return a.r.remember(c)
 	})
 	return changed && err == nil, err
 }

@@ -97,20 +97,50 @@ func (r *Replica) sealSegment(s *capture.Segment) error {
 			return err
 		}
 	}
-	_, err := r.pend(c, s.Rows)
-	return err
+	if err := r.pend(&c, s.Rows); err != nil {
+		return err
+	}
+	return r.remember(&c)
 }
 
 // pend stores row changes that the tables already show as a pending changeset.
-func (r *Replica) pend(c sealed, rows []capture.RowChange) (int64, error) {
+func (r *Replica) pend(c *sealed, rows []capture.RowChange) error {
 	if err := r.layAside(rows); err != nil {
-		return 0, err
+		return err
 	}
 	c.changes = capture.Changes(rows)
 	if err := r.intents(rows, c.changes); err != nil {
-		return 0, err
+		return err
 	}
 	return r.appendPending(c)
+}
+
+// pendNow stores what the engine itself just did to the tables for its user.
+func (r *Replica) pendNow(rows []capture.RowChange) (*sealed, error) {
+	seq, err := meta.Int(r.db, meta.KeySeq)
+	if err != nil {
+		return nil, err
+	}
+	c := &sealed{seen: tidemark.Seq(seq), madeAt: r.now}
+	if c.salt, err = r.newSalt(); err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if r.keepsTime(rows[i].Table) {
+			rows[i].EditedAt = r.now
+		}
+	}
+	return c, r.pend(c, rows)
+}
+
+// keepsTime reports whether edits of a table are sealed with their time.
+func (r *Replica) keepsTime(t *tidemark.Table) bool {
+	for c := range t.Columns {
+		if t.PolicyOf(c) == tidemark.PolicyLatestEdit {
+			return true
+		}
+	}
+	return false
 }
 
 // layAside keeps the confirmed images of rows that no earlier pending

@@ -44,6 +44,14 @@ func (a *attempt) settleAll() error {
 			if err := a.r.saveRejected(s.p, &s.o); err != nil {
 				return err
 			}
+			if err := a.r.forget(s.p.hash); err != nil {
+				return err
+			}
+		}
+		if len(s.o.Renumbered) > 0 {
+			if err := a.r.renameHistory(s.o.Renumbered); err != nil {
+				return err
+			}
 		}
 		if err := removePending(a.db, s.p.n); err != nil {
 			return err

@@ -112,7 +112,7 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 			return nil
 		}
 		return &misfit{code: tidemark.CodeUnique, message: "the key is taken", table: t.Name, key: keyAfter(t, c), columns: keyNames(t),
-			on: a.down.touched[to]}
+			on: a.down.touched[to], row: to}
 	}
 	s.after[to] = after
 	if c.Op == tidemark.Update {
@@ -124,7 +124,7 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 // unfit is an edit that cannot be made of what the row holds now.
 func unfit(t *tidemark.Table, c *tidemark.Change, why error) *misfit {
 	return &misfit{code: tidemark.CodeConflict, message: "the edit does not fit what is there now: " + why.Error(),
-		table: t.Name, key: c.Key, columns: columnNames(t, c.Cols)}
+		table: t.Name, key: c.Key, columns: columnNames(t, c.Cols), row: idOf(t, c.Key)}
 }
 
 // missing judges an update of a row that is not here.
