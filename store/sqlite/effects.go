@@ -18,6 +18,7 @@ type rowID struct {
 type image struct {
 	table         *tidemark.Table
 	before, after []tidemark.Value
+	editedAt      int64 // by the triggers of tables that keep it, else 0
 }
 
 // images nets row changes by key: a row that moved leaves one key and enters
@@ -36,7 +37,8 @@ func images(rows []capture.RowChange) map[rowID]*image {
 			at(r.Table, r.Before).before = r.Before
 		}
 		if r.After != nil {
-			at(r.Table, r.After).after = r.After
+			m := at(r.Table, r.After)
+			m.after, m.editedAt = r.After, r.EditedAt
 		}
 	}
 	return all
@@ -73,11 +75,11 @@ func (m *image) change() (tidemark.Change, bool) {
 	case m.before == nil && m.after == nil:
 		return c, false
 	case m.before == nil:
-		c.Op, c.Key, c.New = tidemark.Insert, t.KeyOf(m.after), m.after
+		c.Op, c.Key, c.New, c.MadeAt = tidemark.Insert, t.KeyOf(m.after), m.after, m.editedAt
 	case m.after == nil:
 		c.Op, c.Key, c.Old = tidemark.Delete, t.KeyOf(m.before), m.before
 	default:
-		c.Op, c.Key = tidemark.Update, t.KeyOf(m.before)
+		c.Op, c.Key, c.MadeAt = tidemark.Update, t.KeyOf(m.before), m.editedAt
 		for i := range m.after {
 			if i < len(m.before) && m.before[i] == m.after[i] {
 				continue
@@ -101,7 +103,7 @@ func valueAt(row []tidemark.Value, i int) tidemark.Value {
 func then(all map[rowID]*image, later []capture.RowChange) {
 	for id, m := range images(later) {
 		if first := all[id]; first != nil {
-			first.after = m.after
+			first.after, first.editedAt = m.after, max(first.editedAt, m.editedAt)
 			continue
 		}
 		all[id] = m

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/policy"
@@ -206,3 +207,46 @@ func TestPoliciesOfATableThatChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What another program writes carries the time that the triggers recorded.
+func TestForeignEditsHaveTheirTime(t *testing.T) {
+	path := makeFile(t, voted+"; CREATE TABLE plain (id INTEGER PRIMARY KEY, a)")
+	s, err := openWith(t, path, "tables:\n  task:\n    columns:\n      note: latest-edit\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sequence(t, s)
+	before := time.Now().UnixMilli()
+	shell(t, path, "UPDATE task SET note = 'b'; INSERT INTO task VALUES (2, 0, 'c'); INSERT INTO plain VALUES (1, 'd')")
+	w := sequence(t, s)
+	after := time.Now().UnixMilli()
+	if len(w.Changes) != 3 {
+		t.Fatalf("work %+v", w)
+	}
+	for _, c := range w.Changes {
+		timed := c.MadeAt >= before-1 && c.MadeAt <= after+1
+		if task := c.Table == idOf(s, "task"); task && !timed || !task && c.MadeAt != 0 {
+			t.Errorf("%v of table %d was made at %d, between %d and %d", c.Op, c.Table, c.MadeAt, before, after)
+		}
+	}
+	// What the store writes itself has none: the hub knows better.
+	err = s.Group(context.Background(), func(tx tidemark.Tx) error {
+		if err := tx.Write(tidemark.Change{Table: idOf(s, "task"), Op: tidemark.Delete, Key: []tidemark.Value{tidemark.Int(2)}}); err != nil {
+			return err
+		}
+		effects, err := tx.Effects()
+		if err != nil || len(effects) != 1 || effects[0].MadeAt != 0 {
+			t.Errorf("effects %+v %v", effects, err)
+		}
+		return tx.Append(tidemark.LogEntry{Name: tidemark.Name{Replica: "r", N: 1}, Effects: effects})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sound(path); err != nil {
+		t.Error(err)
+	}
+}
+
+// idOf is the number of a table.
+func idOf(s *Store, table string) int { return s.last.Load().schema.Named(table).ID }
