@@ -145,6 +145,9 @@ func renumber(db *lite.DB) (last int64, err error) {
 		if err := db.Run("UPDATE main._tm_pending_row SET n = ?1 WHERE n = ?2", to, tidemark.Int(n)); err != nil {
 			return 0, err
 		}
+		if err := db.Run("UPDATE main._tm_taken SET n = ?1 WHERE n = ?2", to, tidemark.Int(n)); err != nil {
+			return 0, err
+		}
 		if err := db.Run("UPDATE main._tm_text SET n = ?1 WHERE n = ?2", to, tidemark.Int(n)); err != nil {
 			return 0, err
 		}

@@ -217,7 +217,7 @@ func (r *Replica) indexPending(n int64, changes []tidemark.Change) error {
 
 // removePending forgets a changeset; the images of its rows stay.
 func removePending(db *lite.DB, n int64) error {
-	for _, table := range []string{"_tm_pending_row", "_tm_text"} {
+	for _, table := range []string{"_tm_pending_row", "_tm_text", "_tm_taken"} {
 		if err := db.Run("DELETE FROM main."+table+" WHERE n = ?1", tidemark.Int(n)); err != nil {
 			return err
 		}

@@ -194,7 +194,9 @@ func (a *attempt) putBackOne(p *record) error {
 	var m *misfit
 	switch {
 	case err == nil:
-		a.down.stand(a.r.schema, p)
+		if err := a.stand(p); err != nil {
+			return err
+		}
 		return a.resume(p)
 	case !errors.As(err, &m):
 		return err
@@ -203,6 +205,9 @@ func (a *attempt) putBackOne(p *record) error {
 		return err
 	}
 	a.down.add(a.r.schema, p)
+	if err := a.noteTaken(p); err != nil {
+		return err
+	}
 	return a.suspend(p, m.cause())
 }
 

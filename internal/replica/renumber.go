@@ -11,11 +11,15 @@ import (
 )
 
 // idBookkeeping keeps which rows the server gave other ids than their author
-// did, and the blocks of ids that were given in advance.
+// did, at which seq other rows took the ids of rows that wait for their
+// verdict, and the blocks of ids that were given in advance.
 const idBookkeeping = `
 CREATE TABLE main._tm_renumbered (pos INTEGER PRIMARY KEY, t INTEGER NOT NULL, old INTEGER NOT NULL,
   new INTEGER NOT NULL, before INTEGER NOT NULL);
 CREATE INDEX main._tm_renumbered_old ON _tm_renumbered (t, old);
+CREATE TABLE main._tm_taken (t INTEGER NOT NULL, key BLOB NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (t, key, n)) WITHOUT ROWID;
+CREATE INDEX main._tm_taken_n ON _tm_taken (n);
 CREATE TABLE main._tm_lease (t INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 `
 
@@ -330,7 +334,7 @@ func syncedNamed(s *tidemark.Schema, name string) *tidemark.Table {
 
 // built finds out whether a changeset speaks of a row that a suspended one
 // would have brought, where another row has its key by now: it must not be put
-// on top of that one.
+// on top of that one. What was made when that row was here already means it.
 func (a *attempt) built(p *record) (*misfit, error) {
 	if len(a.down.arrived) == 0 {
 		return nil, nil
@@ -341,19 +345,66 @@ func (a *attempt) built(p *record) (*misfit, error) {
 		if t == nil || !wellFormed(t, c) {
 			continue
 		}
-		touched := rowsOf(t, c)
-		for _, id := range append(touched, a.parents(t, c)...) {
-			of := synced(a.r.schema, id.t)
-			if _, would := a.down.arrived[id]; !would || of == nil || !renumbers(of) {
-				continue
-			}
-			if image, err := a.read(of, id); err != nil || image != nil {
+		for _, id := range append(rowsOf(t, c), a.parents(t, c)...) {
+			if meant, err := a.meansFallen(p, id); err != nil || meant {
 				return &misfit{code: tidemark.CodeDependsOn, message: "it builds on a row whose key another row has",
 					table: t.Name, key: c.Key, on: a.down.touched[id]}, err
 			}
 		}
 	}
 	return nil, nil
+}
+
+func (a *attempt) meansFallen(p *record, id rowID) (bool, error) {
+	t := synced(a.r.schema, id.t)
+	if _, would := a.down.arrived[id]; !would || t == nil || !renumbers(t) {
+		return false, nil
+	}
+	table, key := id.args()
+	since, err := a.db.Get("SELECT seq FROM main._tm_taken WHERE t = ?1 AND key = ?2 AND n < ?3 ORDER BY n DESC LIMIT 1", table, key, tidemark.Int(p.n))
+	if err != nil || since != nil && int64(p.seen) >= since[0].Int64() {
+		return false, err
+	}
+	image, err := a.read(t, id)
+	return image != nil, err
+}
+
+// noteTaken remembers since when other rows are where a suspended changeset
+// would have put its own.
+func (a *attempt) noteTaken(p *record) error {
+	for i := range p.changes {
+		id, t := arrival(a.r.schema, &p.changes[i])
+		if t == nil {
+			continue
+		}
+		image, err := a.read(t, id)
+		if err != nil {
+			return err
+		}
+		if image == nil {
+			continue
+		}
+		table, key := id.args()
+		err = a.db.Run("INSERT OR IGNORE INTO main._tm_taken (t, key, n, seq) VALUES (?1, ?2, ?3, ?4)",
+			table, key, tidemark.Int(p.n), tidemark.Int(int64(a.job.seq)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrival is the row that a change brings to a table that renumbers; no table: none.
+func arrival(s *tidemark.Schema, c *tidemark.Change) (rowID, *tidemark.Table) {
+	t := synced(s, c.Table)
+	if t == nil || !renumbers(t) || c.Op == tidemark.Delete || !wellFormed(t, c) {
+		return rowID{}, nil
+	}
+	rows := rowsOf(t, c)
+	if c.Op == tidemark.Update && len(rows) == 1 {
+		return rowID{}, nil
+	}
+	return rows[len(rows)-1], t
 }
 
 // parents are the rows that a change lets its row refer to by their keys.
@@ -382,19 +433,19 @@ func (a *attempt) parents(t *tidemark.Table, c *tidemark.Change) (rows []rowID) 
 	return rows
 }
 
-// stand notes that rows of tables that renumber are there which a suspended changeset would have
-// brought, because a later one brought them.
-func (f *fallen) stand(s *tidemark.Schema, p *record) {
+// stand notes that a changeset's rows of tables that renumber are there: what
+// comes behind it does not mean those that a suspended one would have brought.
+func (a *attempt) stand(p *record) error {
 	for i := range p.changes {
-		if len(f.arrived) == 0 {
-			return
+		if len(a.down.arrived) == 0 {
+			break
 		}
-		c := &p.changes[i]
-		if t := synced(s, c.Table); t != nil && c.Op != tidemark.Delete && renumbers(t) {
-			rows := rowsOf(t, c)
-			if c.Op == tidemark.Insert || len(rows) == 2 {
-				delete(f.arrived, rows[len(rows)-1])
-			}
+		if id, t := arrival(a.r.schema, &p.changes[i]); t != nil {
+			delete(a.down.arrived, id)
 		}
 	}
+	if !p.suspended {
+		return nil
+	}
+	return a.db.Run("DELETE FROM main._tm_taken WHERE n = ?1", tidemark.Int(p.n))
 }
