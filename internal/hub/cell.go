@@ -35,7 +35,7 @@ func (j *trial) update(t *tidemark.Table, c *tidemark.Change, row tidemark.RowSt
 		if err := j.builtOnRefused(t, c, row); err != nil {
 			return err
 		}
-		if units := unitsOf(t, c); len(units) > 0 {
+		if units := e.wanted(); len(units) > 0 {
 			var err error
 			if e.past, err = j.past(t, c.Key, row, units); err != nil {
 				return err
@@ -45,13 +45,13 @@ func (j *trial) update(t *tidemark.Table, c *tidemark.Change, row tidemark.RowSt
 	return j.cells(e)
 }
 
-// unitsOf lists what must be looked up in the row's past: all that is not
-// decided without it.
-func unitsOf(t *tidemark.Table, c *tidemark.Change) [][]int {
+// wanted lists the units that must be looked up in the row's past: all that
+// are not decided without it.
+func (e *encounter) wanted() [][]int {
 	var units [][]int
-	for i, col := range c.Cols {
-		switch unit := unitOf(t, col); {
-		case byItself(c.EditOf(i)):
+	for i, col := range e.c.Cols {
+		switch unit := unitOf(e.t, col); {
+		case e.byItself(i):
 		case len(unit) > 1 && slices.ContainsFunc(units, func(u []int) bool { return u[0] == unit[0] }):
 		default:
 			units = append(units, unit)
@@ -60,10 +60,17 @@ func unitsOf(t *tidemark.Table, c *tidemark.Change) [][]int {
 	return units
 }
 
-// byItself reports whether an edit comes to the same whoever else changed the
-// cell (additions), or has its own history (text).
-func byItself(e tidemark.Edit) bool {
-	return e.Kind == tidemark.EditAdd || e.Kind == tidemark.EditText
+// byItself reports whether the i-th edit comes to the same whoever else
+// changed the cell (adding to a number), or has its own history (text).
+func (e *encounter) byItself(i int) bool {
+	switch e.c.EditOf(i).Kind {
+	case tidemark.EditAdd:
+		kind := e.now(e.c.Cols[i]).Kind()
+		return kind == tidemark.KindInt || kind == tidemark.KindReal
+	case tidemark.EditText:
+		return true
+	}
+	return false
 }
 
 // unitOf returns the columns that merge as one with col. The key stands alone.
@@ -109,6 +116,20 @@ func (e *encounter) concurrent(unit []int) (bool, string) {
 	return e.past.concurrent(unit)
 }
 
+// meets is concurrent for one cell that merges alone. An edit of members or
+// keys meets whoever else edited the cell, also before the author's own last
+// edit of it: that one may have been about other members.
+func (e *encounter) meets(i int) (bool, string) {
+	col := e.c.Cols[i]
+	switch e.c.EditOf(i).Kind {
+	case tidemark.EditMembers, tidemark.EditKeys:
+		if e.past != nil {
+			return e.past.touchedByOthers(col)
+		}
+	}
+	return e.concurrent([]int{col})
+}
+
 func (e *encounter) base(col int) (tidemark.Value, bool) {
 	if e.past == nil {
 		return tidemark.Null, false
@@ -125,12 +146,10 @@ func (j *trial) column(e *encounter, i int) (tidemark.Value, error) {
 	if unit := unitOf(e.t, col); len(unit) > 1 {
 		return j.unit(e, i, unit)
 	}
-	yes, by := false, ""
-	if !byItself(edit) {
-		yes, by = e.concurrent([]int{col})
-	}
-	if yes {
-		return j.meet(e, i, by)
+	if !e.byItself(i) {
+		if yes, by := e.meets(i); yes {
+			return j.meet(e, i, by)
+		}
 	}
 	v, err := merge.Apply(e.now(col), e.c.New[i], edit)
 	if tidemark.CodeOf(err) == tidemark.CodeConflict {
@@ -158,6 +177,8 @@ func (j *trial) meet(e *encounter, i int, by string) (tidemark.Value, error) {
 		if m.TheirsAt, err = j.theirsAt(e, col); err != nil {
 			return tidemark.Null, err
 		}
+	case tidemark.PolicySet:
+		m.Others = e.others(col)
 	case tidemark.PolicyCustom:
 		m.Func = j.g.hub.opts.Merge[e.t.Columns[col].Custom]
 	}
@@ -167,6 +188,14 @@ func (j *trial) meet(e *encounter, i int, by string) (tidemark.Value, error) {
 	}
 	j.note(e.t, e.c, finding{col: col, policy: e.t.PolicyOf(col), verdict: v, base: m.Base, theirs: m.Theirs, by: by})
 	return v.Value, nil
+}
+
+// others lists what others made of a set meanwhile, nil when that is not known.
+func (e *encounter) others(col int) []merge.Foreign {
+	if e.past == nil || !e.past.whole {
+		return nil
+	}
+	return e.past.foreign(col)
 }
 
 // text decides about an edit of a text.

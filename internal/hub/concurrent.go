@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 )
 
 // maxPast bounds how far back one row is followed. What lies further back
@@ -23,33 +24,57 @@ type past struct {
 }
 
 // past reads what happened to a row behind cs.Seen. A unit is a cell, or the
-// cells of a group. It ends early when each of the units turned out to be the
-// author's own; nil reads all.
+// cells of a group. Where units are wanted it ends early when each of them
+// turned out to be the author's own, and begins where the author was last
+// found to be alone with the row; nil reads all.
 func (j *trial) past(t *tidemark.Table, key []tidemark.Value, row tidemark.RowState, units [][]int) (*past, error) {
 	p := &past{t: t, row: row}
 	if row.Writer != j.cs.Replica {
 		p.by = row.Writer
 	}
-	open, all, cut := slices.Clone(units), units == nil, false
-	var failed error
-	whole, err := j.g.tx.History(t.ID, key, j.cs.Seen, func(e tidemark.RowEffect) bool {
-		own, err := j.own(e.Name, e.Seq)
-		if err != nil {
-			failed = err
-			return false
-		}
-		p.effects, p.own = append(p.effects, e), append(p.own, own)
-		cut = len(p.effects) == maxPast
-		before := len(open)
-		open = slices.DeleteFunc(open, func(unit []int) bool { return touchesAny(&e.Change, unit) })
-		all = all || len(open) < before && !own // somebody else's last: followed to its base
-		return !cut && (all || len(open) > 0)
-	})
-	if err == nil {
-		err = failed
+	r := &pastReader{j: j, p: p, open: slices.Clone(units), all: units == nil, after: j.cs.Seen}
+	solo := &j.g.hub.solo
+	if !r.all {
+		r.after = solo.since(j.cs, t, key)
 	}
-	p.whole = whole && !cut
+	whole, err := j.g.tx.History(t.ID, key, r.after, r.take)
+	if err == nil {
+		err = r.err
+	}
+	p.whole = whole && !r.cut
+	if !r.all && p.whole && !r.stopped && err == nil && !slices.Contains(p.own, false) {
+		solo.note(j.cs, t, key, j.g.commit.From)
+	}
 	return p, err
+}
+
+// pastReader takes the effects on a row, newest first.
+type pastReader struct {
+	j       *trial
+	p       *past
+	open    [][]int // units whose last writer is not found yet
+	all     bool
+	after   tidemark.Seq
+	follow  bool // somebody else wrote a unit last: it is followed to its base
+	cut     bool
+	stopped bool
+	err     error
+}
+
+func (r *pastReader) take(e tidemark.RowEffect) bool {
+	own, err := r.j.own(e.Name, e.Seq)
+	if err != nil {
+		r.err = err
+		return false
+	}
+	p := r.p
+	p.effects, p.own = append(p.effects, e), append(p.own, own)
+	r.cut = len(p.effects) == maxPast
+	before := len(r.open)
+	r.open = slices.DeleteFunc(r.open, func(unit []int) bool { return touchesAny(&e.Change, unit) })
+	r.follow = r.follow || len(r.open) < before && !own
+	r.stopped = r.cut || !r.all && !r.follow && len(r.open) == 0
+	return !r.stopped
 }
 
 // touches reports whether an effect wrote a column.
@@ -74,6 +99,32 @@ func (p *past) concurrent(unit []int) (yes bool, by string) {
 		}
 	}
 	return !p.whole, p.by
+}
+
+// touchedByOthers reports whether anybody else wrote a cell, and who did last.
+func (p *past) touchedByOthers(col int) (yes bool, by string) {
+	for i := range p.effects {
+		if !p.own[i] && touches(&p.effects[i].Change, col) {
+			return true, p.effects[i].Name.Replica
+		}
+	}
+	return !p.whole, p.by
+}
+
+// foreign lists what others made of a cell.
+func (p *past) foreign(col int) []merge.Foreign {
+	out := []merge.Foreign{}
+	row := slices.Clone(p.row.Values)
+	for i := range p.effects {
+		c := &p.effects[i].Change
+		after, _ := valueAt(row, col)
+		row = undone(row, c)
+		if !p.own[i] && touches(c, col) {
+			before, _ := valueAt(row, col)
+			out = append(out, merge.Foreign{Old: before, New: after})
+		}
+	}
+	return out
 }
 
 // anyConcurrent reports whether somebody else wrote a cell of the row that the
@@ -239,4 +290,49 @@ func (j *trial) inherited(hash tidemark.Hash, seq tidemark.Seq) (bool, error) {
 		}
 	}
 	return false, failed
+}
+
+// maxSolo bounds what a hub remembers of rows that one replica edits.
+const maxSolo = 10_000
+
+// solo remembers which rows nobody but one replica wrote, from a seq that it
+// had seen up to a durable one, so that a long chain of its own edits is not
+// looked at again with each of them.
+type solo struct {
+	rows map[replicaRow]span
+}
+
+type replicaRow struct {
+	replica string
+	row     rowID
+}
+
+type span struct{ seen, seq tidemark.Seq }
+
+// since returns the seq behind which the row's past is still to be read.
+func (a *solo) since(cs *tidemark.Changeset, t *tidemark.Table, key []tidemark.Value) tidemark.Seq {
+	if len(a.rows) == 0 {
+		return cs.Seen
+	}
+	s, ok := a.rows[replicaRow{cs.Replica, rowID{t.ID, t.KeyID(key)}}]
+	if !ok || cs.Seen < s.seen {
+		return cs.Seen
+	}
+	return max(cs.Seen, s.seq)
+}
+
+// note is for what the log showed up to seq, which no savepoint can undo.
+func (a *solo) note(cs *tidemark.Changeset, t *tidemark.Table, key []tidemark.Value, seq tidemark.Seq) {
+	if seq <= cs.Seen {
+		return
+	}
+	if a.rows == nil || len(a.rows) >= maxSolo {
+		a.rows = map[replicaRow]span{}
+	}
+	id := replicaRow{cs.Replica, rowID{t.ID, t.KeyID(key)}}
+	seen := cs.Seen
+	if s, ok := a.rows[id]; ok && s.seen < seen && s.seq >= seen {
+		seen = s.seen
+	}
+	a.rows[id] = span{seen, seq}
 }

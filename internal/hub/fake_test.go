@@ -44,6 +44,7 @@ type books struct {
 	log      []tidemark.LogEntry
 	undone   []tidemark.Outcome
 	effects  map[string]effect
+	kept     kept
 }
 
 type term struct {
@@ -64,7 +65,7 @@ type effect struct{ before, after []tidemark.Value }
 
 func (b books) copy() books {
 	b.bodies, b.rows, b.replicas = maps.Clone(b.bodies), maps.Clone(b.rows), maps.Clone(b.replicas)
-	b.outcomes, b.effects = maps.Clone(b.outcomes), maps.Clone(b.effects)
+	b.outcomes, b.effects, b.kept = maps.Clone(b.outcomes), maps.Clone(b.effects), b.kept.copy()
 	b.terms, b.log, b.undone = slices.Clone(b.terms), slices.Clone(b.log), slices.Clone(b.undone)
 	return b
 }
@@ -87,7 +88,7 @@ func newMemoryStore() *memoryStore {
 	m := &memoryStore{now: books{
 		space:  tidemark.SpaceState{Space: "shop", Incarnation: "inc"},
 		bodies: map[string][]byte{}, rows: map[string]memoryRow{}, replicas: map[string]tidemark.ReplicaState{},
-		outcomes: map[string]tidemark.Outcome{}, effects: map[string]effect{},
+		outcomes: map[string]tidemark.Outcome{}, effects: map[string]effect{}, kept: newKept(),
 	}}
 	m.now.setSchema(items())
 	return m
@@ -202,12 +203,15 @@ func (x *memoryTx) Ranges(_ int, _, _ []tidemark.Value, bounds [][]tidemark.Valu
 	return make([]tidemark.RangeSum, len(bounds)+1), nil
 }
 
-func (x *memoryTx) Rows(_ int, _, _ []tidemark.Value, limit int) ([][]tidemark.Value, bool, error) {
+func (x *memoryTx) Rows(table int, after, _ []tidemark.Value, limit int) ([][]tidemark.Value, bool, error) {
 	var out [][]tidemark.Value
 	for _, id := range slices.Sorted(maps.Keys(x.books.rows)) {
-		if r := x.books.rows[id]; r.values != nil {
+		if r := x.books.rows[id]; r.values != nil && r.table == table && (after == nil || id > x.id(table, after)) {
 			out = append(out, r.values)
 		}
+	}
+	if limit == 0 {
+		return out, false, nil
 	}
 	return out[:min(limit, len(out))], limit < len(out), nil
 }
@@ -355,10 +359,10 @@ func (x *memoryTx) WriteAll(changes []tidemark.Change) error {
 }
 
 func (x *memoryTx) constraints() error {
-	names := map[string]bool{}
+	names := map[string][]tidemark.Value{}
 	for _, id := range slices.Sorted(maps.Keys(x.books.rows)) {
 		r := x.books.rows[id]
-		if r.values == nil {
+		if r.values == nil || r.table != 1 {
 			continue
 		}
 		name := r.values[1].Str()
@@ -373,10 +377,10 @@ func (x *memoryTx) constraints() error {
 			return errDisk
 		case name == "bad":
 			return &tidemark.Error{Code: tidemark.CodeCheck, Msg: "name is bad", Table: "item", Key: r.key}
-		case name != "" && names[name]:
-			return &tidemark.Error{Code: tidemark.CodeUnique, Msg: "name is taken", Table: "item", Key: r.key, Columns: []string{"name"}}
+		case name != "" && names[name] != nil:
+			return x.nameTaken(r, names[name])
 		}
-		names[name] = true
+		names[name] = r.key
 	}
 	return nil
 }
@@ -384,11 +388,11 @@ func (x *memoryTx) constraints() error {
 // Settle knows one reference: the note 'orphan' refers to a row that is not there.
 func (x *memoryTx) Settle(changes []tidemark.Change) error {
 	for _, c := range changes {
-		if len(c.New) > 0 && c.New[len(c.New)-1] == tidemark.Text("orphan") {
+		if c.Table == 1 && len(c.New) > 0 && c.New[len(c.New)-1] == tidemark.Text("orphan") {
 			return &tidemark.Error{Code: tidemark.CodeForeignKey, Msg: "no such parent", Table: "item", Key: c.Key}
 		}
 	}
-	return nil
+	return x.orphans()
 }
 
 func (x *memoryTx) Effects() ([]tidemark.Change, error) {
@@ -453,21 +457,3 @@ func (x *memoryTx) SaveRejectedForeign(_ []tidemark.Change, o tidemark.Outcome) 
 }
 
 var _ tidemark.Store = (*memoryStore)(nil)
-
-func (x *memoryTx) History(int, []tidemark.Value, tidemark.Seq, func(tidemark.RowEffect) bool) (bool, error) {
-	return false, nil
-}
-func (x *memoryTx) Texts(int, []tidemark.Value, int, tidemark.Seq) ([]tidemark.TextStep, error) {
-	return nil, nil
-}
-func (x *memoryTx) EditTime(int, []tidemark.Value, int) (int64, error)           { return 0, nil }
-func (x *memoryTx) Renumberings(string) ([]tidemark.Renumbered, error)           { return nil, nil }
-func (x *memoryTx) Refused(string, int, []tidemark.Value) (int64, error)         { return 0, nil }
-func (x *memoryTx) Leases(string) ([]tidemark.Lease, error)                      { return nil, nil }
-func (x *memoryTx) NextID(int) (int64, error)                                    { return 0, nil }
-func (x *memoryTx) Lease(string, int, int) (tidemark.Lease, error)               { return tidemark.Lease{}, nil }
-func (x *memoryTx) SaveRenumbering(string, tidemark.Renumbered) error            { return nil }
-func (x *memoryTx) SaveRefused(string, int64, int, []tidemark.Value) error       { return nil }
-func (x *memoryTx) SaveText(int, []tidemark.Value, int, tidemark.TextStep) error { return nil }
-func (x *memoryTx) DropTexts(int, []tidemark.Value) error                        { return nil }
-func (x *memoryTx) SaveEditTime(int, []tidemark.Value, int, int64) error         { return nil }

@@ -164,7 +164,9 @@ func (p *peer) apply(m *wire.Batch) {
 func (p *peer) push(changes ...tidemark.Change) hub.Submission {
 	p.b.t.Helper()
 	p.n++
-	sub := p.send(pushOf(p.n, p.hello.Schema, changes...))
+	m := pushOf(p.n, p.hello.Schema, changes...)
+	m.Seen, m.MadeAt = p.hello.Seq, p.b.now
+	sub := p.send(m)
 	if sub == nil {
 		p.b.t.Fatalf("push %d made no submission: %v", p.n, p.got)
 	}
@@ -469,7 +471,7 @@ func TestRejections(t *testing.T) {
 		if o.Kind != tidemark.Rejected || o.Code != tc.code || o.Message == "" || o.Seq != head {
 			t.Errorf("%s: %+v", tc.name, o)
 		}
-		if list[1].Kind != tidemark.Accepted || other.outcome().Kind != tidemark.Accepted {
+		if list[1].Kind != tidemark.Merged || other.outcome().Kind != tidemark.Accepted {
 			t.Errorf("%s: it held others up: %+v", tc.name, list[1])
 		}
 		if b.hub.State().Head != head+2 {
