@@ -44,8 +44,10 @@ func TestReadme(t *testing.T) {
 	for _, want := range []string{
 		"Every row keeps the constraints of its table",
 		"\nLow Water\n",                    // the other copy shows it
-		"pushed 1, accepted 0, rejected 1", // the second of the two artists
-		"unique",                           // and why
+		"Artist 9001 has the number ",      // the second of the two artists
+		"'High Water' ",                    // the name that lost
+		"pushed 1, accepted 0, rejected 1", // the album of nobody
+		"foreign_key",                      // and why
 		"a.db equals the server at seq",    // the proof
 	} {
 		if !strings.Contains(out, want) {
