@@ -59,12 +59,13 @@ planted:
 
 fuzz:
 	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/wire:FuzzDecodeUp \
-		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome; do \
+		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome \
+		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees; do \
 		$(GO) test $${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) || exit 1; done
 
 # Figures are ratios against plain SQLite or a bare loop in the same run.
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./store/sqlite ./internal/replica ./server ./client ./bench
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./internal/merge ./store/sqlite ./internal/replica ./server ./client ./bench
 
 soak:
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000

@@ -11,6 +11,18 @@ import (
 // they say; arrays in order; objects whatever the order of their keys.
 func (n *node) canon() string { return string(n.appendCanon(nil)) }
 
+// id is canon for the members of one set. That of a string costs nothing when
+// it has no escapes: all but the quote at its end.
+func (n *node) id() string {
+	switch {
+	case n.kind != '"':
+		return n.canon()
+	case len(n.str) == len(n.raw)-2:
+		return n.raw[:len(n.raw)-1]
+	}
+	return `"` + n.str
+}
+
 func (n *node) appendCanon(b []byte) []byte {
 	switch n.kind {
 	case '"':

@@ -74,7 +74,7 @@ func without(n, other *node) []*node {
 	var out []*node
 	for i := range n.items {
 		v := n.items[i].val
-		if c := v.canon(); !seen[c] {
+		if c := v.id(); !seen[c] {
 			seen[c] = true
 			out = append(out, v)
 		}
@@ -82,12 +82,12 @@ func without(n, other *node) []*node {
 	return out
 }
 
-// keysOf gives the members of an array as canonical strings.
+// keysOf gives the members of an array by their ids.
 func keysOf(n *node) map[string]bool {
 	keys := make(map[string]bool, len(n.items))
 	for i := range n.items {
 		if v := n.items[i].val; v != nil {
-			keys[v.canon()] = true
+			keys[v.id()] = true
 		}
 	}
 	return keys
@@ -160,11 +160,11 @@ func applyMembers(now tidemark.Value, body string, keep map[string]bool) (result
 	var r result
 	removes := map[string]bool{}
 	for _, v := range e.removes {
-		removes[v.canon()] = true
+		removes[v.id()] = true
 	}
 	have := map[string]bool{}
 	for i := range n.items {
-		c := n.items[i].val.canon()
+		c := n.items[i].val.id()
 		r.lost = r.lost || removes[c] && keep[c]
 		if have[c] || removes[c] && !keep[c] {
 			n.items[i].val, n.edited = nil, true
@@ -173,7 +173,7 @@ func applyMembers(now tidemark.Value, body string, keep map[string]bool) (result
 		have[c] = true
 	}
 	for _, v := range e.adds {
-		if c := v.canon(); !have[c] {
+		if c := v.id(); !have[c] {
 			have[c] = true
 			n.push(v)
 		}
@@ -233,7 +233,7 @@ func (m *Meeting) addedByOthers() map[string]bool {
 			continue
 		}
 		for _, v := range without(now, old) {
-			added[v.canon()] = true
+			added[v.id()] = true
 		}
 	}
 	return added
@@ -255,7 +255,7 @@ func (m *Meeting) restores(body string) bool {
 	}
 	was, is := keysOf(base), keysOf(theirs)
 	for _, v := range e.adds {
-		if c := v.canon(); was[c] && !is[c] {
+		if c := v.id(); was[c] && !is[c] {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ type node struct {
 	items  []item // of an array or object
 	open   string // from the bracket to the first item
 	close  string // behind the last item, with the bracket
-	index  map[string]int
+	index  map[string]int // of a large object: where the keys stand in items
 }
 
 // item is an element of an array or a member of an object.
@@ -62,9 +62,20 @@ func parse(s string, limit int) (*node, error) {
 }
 
 type parser struct {
-	s   string
-	i   int
-	err error
+	s    string
+	i    int
+	err  error
+	room []node // made in advance
+}
+
+// node makes one.
+func (p *parser) node() *node {
+	if len(p.room) == 0 {
+		p.room = make([]node, min(16, 1+(len(p.s)-p.i)/4))
+	}
+	n := &p.room[0]
+	p.room = p.room[1:]
+	return n
 }
 
 func (p *parser) fail(err error) {
@@ -95,7 +106,8 @@ func (p *parser) space() {
 
 func (p *parser) value(depth int) *node {
 	start := p.i
-	n := &node{kind: p.peek()}
+	n := p.node()
+	n.kind = p.peek()
 	switch n.kind {
 	case '{', '[':
 		p.container(n, depth+1)
@@ -175,13 +187,47 @@ func (p *parser) name() (key, spelling string) {
 	return key, p.s[start:p.i]
 }
 
-// named indexes an object's keys and reports whether they differ.
+// small is up to how many keys are looked for one by one.
+const small = 8
+
+// named reports whether the keys of an object differ, and indexes many of them.
 func (n *node) named() bool {
+	if len(n.items) > small {
+		n.makeIndex()
+		return len(n.index) == len(n.items)
+	}
+	for i := range n.items {
+		if n.find(n.items[i].key) != i {
+			return false
+		}
+	}
+	return true
+}
+
+// makeIndex indexes the keys that are there.
+func (n *node) makeIndex() {
 	n.index = make(map[string]int, len(n.items))
 	for i := range n.items {
-		n.index[n.items[i].key] = i
+		if n.items[i].val != nil {
+			n.index[n.items[i].key] = i
+		}
 	}
-	return len(n.index) == len(n.items)
+}
+
+// find returns where a key stands in an object, or -1.
+func (n *node) find(key string) int {
+	if n.index != nil {
+		if i, ok := n.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range n.items {
+		if n.items[i].key == key && n.items[i].val != nil {
+			return i
+		}
+	}
+	return -1
 }
 
 func (p *parser) literal(word string) {

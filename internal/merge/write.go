@@ -4,7 +4,7 @@ import "strings"
 
 // get returns the member of an object, or nil.
 func (n *node) get(key string) *node {
-	if i, ok := n.index[key]; ok {
+	if i := n.find(key); i >= 0 {
 		return n.items[i].val
 	}
 	return nil
@@ -13,20 +13,21 @@ func (n *node) get(key string) *node {
 // set puts a member in the place of the one of that key, or at the end.
 func (n *node) set(key string, val *node) {
 	n.edited = true
-	if i, ok := n.index[key]; ok && n.items[i].val != nil {
+	if i := n.find(key); i >= 0 && n.items[i].val != nil {
 		n.items[i].val = val
 		return
 	}
-	if n.index == nil {
-		n.index = map[string]int{}
-	}
-	n.index[key] = len(n.items)
 	n.items = append(n.items, item{name: quote(key) + n.colon(), key: key, val: val})
+	if n.index != nil {
+		n.index[key] = len(n.items) - 1
+	} else if len(n.items) > small {
+		n.makeIndex()
+	}
 }
 
 // remove takes a member away.
 func (n *node) remove(key string) {
-	if i, ok := n.index[key]; ok && n.items[i].val != nil {
+	if i := n.find(key); i >= 0 && n.items[i].val != nil {
 		n.items[i].val = nil
 		n.edited = true
 	}
