@@ -50,7 +50,8 @@ func (b *bridge) add(e textEvent) {
 }
 
 // cross carries an edit of the near text over to the far one, and leaves the
-// bridge beginning behind the edit. What the server sequenced first stands first.
+// bridge beginning behind the edit. Where both insert at one place the edit
+// stands first, being the later one.
 func (b *bridge) cross(p splice.Patch) splice.Patch {
 	if len(b.steps) > manySteps {
 		n := len(b.steps) - fewSteps
@@ -59,7 +60,7 @@ func (b *bridge) cross(p splice.Patch) splice.Patch {
 	}
 	left := b.steps[:0:0]
 	for _, s := range b.steps {
-		p, s.patch = splice.Transform(p, s.patch, false)
+		p, s.patch = splice.Transform(p, s.patch, true)
 		if len(s.patch) > 0 {
 			left = append(left, s)
 		}
