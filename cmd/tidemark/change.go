@@ -36,6 +36,7 @@ type change struct {
 	Columns []string `json:"columns,omitempty"`
 	New     []value  `json:"new,omitempty"`
 	Old     []value  `json:"old,omitempty"`
+	Edits   []*edit  `json:"edits,omitempty"`
 }
 
 var _ json.Marshaler = value{}
@@ -46,6 +47,7 @@ func named(s *tidemark.Schema, changes []tidemark.Change) []change {
 		out[i] = change{
 			Table: tableName(s, c.Table), Op: c.Op.String(), Key: values(c.Key),
 			Columns: columnNames(s, c), New: values(c.New), Old: values(c.Old),
+			Edits: edits(c),
 		}
 	}
 	return out
@@ -85,6 +87,10 @@ func describe(s *tidemark.Schema, c tidemark.Change) string {
 	switch c.Op {
 	case tidemark.Update:
 		for i, v := range c.New {
+			if e := c.EditOf(i); e.Kind != tidemark.EditSet {
+				parts = append(parts, editText(names[i], e))
+				continue
+			}
 			part := names[i] + " = " + short(v)
 			if i < len(c.Old) {
 				part += " (was " + short(c.Old[i]) + ")"
@@ -114,8 +120,10 @@ func keyText(key []tidemark.Value) string {
 }
 
 // short writes a value so that it fits on a line with others.
-func short(v tidemark.Value) string {
-	s := clean(v.String())
+func short(v tidemark.Value) string { return shortText(v.String()) }
+
+func shortText(s string) string {
+	s = clean(s)
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {
 		return s

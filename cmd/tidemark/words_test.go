@@ -102,6 +102,26 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
+	for body, want := range map[tidemark.Edit]string{
+		{Kind: tidemark.EditAdd, Body: "3"}:                                           "b += 3",
+		{Kind: tidemark.EditAdd, Body: "-2.5"}:                                        "b -= 2.5",
+		{Kind: tidemark.EditText, Body: `{"s":[[5,2,"xy"]],"after":3}`}:               "b at 5 -2 +'xy'",
+		{Kind: tidemark.EditText, Body: `{"s":[[0,1,"","q"],[9,0,"z"]]}`}:             "b at 0 -'q', at 9 +'z'",
+		{Kind: tidemark.EditMembers, Body: `[["red",1],["blue"]]`}:                    `b +"red", +1, -"blue"`,
+		{Kind: tidemark.EditMembers, Body: `[[1,2,3,4],[],"[1,2,3,4]"]`}:              "b +1, +2, +3, 1 more",
+		{Kind: tidemark.EditKeys, Body: `[[["a","b"],[1],[{"c":2}]],[["d"],[1],[]]]`}: `b .a.b = {"c":2}, -.d`,
+		{Kind: tidemark.EditKeys, Body: `{}`}:                                         "b edited by {}",
+		{Kind: tidemark.EditText, Body: `nonsense`}:                                   "b edited by nonsense",
+	} {
+		c := tidemark.Change{Table: 1, Op: tidemark.Update, Key: key, Cols: []int{1}, New: []tidemark.Value{tidemark.Null},
+			Old: []tidemark.Value{tidemark.Null}, Edits: []tidemark.Edit{body}}
+		if got := describe(sch, c); got != "update we ird 7: "+want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if e := named(sch, []tidemark.Change{c})[0].Edits; len(e) != 1 || string(e[0].Body) != body.Body || e[0].Kind == "" {
+			t.Errorf("in JSON %+v", e)
+		}
+	}
 	long := tidemark.Change{Table: 1, Op: tidemark.Insert, Key: key, New: []tidemark.Value{tidemark.Int(7), tidemark.Text(strings.Repeat("é", 1000))}}
 	if got := describe(sch, long); len([]rune(got)) > 120 {
 		t.Errorf("%d characters", len([]rune(got)))
