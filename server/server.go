@@ -56,6 +56,13 @@ type Options struct {
 	OnEvent          func(Event)  // news of the spaces, for people; must not block
 	AllowOrigins     []string     // web origins beside the server's own, like https://app.example; "*" for all
 	TempDir          string       // where snapshots are kept; default a new directory in the system's
+
+	// Policies is the file that declares how edits merge, for every space. By
+	// default it is looked for beside each database: for shop.sqlite
+	// shop.tidemark.yaml, else tidemark.yaml; without one the defaults hold.
+	Policies string
+	Merge    map[string]MergeFunc  // functions of custom policies, by the name that the file gives them
+	Unique   map[string]UniqueFunc // functions of on_unique
 }
 
 // Limits are bytes: of one message (default 48 MiB), of one changeset (32 MiB),

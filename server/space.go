@@ -30,6 +30,9 @@ type space struct {
 	broken atomic.Pointer[error] // why the store fails at present
 	shots  snapshots
 
+	redeclare  func(func(*tidemark.Schema) (*tidemark.Schema, error)) error // the store's SetPolicies
+	declaredIn atomic.Pointer[string]                                       // the file of policies in force, "" for none
+
 	// Below belongs to loop.
 	hub     *hub.Hub
 	peers   map[*peer]bool
@@ -82,7 +85,9 @@ func newSpace(s *Server, name, path string, store tidemark.Store) (*space, error
 		peers: map[*peer]bool{}, named: map[string]*peer{}, behind: map[*peer]bool{}, owners: map[*hub.Session]*peer{},
 	}
 	var err error
-	sp.hub, err = hub.Open(s.ctx, store, now(), hub.Options{Rand: rand.Reader, Limits: s.opts.Limits})
+	sp.hub, err = hub.Open(s.ctx, store, now(), hub.Options{
+		Rand: rand.Reader, Limits: s.opts.Limits, Merge: s.opts.Merge, Unique: s.opts.Unique,
+	})
 	if err == nil {
 		err = sp.commit() // what other programs wrote while nobody served
 	}

@@ -117,9 +117,14 @@ func (s *Server) open(name, path string, create bool) (*slot, error) {
 }
 
 func (s *Server) openSpace(name, path string, create bool) (*space, error) {
+	declared, err := s.declared(path)
+	if err != nil {
+		return nil, err
+	}
 	store, err := sqlite.Open(path, sqlite.Options{
 		Space: name, AcceptViolations: s.opts.AcceptViolations, Create: create,
-		Warn: func(message string) { s.log.Warn(message, "space", name) },
+		Warn:     func(message string) { s.log.Warn(message, "space", name) },
+		Policies: declared.apply,
 	})
 	if err != nil {
 		return nil, err
@@ -128,7 +133,12 @@ func (s *Server) openSpace(name, path string, create bool) (*space, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSpace(s, name, path, s.tune.wrap(single))
+	sp, err := newSpace(s, name, path, s.tune.wrap(single))
+	if err == nil {
+		sp.redeclare = store.SetPolicies
+		sp.declaredIn.Store(&declared.file)
+	}
+	return sp, err
 }
 
 // space finds a space by its name and waits until it is open.
@@ -227,6 +237,8 @@ type SpaceInfo struct {
 	Open  bool  // it is open, and State counts
 	Err   error // why it could not be opened
 	State tidemark.SpaceState
+
+	Policies string // the file that declares how edits merge; "": none, or not open
 }
 
 // Spaces lists the spaces that are served, by name: those that are open and
@@ -246,7 +258,7 @@ func (s *Server) Spaces() ([]SpaceInfo, error) {
 	for name, l := range s.spaces {
 		info := SpaceInfo{Name: name, Path: l.path}
 		if sp := l.ready(); sp != nil {
-			info.Open, info.State = true, sp.State()
+			info.Open, info.State, info.Policies = true, sp.State(), sp.policies()
 		}
 		_, info.Err = l.failed()
 		byName[name] = info

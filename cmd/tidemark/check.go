@@ -10,12 +10,13 @@ import (
 )
 
 type checkCommand struct {
-	File string `arg:"" help:"An SQLite file."`
+	File     string `arg:"" help:"An SQLite file."`
+	Policies string `placeholder:"FILE" help:"The file that declares how edits merge, instead of tidemark.yaml beside the database."`
 }
 
 // Help is shown below the command's one line.
 func (checkCommand) Help() string {
-	return `Lists every table with whether it can sync, why not, and what to do about it; every trigger with where it will fire; and every row that breaks a constraint of its own table. Nothing is written. Exits with 6 when tidemark serve would refuse the file.
+	return `Lists every table with whether it can sync, why not, and what to do about it; every trigger with where it will fire; every row that breaks a constraint of its own table; and by what policy concurrent edits of every column merge. Nothing is written. Exits with 6 when tidemark serve would refuse the file, with 2 when its policies cannot be used.
 
 Triggers fire in one of three ways:
   origin      it writes synced tables: fires where the write happened, nowhere else; what it wrote syncs
@@ -24,13 +25,15 @@ Triggers fire in one of three ways:
 
 Example:
 
-    tidemark check shop.sqlite`
+    tidemark check shop.sqlite
+    tidemark check shop.sqlite --policies draft.yaml`
 }
 
 // checked is what check prints with --json.
 type checked struct {
 	*sqlite.Adoption
-	Servable bool `json:"servable"`
+	Servable bool      `json:"servable"`
+	Policies *declared `json:"policies"`
 }
 
 // Run checks.
@@ -42,9 +45,13 @@ func (c *checkCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
+	d, refusal := policiesOf(a, c.Policies)
 	printAdoption(s, c.File, a)
-	refusal := refusalOf(c.File, a)
-	if err := s.document(checked{a, refusal == nil}); err != nil {
+	printPolicies(s, d)
+	if r := refusalOf(c.File, a); r != nil {
+		refusal = r
+	}
+	if err := s.document(checked{a, refusal == nil, d}); err != nil {
 		return err
 	}
 	if refusal != nil {

@@ -18,7 +18,7 @@ const exitCodes = `Exit codes of every command:
 
   0    done; for sync: everything is settled
   1    an error, told on standard error with what to do next
-  2    the command line is wrong
+  2    the command line is wrong, or tidemark.yaml
   3    done, but something was rejected and is kept: see tidemark rejected FILE
   4    the server could not be reached, another process holds the copy, or not
        everything was settled in time; nothing is lost, the same command goes on

@@ -9,12 +9,17 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/server"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
 type serveCommand struct {
@@ -25,6 +30,7 @@ type serveCommand struct {
 	Name             string   `placeholder:"NAME" help:"Name of the space, instead of the file's."`
 	AcceptViolations bool     `help:"Serve files although rows in them break their own constraints."`
 	Insecure         bool     `name:"insecure-any-address" help:"Listen where others can reach it, although everyone may then read and write."`
+	Policies         string   `placeholder:"FILE" help:"The file that declares how edits merge, instead of tidemark.yaml beside each database."`
 	ReadyFile        string   `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
 	limitFlags
 
@@ -34,6 +40,8 @@ type serveCommand struct {
 // Help is shown below the command's one line.
 func (serveCommand) Help() string {
 	return `The file stays an ordinary SQLite database: bookkeeping tables and triggers whose names begin with _tm_ are added, nothing else is touched, and tidemark detach takes them off again. What other programs write into it while it is served syncs like everything else.
+
+How concurrent edits merge is declared in tidemark.yaml beside the file (or shop.tidemark.yaml, for shop.sqlite alone); without one the defaults hold. tidemark check FILE says what holds for every column. SIGHUP reads it again: kill -HUP PID.
 
 Examples:
 
@@ -78,7 +86,10 @@ func (c *serveCommand) check() error {
 			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
 			hint: "listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
 	}
-	return c.present()
+	if err := c.present(); err != nil {
+		return err
+	}
+	return c.declared()
 }
 
 // present looks for the files before anything is begun.
@@ -90,6 +101,36 @@ func (c *serveCommand) present() error {
 			}
 		}
 		if err := mustBeThere(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declared makes sure that the policies of every file fit it, before anything
+// is written or listens. What cannot be looked at is left to opening it.
+func (c *serveCommand) declared() error {
+	files := c.Files
+	if c.Dir != "" {
+		if _, err := loadPolicies(filepath.Join(c.Dir, "any.sqlite"), c.Policies); err != nil {
+			return err
+		}
+		found, err := filepath.Glob(filepath.Join(c.Dir, "*"))
+		if err != nil {
+			return err
+		}
+		files = append(slices.Clone(files), found...)
+	}
+	for _, path := range files {
+		config, err := loadPolicies(path, c.Policies)
+		if err != nil {
+			return err
+		}
+		a, err := sqlite.Look(path)
+		if err != nil || a.Role == meta.RoleReplica {
+			continue
+		}
+		if err := policy.Check(config, a.Schema, policy.Functions{}); err != nil {
 			return err
 		}
 	}
@@ -132,7 +173,7 @@ func (c *serveCommand) open(s *shell) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
+	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
 	if err != nil {
 		return nil, err
 	}
@@ -216,9 +257,10 @@ type serving struct {
 }
 
 type servedSpace struct {
-	Name string `json:"name"`
-	File string `json:"file"`
-	URL  string `json:"url"`
+	Name     string `json:"name"`
+	File     string `json:"file"`
+	URL      string `json:"url"`
+	Policies string `json:"policies,omitempty"` // the file that declares them
 }
 
 func (c *serveCommand) announce(s *shell, address string, srv *server.Server) error {
@@ -228,7 +270,7 @@ func (c *serveCommand) announce(s *shell, address string, srv *server.Server) er
 		return err
 	}
 	for _, sp := range list {
-		d.Spaces = append(d.Spaces, servedSpace{sp.Name, sp.Path, d.URL + "/" + url.PathEscape(sp.Name)})
+		d.Spaces = append(d.Spaces, servedSpace{sp.Name, sp.Path, d.URL + "/" + url.PathEscape(sp.Name), sp.Policies})
 	}
 	c.introduce(s, d)
 	if err := s.document(d); err != nil {
@@ -259,6 +301,9 @@ func (c *serveCommand) introduce(s *shell, d serving) {
 			break
 		}
 		s.printf("serving %s as space %s\n  %s\n", sp.File, sp.Name, sp.URL)
+		if sp.Policies != "" {
+			s.printf("  policies: %s\n", sp.Policies)
+		}
 	}
 	example := d.URL + "/NAME"
 	if len(d.Spaces) > 0 {
@@ -282,10 +327,8 @@ func serve(s *shell, l net.Listener, srv *server.Server) error {
 	h := &http.Server{Handler: srv, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()
-	select {
-	case err := <-failed:
+	if err := untilDone(s, srv, failed); err != nil {
 		return errors.Join(fmt.Errorf("serve: %w", err), srv.Close())
-	case <-s.ctx.Done():
 	}
 	s.note("stopping: finishing the running commit (Ctrl-C again kills)")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
@@ -297,4 +340,38 @@ func serve(s *shell, l net.Listener, srv *server.Server) error {
 			hint: "nothing that was confirmed is lost; start the server again"}
 	}
 	return nil
+}
+
+// untilDone waits until the context ends, or the listener with an error. SIGHUP
+// has the policies read again.
+func untilDone(s *shell, srv *server.Server, failed <-chan error) error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-s.ctx.Done():
+			return nil
+		case <-again:
+			reload(s, srv)
+		}
+	}
+}
+
+// reload tells on standard error how it went: nobody reads a log otherwise.
+func reload(s *shell, srv *server.Server) {
+	err := srv.Reload()
+	var ps policy.Problems
+	switch {
+	case err == nil:
+		s.note("policies read again")
+		return
+	case errors.As(err, &ps):
+		s.problems(ps)
+	default:
+		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", oneLine(err.Error()))
+	}
+	_, _ = fmt.Fprintln(s.err, "tidemark: the policies that were in force stay")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/policy"
 )
 
 // shell is what every command prints to.
@@ -111,10 +112,14 @@ func (s *shell) fail(err error) int {
 		return exitDone
 	}
 	f := s.failure(err)
-	if f.Message != "" {
+	var ps policy.Problems
+	if errors.As(err, &ps) {
+		s.problems(ps)
+	}
+	if f.Message != "" && len(ps) == 0 {
 		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", f.Message)
 	}
-	if f.Hint != "" {
+	if f.Hint != "" && len(ps) == 0 {
 		_, _ = fmt.Fprintf(s.err, "  next: %s\n", f.Hint)
 	}
 	if s.json && !s.told {

@@ -1,7 +1,8 @@
 package policy
 
 import (
-	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/schema"
@@ -103,6 +104,10 @@ func origin(d *Table, t *tidemark.Table, c int) (Origin, int) {
 				}
 			}
 		}
+		if t.Columns[c].Group != "" {
+			return FromGroup, 0 // the file is elsewhere
+		}
+		return FromColumn, 0
 	}
 	if t.Policy.Columns != "" {
 		return FromTable, d.Policy.At.Line
@@ -111,60 +116,68 @@ func origin(d *Table, t *tidemark.Table, c int) (Origin, int) {
 }
 
 func rowFacts(d *Table, t *tidemark.Table) []RowFact {
-	p := t.Policy
+	p, none := t.Policy, bare(t)
+	settle(none)
 	facts := []RowFact{}
-	add := func(name, value string, at At, why string) {
-		f := RowFact{Name: name, Value: value, From: FromDefault, Why: why}
-		if at.Line > 0 {
-			f.From, f.Line = FromTable, at.Line
+	add := func(name, value string, at At, declared bool, why string) {
+		f := RowFact{Name: name, Value: value, From: FromDefault, Line: at.Line, Why: why}
+		if declared || at.Line > 0 {
+			f.From = FromTable
 		}
 		facts = append(facts, f)
 	}
 	if t.AppendOnly() {
-		add("policy", string(p.Columns), d.Policy.At, "rows can be added, never changed or removed")
+		add("policy", string(p.Columns), d.Policy.At, true, "rows can be added, never changed or removed")
 	} else {
-		add("on_delete", string(or(p.OnDelete, tidemark.DeleteWins)), d.OnDelete.At, "")
+		add("on_delete", string(or(p.OnDelete, tidemark.DeleteWins)), d.OnDelete.At, p.OnDelete != "", "")
 	}
-	add("on_insert", string(or(p.OnInsert, tidemark.InsertReject)), d.OnInsert.At, whyInsert(d, t))
+	add("on_insert", string(or(p.OnInsert, tidemark.InsertReject)), d.OnInsert.At, p.OnInsert != none.Policy.OnInsert, whyInsert(d, t))
 	if len(t.Uniques) > 0 {
-		add("on_unique", or(p.OnUnique, "reject"), d.OnUnique.At, "")
+		add("on_unique", or(p.OnUnique, "reject"), d.OnUnique.At, p.OnUnique != "", "")
 	}
-	for _, fk := range t.ForeignKeys {
-		value, at := "reject", At{}
+	for i := range t.ForeignKeys {
+		fk := &t.ForeignKeys[i]
+		value := "reject"
 		if fk.SetNull {
 			value = "set-null"
 		}
-		for _, r := range d.References {
-			for _, c := range fk.Columns {
-				if c >= 0 && columnOf(t, r.Column.Value) == c {
-					at = r.SetNull.At
-				}
-			}
-		}
-		add("references "+namesOf(t, fk.Columns), value, at, "to "+fk.Parent)
+		add("references "+namesOf(t, fk.Columns), value, placeOf(d, t, fk), fk.SetNull, "to "+fk.Parent)
 	}
-	add("keep", or(p.Keep, tidemark.KeepLosers), d.Keep.At, whyKeep(p))
+	add("keep", or(p.Keep, tidemark.KeepLosers), d.Keep.At, p.Keep != "", whyKeep(p))
 	if p.Keep != tidemark.KeepNothing {
-		add("keep_for", FormatDuration(or(p.KeepFor, tidemark.DefaultKeepFor)), d.KeepFor.At, "")
+		add("keep_for", FormatDuration(or(p.KeepFor, tidemark.DefaultKeepFor)), d.KeepFor.At, p.KeepFor > 0, "")
 	}
 	if clocked(t) {
-		add("max_skew", FormatDuration(or(p.MaxSkew, tidemark.DefaultMaxSkew)), d.MaxSkew.At, "")
+		add("max_skew", FormatDuration(or(p.MaxSkew, tidemark.DefaultMaxSkew)), d.MaxSkew.At, p.MaxSkew > 0, "")
 	}
-	if t.Autoinc && p.Lease > 0 {
-		add("lease", fmt.Sprint(p.Lease), d.Lease.At, "ids that a copy holds in advance")
+	if p.Lease > 0 {
+		add("lease", strconv.Itoa(p.Lease), d.Lease.At, true, "ids that a copy holds in advance")
 	}
 	return facts
 }
 
+// placeOf finds where it is declared what becomes of a reference.
+func placeOf(d *Table, t *tidemark.Table, fk *tidemark.ForeignKey) (place At) {
+	for _, r := range d.References {
+		if slices.Contains(fk.Columns, columnOf(t, r.Column.Value)) {
+			place = r.SetNull.At
+		}
+	}
+	return place
+}
+
 // whyInsert explains what was chosen for an integer key.
 func whyInsert(d *Table, t *tidemark.Table) string {
-	if d.OnInsert.Declared() || !t.RowidAlias {
+	why := unrenumberable(t)
+	switch {
+	case d.OnInsert.Declared() || !t.RowidAlias:
 		return ""
-	}
-	if why := unrenumberable(t); why != "" {
+	case t.Policy.OnInsert == tidemark.InsertRenumber:
+		return "rows that two copies insert under one integer key are two rows"
+	case why != "":
 		return "not renumber: " + why
 	}
-	return "rows that two copies insert under one integer key are two rows"
+	return ""
 }
 
 func whyKeep(p tidemark.TablePolicy) string {

@@ -119,8 +119,8 @@ func (x *fitter) columns() {
 			x.skipped = true
 			continue
 		}
-		if x.fits(c, d.Rule.Value.Policy, d.Rule.At) && x.function(d.Rule) {
-			x.t.Columns[c].Policy, x.t.Columns[c].Custom = d.Rule.Value.Policy, d.Rule.Value.Function
+		if x.fits(c, d.Rule.Value.Policy, d.Rule.At) && x.function(d.Rule.Value) {
+			x.t.Columns[c].Policy, x.t.Columns[c].Custom = d.Rule.Value.Policy, d.Rule.Value.Function.Value
 		} else {
 			x.skipped = true
 		}
@@ -184,8 +184,8 @@ func instead(t *tidemark.Table, c int) string {
 }
 
 // function makes sure that the function of a custom policy is registered.
-func (x *fitter) function(r Setting[Rule]) bool {
-	return r.Value.Policy != tidemark.PolicyCustom || x.registered(r.Value.Function, x.f.Merge, r.At)
+func (x *fitter) function(r Rule) bool {
+	return r.Policy != tidemark.PolicyCustom || x.registered(r.Function.Value, x.f.Merge, r.Function.At)
 }
 
 func (x *fitter) registered(name string, known []string, at At) bool {

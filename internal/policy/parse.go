@@ -279,7 +279,7 @@ func (r *reader) rule(n ast.Node) (rule Setting[Rule]) {
 	case !custom && d.function.Declared():
 		r.add(d.function.At, "take it out, or use custom", "the policy %s takes no function", d.policy.Value)
 	default:
-		return Setting[Rule]{Rule{d.policy.Value, d.function.Value}, d.policy.At}
+		return Setting[Rule]{Rule{d.policy.Value, d.function}, d.policy.At}
 	}
 	return rule
 }

@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("tables: %+v", c.Tables)
 	case task.Policy != Setting[tidemark.Policy]{tidemark.PolicyLastWrite, At{4, 13}}:
 		t.Errorf("policy: %+v", task.Policy)
-	case task.Columns[2] != Column{Setting[string]{"price", At{8, 7}}, Setting[Rule]{Rule{tidemark.PolicyCustom, "price"}, At{8, 24}}}:
+	case task.Columns[2] != Column{Setting[string]{"price", At{8, 7}}, Setting[Rule]{Rule{tidemark.PolicyCustom, Setting[string]{"price", At{8, 42}}}, At{8, 24}}}:
 		t.Errorf("custom: %+v", task.Columns[2])
 	case len(task.Groups) != 1 || task.Groups[0].Columns[2] != Setting[string]{"zip", At{10, 33}} || task.Groups[0].At != At{10, 9}:
 		t.Errorf("groups: %+v", task.Groups)

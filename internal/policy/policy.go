@@ -51,7 +51,7 @@ func (s Setting[T]) Declared() bool { return s.At.Line > 0 }
 // Rule is a policy with the function that a custom one names.
 type Rule struct {
 	Policy   tidemark.Policy
-	Function string
+	Function Setting[string]
 }
 
 // Table is what a file declares for one table.
