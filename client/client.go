@@ -30,6 +30,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 	Logger    *slog.Logger  // default: none
 	HTTP      *http.Client  // default: http.DefaultClient
 	OnEvent   func(Event)   // news, in order; must not block
+
+	// Merge holds functions of custom policies by the names under which the
+	// server has them, so that a pending edit looks as the server will decide.
+	// Without one the copy shows its own value until the server's word comes.
+	Merge map[string]MergeFunc
 }
 
 // Event is news from the sync loop: its state, and an outcome, a suspended
@@ -97,7 +103,7 @@ func Open(path string, o Options) (*DB, error) {
 			Msg: "there is no transport " + o.Transport, Hint: `use "auto", "websocket" or "http"`}
 	}
 	path = lite.Resolve(path)
-	r, err := replica.Open(path, replica.Options{Rand: rand.Reader, Agent: Agent})
+	r, err := replica.Open(path, replica.Options{Rand: rand.Reader, Agent: Agent, Merge: mergeFuncs(o.Merge)})
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +242,44 @@ func (db *DB) Discard(ctx context.Context, id int64) error {
 		defer interruptible(ctx, r.DB())()
 		return r.Discard(id)
 	})
+}
+
+// Undo takes back what the newest changeset of this copy did that was not
+// undone yet, whether it was accepted or is pending: an ordinary changeset that does the
+// inverse. What somebody touched since stays, and Undone.Left tells of it; a counter is
+// counted back whoever counted meanwhile. It fails with tidemark.CodeNotFound when there is
+// nothing to undo. The newest 100 changesets are kept for it.
+//
+// The app's triggers do not fire: what they did the first time is taken back with the rest.
+func (db *DB) Undo(ctx context.Context) (*Undone, error) {
+	return db.reverse(ctx, (*replica.Replica).Undo)
+}
+
+// Redo takes back the last Undo, in the same way. What is written after an
+// Undo ends what can be redone.
+func (db *DB) Redo(ctx context.Context) (*Undone, error) {
+	return db.reverse(ctx, (*replica.Replica).Redo)
+}
+
+func (db *DB) reverse(ctx context.Context, step func(*replica.Replica, int64) (*Undone, error)) (u *Undone, err error) {
+	err = db.withEngine(func(r *replica.Replica) error {
+		defer interruptible(ctx, r.DB())()
+		u, err = step(r, now())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.notice.poke()
+	return u, nil
+}
+
+func mergeFuncs(funcs map[string]MergeFunc) map[string]merge.Func {
+	out := make(map[string]merge.Func, len(funcs))
+	for name, f := range funcs {
+		out[name] = f
+	}
+	return out
 }
 
 // interruptible lets ctx end statements of the connection until the returned

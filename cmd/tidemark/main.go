@@ -34,6 +34,8 @@ type commands struct {
 	Pending   pendingCommand   `cmd:"" group:"copy" help:"List changesets that the server has not answered yet."`
 	Rejected  rejectedCommand  `cmd:"" group:"copy" help:"List, show, retry, discard or export rejected changesets."`
 	Conflicts conflictsCommand `cmd:"" group:"copy" help:"List, show and resolve edits that met, and restore what lost."`
+	Undo      undoCommand      `cmd:"" group:"copy" help:"Take back the newest changeset of a copy, where nobody touched it since."`
+	Redo      redoCommand      `cmd:"" group:"copy" help:"Take back the last undo."`
 	Log       logCommand       `cmd:"" group:"copy" help:"Show what was accepted, when and from whom."`
 	Verify    verifyCommand    `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
 	Doctor    doctorCommand    `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
