@@ -24,6 +24,7 @@ var runners = map[string]func(t *testing.T, text []byte){
 	"hashes.json":   testHashes,
 	"keys.json":     testKeys,
 	"digest.json":   testDigest,
+	"policies.json": testPolicies,
 }
 
 // Every file is run, and every runner has its file.
@@ -74,7 +75,8 @@ func cases[C any](t *testing.T, text []byte, name func(*C) string, run func(t *t
 }
 
 // value is how vectors spell a value: "null", "integer:12", "real:" and the
-// bits in hexadecimal, "text:" or "blob:" and the bytes in hexadecimal.
+// bits in hexadecimal, "text:" or "blob:" and the bytes in hexadecimal,
+// "string:" and the text as it is.
 type value struct{ tidemark.Value }
 
 func (v *value) UnmarshalText(text []byte) error {
@@ -91,6 +93,8 @@ func (v *value) UnmarshalText(text []byte) error {
 		var bits uint64
 		bits, err = strconv.ParseUint(rest, 16, 64)
 		v.Value = tidemark.Real(math.Float64frombits(bits))
+	case "string":
+		v.Value = tidemark.Text(rest)
 	case "text", "blob":
 		var b []byte
 		b, err = hex.DecodeString(rest)

@@ -168,7 +168,7 @@ func Meet(m Meeting) (Verdict, error) {
 	case tidemark.PolicyMin:
 		return m.pick(mine, -1), nil
 	case tidemark.PolicyReject:
-		return m.stale(mine)
+		return m.stale()
 	case tidemark.PolicyCustom:
 		return m.call(mine)
 	}

@@ -3,7 +3,7 @@ package merge
 import "github.com/tidemarkdb/tidemark"
 
 // The policies that take one of the two values as it is. Equal values are no
-// conflict under any of them.
+// conflict under any of them but reject.
 
 // overwrite is last-write: mine comes later and stays.
 func (m *Meeting) overwrite(mine tidemark.Value) Verdict {
@@ -30,11 +30,8 @@ func (m *Meeting) later(mine tidemark.Value) Verdict {
 	return m.overwrite(mine)
 }
 
-// stale is reject.
-func (m *Meeting) stale(mine tidemark.Value) (Verdict, error) {
-	if mine == m.Theirs {
-		return m.keep(mine), nil
-	}
+// stale is reject. An edit that had not seen another one is stale whatever both made.
+func (m *Meeting) stale() (Verdict, error) {
 	e := &tidemark.Error{Code: tidemark.CodeStale, Msg: "somebody else changed the value since this replica saw it"}
 	if m.Column != nil {
 		e.Columns = []string{m.Column.Name}
