@@ -18,6 +18,10 @@ type ChangeView struct {
 	Op    string         `json:"op"`
 	Key   map[string]any `json:"key"`
 	Set   map[string]any `json:"set,omitempty"`
+
+	// Edit says of columns whose edits are no plain values what they do, as
+	// DescribeEdit writes it.
+	Edit map[string]string `json:"edit,omitempty"`
 }
 
 // Describe names the tables and columns of changes. Columns are only ever
@@ -51,7 +55,15 @@ func (r *Replica) describe(c *tidemark.Change) ChangeView {
 		if c.Op == tidemark.Update && i < len(c.Cols) {
 			place = c.Cols[i]
 		}
-		v.Set[columnName(t, place, i)] = viewOf(value)
+		name := columnName(t, place, i)
+		if e := c.EditOf(i); e.Kind != tidemark.EditSet {
+			if v.Edit == nil {
+				v.Edit = map[string]string{}
+			}
+			v.Edit[name] = DescribeEdit(e)
+			continue
+		}
+		v.Set[name] = viewOf(value)
 	}
 	return v
 }

@@ -118,13 +118,26 @@ func (f *forecast) play(rows images, changes []tidemark.Change) {
 
 // settled goes past a changeset that is not put back: it is in the confirmed
 // rows now, or it was rejected.
-func (f *forecast) settled(n int64) {
+func (f *forecast) settled(n int64) error {
+	f.over = nil
 	for i := range f.a.settle {
-		if p := f.a.settle[i].p; p.n == n && !p.suspended && f.a.r.unfold(p) == nil {
+		p := f.a.settle[i].p
+		if p.n != n {
+			continue
+		}
+		if err := f.a.r.unfold(p); err != nil {
+			return err
+		}
+		if f.a.settle[i].o.Kind == tidemark.Rejected {
+			if err := f.a.r.anchorRejected(p, f.was); err != nil {
+				return err
+			}
+		}
+		if !p.suspended {
 			f.play(f.was, p.changes)
 		}
 	}
-	f.over = nil
+	return nil
 }
 
 // adapt makes the view of a pending changeset what the server is going to make

@@ -152,7 +152,9 @@ func (a *attempt) putBack(ns []int64) error {
 		if a.settled(n) {
 			a.keepEffect(n)
 			if a.forecast != nil {
-				a.forecast.settled(n)
+				if err := a.forecast.settled(n); err != nil {
+					return err
+				}
 			}
 			continue
 		}

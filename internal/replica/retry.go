@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/wire"
@@ -13,9 +14,122 @@ import (
 // into the smallest parts that stand alone, each its own changeset; parts that
 // do not fit stay rejected. It returns how many parts were made.
 //
+// A counter is counted again, a set and an object are changed again in what
+// they hold now; an edit of a text is made where its surroundings are found.
 // The app's triggers do not fire: what they did the first time is part of the
 // changeset.
 func (r *Replica) Retry(id int64, apart bool, now int64) (int, error) {
+	return r.retry(id, now, func(rej *Rejected) ([][]tidemark.Change, error) {
+		if err := r.canRetry(rej.Changes); err != nil || !apart {
+			return [][]tidemark.Change{rej.Changes}, err
+		}
+		return r.apart(rej.Changes), nil
+	})
+}
+
+// EditAndRetry applies other changes in place of those of a rejected
+// changeset, as Retry does, and drops the record.
+func (r *Replica) EditAndRetry(id int64, changes []tidemark.Change, now int64) (int, error) {
+	return r.retry(id, now, func(*Rejected) ([][]tidemark.Change, error) {
+		own := slices.Clone(changes)
+		for i := range own {
+			if err := r.keyed(&own[i]); err != nil {
+				return nil, err
+			}
+		}
+		if len(own) == 0 {
+			return nil, &tidemark.Error{Code: tidemark.CodeUsage, Msg: "there are no changes", Hint: "discard the changeset instead"}
+		}
+		return [][]tidemark.Change{own}, nil
+	})
+}
+
+// keyed makes sure that a change that somebody wrote by hand can be one.
+func (r *Replica) keyed(c *tidemark.Change) error {
+	t := synced(r.schema, c.Table)
+	if t == nil {
+		return nil // canRetry says so
+	}
+	if c.Op == tidemark.Insert {
+		for _, place := range t.Key {
+			if place >= len(c.New) {
+				return &tidemark.Error{Code: tidemark.CodeUsage, Msg: "a row of " + t.Name + " without its key", Table: t.Name}
+			}
+		}
+		c.Key = t.KeyOf(c.New)
+	}
+	if !wellFormed(t, c) {
+		return &tidemark.Error{Code: tidemark.CodeUsage, Msg: "a change does not fit table " + t.Name, Table: t.Name, Key: c.Key}
+	}
+	return nil
+}
+
+// Replacement gives a column of a rejected changeset another value.
+type Replacement struct {
+	Table  string
+	Key    []tidemark.Value // of the change, as it stands in the record
+	Column string
+	Value  tidemark.Value
+}
+
+// ReplaceAndRetry is EditAndRetry with the record's own changes, in which some
+// values are others.
+func (r *Replica) ReplaceAndRetry(id int64, edits []Replacement, now int64) (int, error) {
+	return r.retry(id, now, func(rej *Rejected) ([][]tidemark.Change, error) {
+		changes := slices.Clone(rej.Changes)
+		for i := range edits {
+			if err := r.replace(changes, &edits[i]); err != nil {
+				return nil, err
+			}
+		}
+		return [][]tidemark.Change{changes}, nil
+	})
+}
+
+// replace sets the value in the change that inserts or updates the row.
+func (r *Replica) replace(changes []tidemark.Change, e *Replacement) error {
+	t := r.schema.Named(e.Table)
+	if t == nil || columnNamed(t, e.Column) < 0 {
+		return &tidemark.Error{Code: tidemark.CodeUsage, Msg: fmt.Sprintf("there is no column %s.%s", e.Table, e.Column)}
+	}
+	col := columnNamed(t, e.Column)
+	for i := range changes {
+		c := &changes[i]
+		if c.Table != t.ID || c.Op == tidemark.Delete || idOf(t, c.Key) != idOf(t, e.Key) {
+			continue
+		}
+		*c = withValue(t, c, col, e.Value)
+		return nil
+	}
+	return &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "the changeset writes no such row of " + t.Name, Table: t.Name, Key: e.Key,
+		Hint: "`tidemark rejected export` shows its rows"}
+}
+
+func withValue(t *tidemark.Table, c *tidemark.Change, col int, v tidemark.Value) tidemark.Change {
+	out := *c
+	out.New = slices.Clone(c.New)
+	if c.Op == tidemark.Insert {
+		for len(out.New) <= col {
+			out.New = append(out.New, tidemark.Null)
+		}
+		out.New[col] = v
+		out.Key = t.KeyOf(out.New)
+		return out
+	}
+	out.Cols, out.Edits = slices.Clone(c.Cols), slices.Clone(c.Edits)
+	i := slices.Index(out.Cols, col)
+	if i < 0 {
+		i = len(out.Cols)
+		out.Cols, out.New = append(out.Cols, col), append(out.New, v)
+	}
+	if out.New[i] = v; i < len(out.Edits) {
+		out.Edits[i] = tidemark.Edit{}
+	}
+	return out
+}
+
+// retry makes local transactions of the parts that stand for a rejected changeset.
+func (r *Replica) retry(id, now int64, partsOf func(*Rejected) ([][]tidemark.Change, error)) (int, error) {
 	made := 0
 	err := r.transaction("retry", now, func() error {
 		if r.readOnly {
@@ -28,12 +142,14 @@ func (r *Replica) Retry(id int64, apart bool, now int64) (int, error) {
 		if err != nil {
 			return err
 		}
-		if err := r.canRetry(rej); err != nil {
+		parts, err := partsOf(rej)
+		if err != nil {
 			return err
 		}
-		parts := [][]tidemark.Change{rej.Changes}
-		if apart {
-			parts = r.apart(rej.Changes)
+		for _, part := range parts {
+			if err := r.canRetry(part); err != nil {
+				return err
+			}
 		}
 		var rest []tidemark.Change
 		if made, rest, err = r.retryParts(parts); err != nil {
@@ -44,9 +160,9 @@ func (r *Replica) Retry(id int64, apart bool, now int64) (int, error) {
 	return made, err
 }
 
-func (r *Replica) canRetry(rej *Rejected) error {
-	for i := range rej.Changes {
-		if synced(r.schema, rej.Changes[i].Table) == nil {
+func (r *Replica) canRetry(changes []tidemark.Change) error {
+	for i := range changes {
+		if synced(r.schema, changes[i].Table) == nil {
 			return &tidemark.Error{Code: tidemark.CodeSchema, Msg: "a table of this changeset does not sync any more",
 				Hint: "`tidemark rejected export` writes it out as JSON"}
 		}
@@ -83,7 +199,11 @@ func (m *misfit) public() error {
 // retryPart reports whether the part changed anything.
 func (a *attempt) retryPart(part []tidemark.Change) (changed bool, err error) {
 	err = a.db.Savepoint("retry", func() error {
-		s, err := a.fit(part, strict)
+		placed, err := a.placed(part)
+		if err != nil {
+			return err
+		}
+		s, err := a.fit(placed, strict)
 		if err != nil {
 			return err
 		}
