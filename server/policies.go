@@ -15,11 +15,30 @@ import (
 // MergeFunc decides a cell of a column whose policy is custom. It gets what
 // both edits started from, what the server has and what arrives, and returns
 // the cell's new value. It must be pure: the same arguments, the same result.
-type MergeFunc = merge.Func
+type MergeFunc = func(base, theirs, mine tidemark.Value) (tidemark.Value, error)
 
 // UniqueFunc decides when a unique value is taken already, for tables whose
-// on_unique names it.
-type UniqueFunc = hub.UniqueFunc
+// on_unique names it. It must be pure. An error rejects the changeset and is
+// its reason.
+type UniqueFunc = func(Clash) (Resolution, error)
+
+// Clash is a row that has a unique value which another row has already.
+type Clash = hub.Clash
+
+// Resolution says what to do about a Clash; the zero Resolution rejects.
+type Resolution = hub.Resolution
+
+// functions hands the registered functions to a hub.
+func (s *Server) functions(o hub.Options) hub.Options {
+	o.Merge, o.Unique = map[string]merge.Func{}, map[string]hub.UniqueFunc{}
+	for name, f := range s.opts.Merge {
+		o.Merge[name] = f
+	}
+	for name, f := range s.opts.Unique {
+		o.Unique[name] = f
+	}
+	return o
+}
 
 // declaration is what holds for one database.
 type declaration struct {

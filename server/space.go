@@ -85,9 +85,7 @@ func newSpace(s *Server, name, path string, store tidemark.Store) (*space, error
 		peers: map[*peer]bool{}, named: map[string]*peer{}, behind: map[*peer]bool{}, owners: map[*hub.Session]*peer{},
 	}
 	var err error
-	sp.hub, err = hub.Open(s.ctx, store, now(), hub.Options{
-		Rand: rand.Reader, Limits: s.opts.Limits, Merge: s.opts.Merge, Unique: s.opts.Unique,
-	})
+	sp.hub, err = hub.Open(s.ctx, store, now(), s.functions(hub.Options{Rand: rand.Reader, Limits: s.opts.Limits}))
 	if err == nil {
 		err = sp.commit() // what other programs wrote while nobody served
 	}
