@@ -78,9 +78,13 @@ type View interface {
 	// Row returns a row and who wrote it last at which seq. Values is nil when
 	// it is not there; then Seq and Writer tell who deleted it, if that is known.
 	Row(table int, key []Value) (RowState, error)
-	// History gives the effects on one row behind a seq, newest first, with
-	// before-images, until fn returns false. whole is false when the log does
-	// not reach back to after, so that nothing is known of what came before.
+	// History gives the effects on one row behind a seq, newest first, until fn
+	// returns false. whole is false when the log does not reach back to after,
+	// so that nothing is known of what came before the last one given. What is
+	// given is shared and must not be changed. Before-images are there but for
+	// changes that capture missed (see Scrub), and for texts: an Update of a
+	// column that was logged with an EditText has NULL in New and Old, and an
+	// Edit that can be read both ways.
 	History(table int, key []Value, after Seq, fn func(RowEffect) bool) (whole bool, err error)
 	// Texts lists what was done behind a seq to a cell that merges as text, oldest first.
 	Texts(table int, key []Value, col int, after Seq) ([]TextStep, error)
@@ -180,11 +184,13 @@ type Tx interface {
 	SaveReplica(r ReplicaState) error
 
 	// NextID returns an id that no row of a table with an integer key has, had
-	// as far as SQLite knows, or was leased: above all of them. Two calls
-	// without a write between them may return the same.
+	// as far as SQLite knows, or was leased: above all of them, and below 2^53.
+	// Where there is none it fails with CodeUnique. Two calls without a write
+	// between them may return the same.
 	NextID(table int) (int64, error)
 	// Lease gives a replica a block of ids above all ids that were used or
-	// given, in place of what it held of this table.
+	// given, in place of what it held of this table. Programs that write into
+	// the store themselves get ids above it. It fails as NextID does.
 	Lease(replica string, table, size int) (Lease, error)
 	SaveRenumbering(replica string, r Renumbered) error
 	// SaveRefused notes a row that a rejected changeset would have inserted.
@@ -193,7 +199,8 @@ type Tx interface {
 	// forgets the history of all cells of a row, which was deleted or made anew.
 	SaveText(table int, key []Value, col int, s TextStep) error
 	DropTexts(table int, key []Value) error
-	// SaveEditTime keeps when the value of a cell was made.
+	// SaveEditTime keeps when the value of a cell was made; 0 forgets it. What
+	// is kept survives the row.
 	SaveEditTime(table int, key []Value, col int, at int64) error
 
 	SaveRejectedForeign(changes []Change, o Outcome) error

@@ -135,3 +135,78 @@ func BenchmarkAdopt(b *testing.B) {
 	}
 	b.ReportMetric(float64(10000*b.N)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// BenchmarkHistory asks for the past of rows: of one that each of a hundred
+// changesets updated, and of the many rows of one large changeset.
+func BenchmarkHistory(b *testing.B) {
+	for _, shape := range []struct {
+		name             string
+		changesets, rows int
+	}{{"deep", 100, 1}, {"wide", 1, 10000}} {
+		b.Run(shape.name, func(b *testing.B) {
+			s, err := Open(benchFile(b), Options{Space: "bench"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			for n := range shape.changesets {
+				if err := benchBulk(s, shape.rows, float64(n)+0.25); err != nil {
+					b.Fatal(err)
+				}
+			}
+			effects := 0
+			b.ResetTimer()
+			for n := range b.N {
+				err := s.View(context.Background(), func(v tidemark.View) error {
+					key := []tidemark.Value{tidemark.Int(int64(n%shape.rows) + 1)}
+					_, err := v.History(1, key, 0, func(tidemark.RowEffect) bool { effects++; return true })
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			if effects != b.N*shape.changesets {
+				b.Fatalf("%d effects in %d rounds", effects, b.N)
+			}
+		})
+	}
+}
+
+// BenchmarkBulk writes changesets of 10,000 updates.
+func BenchmarkBulk(b *testing.B) {
+	s, err := Open(benchFile(b), Options{Space: "bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	b.ResetTimer()
+	for n := range b.N {
+		if err := benchBulk(s, 10000, float64(n)+0.5); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(10000*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func benchBulk(s *Store, rows int, price float64) error {
+	return s.Group(context.Background(), func(tx tidemark.Tx) error {
+		if _, err := tx.Foreign(); err != nil {
+			return err
+		}
+		changes := make([]tidemark.Change, rows)
+		for i := range changes {
+			changes[i] = tidemark.Change{
+				Table: 1, Op: tidemark.Update, Key: []tidemark.Value{tidemark.Int(int64(i) + 1)}, Cols: []int{2}, New: []tidemark.Value{tidemark.Real(price)},
+			}
+		}
+		if err := tx.WriteAll(changes); err != nil {
+			return err
+		}
+		effects, err := tx.Effects()
+		if err != nil {
+			return err
+		}
+		return tx.Append(tidemark.LogEntry{Name: tidemark.Name{Replica: "r", N: 1}, Effects: effects})
+	})
+}
