@@ -84,7 +84,7 @@ func (r *reader) items(n ast.Node, what string) []ast.Node {
 func (r *reader) scalar(n ast.Node, what string) Setting[string] {
 	s, ok := word(n)
 	if _, null := n.(*ast.NullNode); null || ok && s == "" {
-		r.add(at(n), "write "+what+" behind the colon, or take the line out", "the value is missing")
+		r.add(at(n), "write "+what+" here, or take the line out", "the value is missing")
 		return Setting[string]{}
 	}
 	if !ok {
