@@ -37,7 +37,7 @@ func (j *trial) update(t *tidemark.Table, c *tidemark.Change, row tidemark.RowSt
 		}
 		if units := e.wanted(); len(units) > 0 {
 			var err error
-			if e.past, err = j.past(t, c.Key, row, units); err != nil {
+			if e.past, err = j.past(t, c.Key, row, question{units: units, others: inParts(c)}); err != nil {
 				return err
 			}
 		}
@@ -71,6 +71,13 @@ func (e *encounter) byItself(i int) bool {
 		return true
 	}
 	return false
+}
+
+// inParts reports whether an update edits members or keys.
+func inParts(c *tidemark.Change) bool {
+	return slices.ContainsFunc(c.Edits, func(e tidemark.Edit) bool {
+		return e.Kind == tidemark.EditMembers || e.Kind == tidemark.EditKeys
+	})
 }
 
 // unitOf returns the columns that merge as one with col. The key stands alone.
@@ -221,13 +228,8 @@ func (j *trial) text(e *encounter, i int) (tidemark.Value, error) {
 // the column had another policy still means what it meant; a text that was
 // replaced as a whole is a value like any other, and so is a key.
 func policyOf(t *tidemark.Table, col int, e tidemark.Edit) tidemark.Policy {
-	switch e.Kind {
-	case tidemark.EditAdd:
-		return tidemark.PolicyCounter
-	case tidemark.EditMembers:
-		return tidemark.PolicySet
-	case tidemark.EditKeys:
-		return tidemark.PolicyJSON
+	if p := merge.Natural(e.Kind); p != "" {
+		return p
 	}
 	p := t.PolicyOf(col)
 	if p == tidemark.PolicyText || slices.Contains(t.Key, col) {

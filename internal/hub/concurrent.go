@@ -23,26 +23,35 @@ type past struct {
 	by      string // who wrote what is missing, as far as that is known
 }
 
-// past reads what happened to a row behind cs.Seen. A unit is a cell, or the
-// cells of a group. Where units are wanted it ends early when each of them
-// turned out to be the author's own, and begins where the author was last
-// found to be alone with the row; nil reads all.
-func (j *trial) past(t *tidemark.Table, key []tidemark.Value, row tidemark.RowState, units [][]int) (*past, error) {
+// question says what somebody wants to know of a row's past.
+type question struct {
+	all    bool    // everything
+	units  [][]int // who wrote each of these last; a unit is a cell, or the cells of a group
+	others bool    // also what others wrote before that
+}
+
+var everything = question{all: true}
+
+// past reads what happened to a row behind cs.Seen, as far as the question
+// goes: units that turn out to be the author's own need not be followed. Unless
+// everything is wanted it begins where the author was last found to be alone
+// with the row.
+func (j *trial) past(t *tidemark.Table, key []tidemark.Value, row tidemark.RowState, q question) (*past, error) {
 	p := &past{t: t, row: row}
 	if row.Writer != j.cs.Replica {
 		p.by = row.Writer
 	}
-	r := &pastReader{j: j, p: p, open: slices.Clone(units), all: units == nil, after: j.cs.Seen}
-	solo := &j.g.hub.solo
-	if !r.all {
-		r.after = solo.since(j.cs, t, key)
+	r := &pastReader{j: j, p: p, open: slices.Clone(q.units), follow: q.all || q.others}
+	after, solo := j.cs.Seen, &j.g.hub.solo
+	if !q.all {
+		after = solo.since(j.cs, t, key)
 	}
-	whole, err := j.g.tx.History(t.ID, key, r.after, r.take)
+	whole, err := j.g.tx.History(t.ID, key, after, r.take)
 	if err == nil {
 		err = r.err
 	}
 	p.whole = whole && !r.cut
-	if !r.all && p.whole && !r.stopped && err == nil && !slices.Contains(p.own, false) {
+	if !q.all && p.whole && !r.stopped && err == nil && !slices.Contains(p.own, false) {
 		solo.note(j.cs, t, key, j.g.commit.From)
 	}
 	return p, err
@@ -53,9 +62,7 @@ type pastReader struct {
 	j       *trial
 	p       *past
 	open    [][]int // units whose last writer is not found yet
-	all     bool
-	after   tidemark.Seq
-	follow  bool // somebody else wrote a unit last: it is followed to its base
+	follow  bool    // to the end: somebody else wrote a unit last, whose base is needed
 	cut     bool
 	stopped bool
 	err     error
@@ -73,7 +80,7 @@ func (r *pastReader) take(e tidemark.RowEffect) bool {
 	before := len(r.open)
 	r.open = slices.DeleteFunc(r.open, func(unit []int) bool { return touchesAny(&e.Change, unit) })
 	r.follow = r.follow || len(r.open) < before && !own
-	r.stopped = r.cut || !r.all && !r.follow && len(r.open) == 0
+	r.stopped = r.cut || !r.follow && len(r.open) == 0
 	return !r.stopped
 }
 

@@ -69,7 +69,7 @@ func (b *bench) join() *peer {
 	p.hello.Incarnation, p.hello.Term, p.hello.Seq = st.Incarnation, st.Term, st.Head
 	for _, r := range b.store.now.rows {
 		if r.values != nil {
-			p.rows[r.keyID] = r.values
+			p.rows[rowName(r.table, r.keyID)] = r.values
 		}
 	}
 	p.connect()
@@ -139,7 +139,7 @@ func (p *peer) apply(m *wire.Batch) {
 	}
 	t := p.b.hub.Schema()
 	for _, c := range p.staged {
-		id := t.Table(c.Table).KeyID(c.Key)
+		id := rowName(c.Table, t.Table(c.Table).KeyID(c.Key))
 		switch c.Op {
 		case tidemark.Insert:
 			p.rows[id] = c.New
@@ -269,13 +269,21 @@ func (p *peer) same() {
 			continue
 		}
 		n++
-		if !slices.Equal(p.rows[r.keyID], r.values) {
-			p.b.t.Fatalf("row %v is %v, should be %v", r.key, p.rows[r.keyID], r.values)
+		if mine := p.rows[rowName(r.table, r.keyID)]; !slices.Equal(mine, r.values) {
+			p.b.t.Fatalf("row %v is %v, should be %v", r.key, mine, r.values)
 		}
 	}
 	if n != len(p.rows) {
 		p.b.t.Fatalf("%d rows, should be %d", len(p.rows), n)
 	}
+}
+
+// rowName names a row in peer.rows: items by their key alone.
+func rowName(table int, keyID string) string {
+	if table == 1 {
+		return keyID
+	}
+	return fmt.Sprintf("%d/%s", table, keyID)
 }
 
 func insert(id int64, name string) tidemark.Change {

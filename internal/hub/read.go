@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -201,19 +202,11 @@ func edits(t *tidemark.Table, c *tidemark.Change) error {
 		col := &t.Columns[c.Cols[i]]
 		switch {
 		case e.Kind == tidemark.EditSet:
-		case e.Kind != kindOf[t.PolicyOf(c.Cols[i])] || col.Group != "" || slices.Contains(t.Key, c.Cols[i]):
+		case merge.Natural(e.Kind) != t.PolicyOf(c.Cols[i]) || col.Group != "" || slices.Contains(t.Key, c.Cols[i]):
 			return misfit(t, fmt.Sprintf("edits column %s in a way that it does not merge by", col.Name))
 		}
 	}
 	return nil
-}
-
-// kindOf says as what the edits of a column come that are more than a value.
-var kindOf = map[tidemark.Policy]tidemark.EditKind{
-	tidemark.PolicyCounter: tidemark.EditAdd,
-	tidemark.PolicyText:    tidemark.EditText,
-	tidemark.PolicySet:     tidemark.EditMembers,
-	tidemark.PolicyJSON:    tidemark.EditKeys,
 }
 
 // movedTo returns the key that a row has after an update.

@@ -58,7 +58,7 @@ func (j *trial) refusedBy(t *tidemark.Table, key []tidemark.Value, row tidemark.
 	if n == 0 || err != nil {
 		return 0, err
 	}
-	p, err := j.past(t, key, row, nil)
+	p, err := j.past(t, key, row, everything)
 	if err != nil {
 		return 0, err
 	}

@@ -22,7 +22,7 @@ func (j *trial) remove(t *tidemark.Table, c *tidemark.Change, row tidemark.RowSt
 	if n > 0 || err != nil {
 		return err // what the author meant was never there; this row is another's
 	}
-	p, err := j.past(t, c.Key, row, nil)
+	p, err := j.past(t, c.Key, row, everything)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func rowPolicy(t *tidemark.Table) tidemark.Policy {
 
 // updateGone decides about an update of a row that is not there any more.
 func (j *trial) updateGone(t *tidemark.Table, c *tidemark.Change, row tidemark.RowState) error {
-	p, err := j.past(t, c.Key, row, nil)
+	p, err := j.past(t, c.Key, row, everything)
 	if err != nil {
 		return err
 	}

@@ -113,6 +113,9 @@ func (j *trial) keep(effects []tidemark.Change) error {
 	if err := j.g.saveTimes(effects, j.made); err != nil {
 		return err
 	}
+	for i := range effects {
+		effects[i].MadeAt = 0 // when the server wrote it
+	}
 	return j.g.append(j.cs.Name, j.author, effects)
 }
 
