@@ -2,10 +2,12 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	structure "github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -231,6 +233,54 @@ func TestUpgrade(t *testing.T) {
 	d.applyWell(o.do("UPDATE card SET title = 'theirs', body = 'x' || body WHERE id = 1"))
 	d.want("SELECT title, body FROM card WHERE id = 1", "['pending' 'xhello']")
 	if st := d.status(); st.Repair != "" || !st.Proven {
+		t.Fatalf("%+v", st)
+	}
+}
+
+// TestPoliciesMove: a schema that differs in policies only touches no table,
+// and what is pending keeps its meaning.
+func TestPoliciesMove(t *testing.T) {
+	o := newOrigin(t, board)
+	d := o.clone()
+	d.commit("UPDATE card SET votes = 13, body = 'hello brave world', title = 'x' WHERE id = 1")
+	version, err := d.app.Int("PRAGMA schema_version")
+	must(t, err)
+	move := func(policies map[string]tidemark.Policy, hash string) {
+		plain := *o.schema
+		plain.Tables = nil
+		for _, table := range o.schema.Tables {
+			c := *table
+			c.Columns = slices.Clone(table.Columns)
+			plain.Tables = append(plain.Tables, &c)
+		}
+		o.schema = &plain
+		o.declare(policies)
+		o.schema.Hash = hash
+		must(t, d.r.SaveSchema(&wire.Schema{Hash: hash, Body: structure.Encode(o.schema)}))
+		b := o.commit()
+		if a := d.applyWell(b); !a.Schema || len(a.Tables) != 0 {
+			t.Fatalf("%+v", a)
+		}
+	}
+	move(boardPolicies, "one")
+	if now, err := d.app.Int("PRAGMA schema_version"); err != nil || now != version {
+		t.Fatalf("schema_version %d, was %d, %v", now, version, err)
+	}
+	d.commit("UPDATE card SET votes = votes + 1, body = 'hello brave new world' WHERE id = 1")
+	c := d.lastChange()
+	if c.EditOf(0).Body != "1" || c.EditOf(1).Body != `{"s":[[12,0,"new "]],"after":1,"on":[[6,0,"brave "]]}` {
+		t.Fatalf("%+v", c.Edits)
+	}
+	d.applyWell(o.do("UPDATE card SET votes = 100, body = 'hello there world' WHERE id = 1"))
+	d.want("SELECT votes, title FROM card WHERE id = 1", "[14 'x']")
+	move(map[string]tidemark.Policy{"title": tidemark.PolicyLatestEdit}, "two")
+	d.want("SELECT votes, title FROM card WHERE id = 1", "[14 'x']")
+	d.commit("UPDATE card SET votes = 20, title = 'y' WHERE id = 1")
+	if c := d.lastChange(); len(c.Edits) != 0 || c.MadeAt == 0 {
+		t.Fatalf("%+v", c)
+	}
+	d.crash()
+	if st := d.status(); !st.Proven || len(st.Out) != 0 {
 		t.Fatalf("%+v", st)
 	}
 }

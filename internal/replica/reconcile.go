@@ -123,6 +123,9 @@ func (a *attempt) reconcileTables() error {
 	if err := a.compareTables(); err != nil {
 		return err
 	}
+	if err := a.notePending(); err != nil {
+		return err
+	}
 	a.dropObjects()
 	if err := a.r.mirror(); err != nil {
 		return err
@@ -181,6 +184,40 @@ func (a *attempt) compareTables() error {
 		return nil
 	}
 	return a.r.overlay()
+}
+
+// notePending notes, where tables merge by other rules from now on, which texts
+// pending changesets wrote before. What they meant stays what it was.
+func (a *attempt) notePending() error {
+	if !slices.ContainsFunc(a.move.Policies, func(t *tidemark.Table) bool {
+		m := a.r.merging[t.ID]
+		return m != nil && len(m.text) > 0
+	}) {
+		return nil
+	}
+	ns, err := a.allPending()
+	if err != nil {
+		return err
+	}
+	for _, n := range ns {
+		p, err := loadPending(a.db, n)
+		if err != nil {
+			return err
+		}
+		if err := a.r.unfold(p); err != nil {
+			return err
+		}
+		if err := a.r.noteTexts(n, p.changes); err != nil {
+			return err
+		}
+	}
+	// Whether the texts moved since is not known: the next edits say what they were made on.
+	for _, t := range a.move.Policies {
+		if err := a.db.Run("UPDATE main._tm_text SET moved = 1 WHERE t = ?1", tidemark.Int(int64(t.ID))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recount counts tables anew that got columns or are new: a default gives
