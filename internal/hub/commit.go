@@ -78,6 +78,7 @@ func (c *Commit) absorb(d *Commit) {
 	c.Retry = append(c.Retry, d.Retry...)
 	c.Foreign += d.Foreign
 	c.Missed += d.Missed
+	c.More = d.More
 	c.judged = append(c.judged, d.judged...)
 	for s, a := range d.answers {
 		mine := c.answer(s)

@@ -104,7 +104,7 @@ type recorder struct {
 }
 
 func (w *recorder) keep(r *record) error {
-	if r.verdict.Open {
+	if r.verdict.Open && r.col != wholeRow { // of a row each edit says something else
 		id, row, err := w.open.find(w.j, w.t, r)
 		if err != nil {
 			return err
