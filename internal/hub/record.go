@@ -104,7 +104,8 @@ type recorder struct {
 }
 
 func (w *recorder) keep(r *record) error {
-	if r.verdict.Open && r.col != wholeRow { // of a row each edit says something else
+	waits := r.verdict.Open && r.col != wholeRow // of a row each edit says something else
+	if waits {
 		id, row, err := w.open.find(w.j, w.t, r)
 		if err != nil {
 			return err
@@ -122,7 +123,7 @@ func (w *recorder) keep(r *record) error {
 	if !ok {
 		return nil // somebody made the table another one
 	}
-	if r.verdict.Open {
+	if waits {
 		w.open.add(w.j.cs.Replica, r, id)
 	}
 	w.j.write = append(w.j.write, tidemark.Change{Table: w.t.ID, Op: tidemark.Insert, Key: w.t.KeyOf(row), New: row})
