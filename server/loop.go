@@ -66,7 +66,7 @@ func (sp *space) interval() time.Duration {
 	return sp.srv.tune.pollIdle
 }
 
-// look finds out whether other programs wrote, and scrubs when it is time.
+// look finds out whether other programs wrote, and does what is due now and then.
 func (sp *space) look() {
 	dirty, err := sp.store.Dirty(sp.srv.ctx)
 	if err != nil {
@@ -74,9 +74,7 @@ func (sp *space) look() {
 		return
 	}
 	sp.dirty = sp.dirty || dirty
-	if time.Now().After(sp.scrubAt) {
-		sp.scrubSome()
-	}
+	sp.keepUp()
 }
 
 // drain takes the events that wait, up to a group's worth.
@@ -276,25 +274,4 @@ func (sp *space) feed() (more bool) {
 		more = more || sp.behind[p]
 	}
 	return more
-}
-
-// scrubSome checks the next slice of the rows as they are stored.
-func (sp *space) scrubSome() {
-	t := &sp.srv.tune
-	sp.giveWay()
-	next, c, err := sp.hub.Scrub(sp.srv.ctx, now(), sp.scrub, t.scrubRows)
-	sp.freed = time.Now()
-	sp.scrubAt = time.Now().Add(t.scrub)
-	if err != nil {
-		sp.failing(err)
-		return
-	}
-	sp.dirty = false
-	if sp.scrub = next; next == "" {
-		sp.scrubAt = time.Now().Add(t.rest)
-	}
-	if c.To > c.From {
-		sp.meter.group(c, 0)
-		sp.publish(c)
-	}
 }

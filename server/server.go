@@ -115,6 +115,7 @@ type tuning struct {
 	scrub     time.Duration // between two slices of a scrub
 	scrubRows int
 	rest      time.Duration // between two scrubs
+	sweep     time.Duration // between two looks for conflicts that were kept for long enough
 	hold      time.Duration // how long the file's lock is held in a row
 	free      time.Duration // how long it is left free then
 	retry     time.Duration // first pause of a store that fails
@@ -127,7 +128,7 @@ type tuning struct {
 
 var defaultTuning = tuning{
 	poll: 25 * time.Millisecond, pollIdle: 200 * time.Millisecond,
-	scrub: time.Second, scrubRows: 1000, rest: time.Hour,
+	scrub: time.Second, scrubRows: 1000, rest: time.Hour, sweep: time.Hour,
 	hold: 10 * time.Millisecond, free: 2 * time.Millisecond, retry: 100 * time.Millisecond,
 	ping: 25 * time.Second, silence: 60 * time.Second, write: 30 * time.Second,
 	outbox: 4 << 20,

@@ -52,7 +52,8 @@ type space struct {
 	since   time.Time // when the lock was last left free long enough
 	freed   time.Time // when it was last given up
 	scrubAt time.Time
-	scrub   string // cursor
+	sweepAt time.Time // the first one at once
+	scrub   string    // cursor
 }
 
 // event is what a connection tells the loop.
