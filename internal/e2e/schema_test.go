@@ -9,6 +9,11 @@ import (
 // names that need quoting, constraints of all sorts and triggers of the app.
 var kinds = `
 CREATE TABLE audit (id TEXT PRIMARY KEY NOT NULL, by TEXT);
+CREATE TABLE tally (id INTEGER PRIMARY KEY, n INTEGER NOT NULL DEFAULT 0, members TEXT NOT NULL DEFAULT '[]', note TEXT NOT NULL DEFAULT '');
+INSERT INTO tally (id) VALUES (1), (2), (3);
+CREATE TABLE slot (id INTEGER PRIMARY KEY, holder TEXT);
+INSERT INTO slot (id) VALUES (1), (2), (3), (4);
+CREATE TABLE took (by TEXT PRIMARY KEY NOT NULL, over TEXT);
 CREATE TABLE one (id TEXT PRIMARY KEY NOT NULL);
 CREATE TABLE plain (id INTEGER PRIMARY KEY, a, b TEXT, c REAL DEFAULT 1.5);
 CREATE TABLE "sel ect" ("gro""up" TEXT PRIMARY KEY NOT NULL, "[order]" INTEGER, "'ключ'" BLOB);
@@ -30,6 +35,12 @@ CREATE VIEW films AS SELECT title FROM film;
 CREATE TABLE wide (id INTEGER PRIMARY KEY, ` + wideColumns + `);
 `
 
+// declared are the policies of tally, by which every transaction leaves a
+// trace that no other may lose. Everything else merges by default.
+const declared = `tables:
+  tally: { columns: { n: counter, members: set, note: text } }
+`
+
 // wideColumns are 499 columns, so that the table has as many as any that people make.
 var wideColumns = func() string {
 	names := make([]string, 499)
@@ -41,6 +52,6 @@ var wideColumns = func() string {
 
 // syncedTables lists the tables above that sync, with the order of their canonical dump.
 var syncedTables = []struct{ name, order string }{
-	{"audit", "id"}, {"one", "id"}, {"plain", "id"}, {"sel ect", `"gro""up"`}, {"pair", "x, y"}, {"strict1", "k"}, {"claim", "id"},
+	{"audit", "id"}, {"tally", "id"}, {"slot", "id"}, {"took", "by"}, {"tm_conflicts", "id"}, {"one", "id"}, {"plain", "id"}, {"sel ect", `"gro""up"`}, {"pair", "x, y"}, {"strict1", "k"}, {"claim", "id"},
 	{"node", "id"}, {"leaf", "id"}, {"gen", "id"}, {"film", "id"}, {"guard", "id"}, {"note", "id"}, {"wide", "id"},
 }

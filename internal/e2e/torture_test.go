@@ -88,6 +88,9 @@ func newTorture(t *testing.T) *torture {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(r.dir, "tidemark.yaml"), []byte(declared), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var address string
 	r.hub, address = serve(t, r.server)
 	for i := range replicas {
@@ -243,6 +246,7 @@ func (r *torture) judge() {
 			r.t.Errorf("transaction %s, committed in %s, is neither in the tables nor rejected", id, filepath.Base(path))
 		}
 	}
+	r.account()
 	if code := r.hub.stop(r.t); code != 0 && code != 130 {
 		r.t.Errorf("serve ended with %d:\n%s", code, r.hub.out.String())
 	}
@@ -254,8 +258,81 @@ func (r *torture) judge() {
 	}
 }
 
+// account looks for the traces of every transaction that was accepted: each
+// counts once, is in the sets and texts that it joined, and held its slot until
+// somebody who saw it there took it, or lost it to somebody who did not, which
+// is a conflict that is kept. One that took a slot and was rejected had seen
+// whom it took it from, and those behind it go on from there. Nothing else of
+// what was rejected is left.
+func (r *torture) account() {
+	r.t.Helper()
+	db, err := lite.Open(r.server, lite.Options{ReadOnly: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	list := func(sql string) map[string]int {
+		found := map[string]int{}
+		if err := db.Each(sql, func(s *lite.Stmt) error { found[s.Text(0)]++; return nil }); err != nil {
+			r.t.Fatal(err)
+		}
+		return found
+	}
+	audits := list("SELECT id FROM audit")
+	if n, err := db.Int("SELECT sum(n) FROM tally"); err != nil || n != int64(len(audits)) {
+		r.t.Errorf("%d transactions are in the tables, and %d counted themselves (%v)", len(audits), n, err)
+	}
+	notes, err := db.Text("SELECT group_concat(note) FROM tally")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	members, took := list("SELECT value FROM tally, json_each(members)"), list("SELECT by FROM took")
+	seen := list("SELECT holder FROM slot UNION ALL SELECT over FROM took")
+	lost := list("SELECT theirs FROM tm_conflicts WHERE tbl = 'slot' UNION ALL SELECT mine FROM tm_conflicts WHERE tbl = 'slot'")
+	r.t.Logf("%d transactions in sets, %d took a slot, %d values of slots were lost and kept", len(members), len(took), len(lost))
+	for _, path := range append([]string{r.server}, r.paths...) {
+		for id := range r.rejected(path) {
+			seen[id]++
+		}
+	}
+	for id := range audits {
+		set, text := joins(id)
+		if want := map[bool]int{true: 1}[set]; members[id] != want {
+			r.t.Errorf("%s is %d times in the sets, want %d", id, members[id], want)
+		}
+		if want := map[bool]int{true: 1}[text]; strings.Count(notes, "<"+id+">") != want {
+			r.t.Errorf("%s is %d times in the texts, want %d", id, strings.Count(notes, "<"+id+">"), want)
+		}
+	}
+	for id := range took {
+		if seen[id] == 0 && lost[id] == 0 {
+			r.t.Errorf("%s took a slot, and nobody who saw it there took it away, and no conflict tells of it", id)
+		}
+	}
+	for id := range members {
+		if audits[id] == 0 {
+			r.t.Errorf("%s is in a set and was not accepted", id)
+		}
+	}
+}
+
 // found lists the audit ids in a file's table and in its rejected records.
 func (r *torture) found(path string) map[string]bool {
+	r.t.Helper()
+	ids := r.rejected(path)
+	db, err := lite.Open(path, lite.Options{ReadOnly: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.Each("SELECT id FROM audit", func(s *lite.Stmt) error { ids[s.Text(0)] = true; return nil }); err != nil {
+		r.t.Fatal(err)
+	}
+	return ids
+}
+
+// rejected lists the audit ids in a file's rejected records.
+func (r *torture) rejected(path string) map[string]bool {
 	r.t.Helper()
 	db, err := lite.Open(path, lite.Options{ReadOnly: true})
 	if err != nil {
@@ -263,9 +340,6 @@ func (r *torture) found(path string) map[string]bool {
 	}
 	defer func() { _ = db.Close() }()
 	ids := map[string]bool{}
-	if err := db.Each("SELECT id FROM audit", func(s *lite.Stmt) error { ids[s.Text(0)] = true; return nil }); err != nil {
-		r.t.Fatal(err)
-	}
 	err = db.Each("SELECT * FROM _tm_rejected", func(s *lite.Stmt) error {
 		for i := range s.Columns() {
 			for _, part := range strings.Split(s.Text(i), `"`) {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 )
 
@@ -19,10 +20,37 @@ func (w *writer) transaction() (audit string, statements []string) {
 	w.n++
 	audit = fmt.Sprintf("%s-%06d.", w.name, w.n)
 	statements = []string{fmt.Sprintf("INSERT INTO audit VALUES ('%s', '%s')", audit, w.name)}
+	statements = append(statements, w.traces(audit)...)
 	for range 1 + w.rng.IntN(4) {
 		statements = append(statements, w.statement())
 	}
 	return audit, statements
+}
+
+// traces are what the transaction leaves where others do as well: it counts
+// itself, now and then joins a set and a text, and takes a slot, of which it
+// notes whom it saw there.
+func (w *writer) traces(audit string) []string {
+	list := []string{fmt.Sprintf("UPDATE tally SET n = n + 1 WHERE id = %d", 1+w.rng.IntN(3))}
+	if w.n%13 == 1 {
+		list = append(list, fmt.Sprintf("UPDATE tally SET members = json_insert(members, '$[#]', '%s') WHERE id = %d", audit, 1+w.rng.IntN(3)))
+	}
+	if w.n%17 == 1 {
+		list = append(list, fmt.Sprintf("UPDATE tally SET note = %s WHERE id = %d", w.pick(
+			"note || '<"+audit+">'", "'<"+audit+">' || note"), 1+w.rng.IntN(3)))
+	}
+	if slot := 1 + w.rng.IntN(4); w.n%3 == 1 {
+		list = append(list, fmt.Sprintf("INSERT INTO took SELECT '%s', holder FROM slot WHERE id = %d", audit, slot),
+			fmt.Sprintf("UPDATE slot SET holder = '%s' WHERE id = %d", audit, slot))
+	}
+	return list
+}
+
+// joins reports whether the transaction of an audit id joined a set and a text.
+func joins(audit string) (set, text bool) {
+	_, n, _ := strings.Cut(strings.TrimSuffix(audit, "."), "-")
+	i, _ := strconv.Atoi(n)
+	return i%13 == 1, i%17 == 1
 }
 
 func (w *writer) statement() string {
