@@ -64,10 +64,12 @@ func (a *Adoption) look(db *lite.DB) (err error) {
 		return err
 	}
 	ids := map[string]int{}
-	if a.Role != "" {
-		if ids, err = capture.IDs(db); err != nil {
+	if a.Role == "" {
+		if err := conflictsFree(db, a.Path); err != nil {
 			return err
 		}
+	} else if ids, err = capture.IDs(db); err != nil {
+		return err
 	}
 	if a.Schema, a.Report, err = schema.Inspect(db, ids); err != nil || a.Role != meta.RoleReplica {
 		return err

@@ -2,10 +2,12 @@
 // Tidemark's bookkeeping beside them, in tables whose names begin with _tm_.
 //
 // Open serves a file, and adopts it first when it is a plain one. Adoption adds
-// bookkeeping and capture triggers and touches nothing else; Detach takes them
-// off again. Check says beforehand what Open would do, Doctor says whether a
-// served file is sound, Migrate changes its schema in ways that capture's
-// triggers would stand against.
+// bookkeeping, capture triggers and the table of conflicts, and touches nothing
+// else; Detach takes them off again. A file that an earlier version served is
+// given what it lacks. Check says beforehand what Open would do, Doctor says
+// whether a served file is sound, Migrate changes its schema in ways that
+// capture's triggers would stand against. SetPolicies declares anew, while the
+// space is served, how concurrent edits merge.
 //
 // # How it works
 //

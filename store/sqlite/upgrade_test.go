@@ -163,6 +163,9 @@ func TestTheNameOfConflictsIsTaken(t *testing.T) {
 		if tidemark.CodeOf(err) != tidemark.CodeExists || tidemark.HintOf(err) == "" || !strings.Contains(err.Error(), "tm_conflicts") {
 			t.Errorf("%s: %v", script, err)
 		}
+		if _, err := Check(path); tidemark.CodeOf(err) != tidemark.CodeExists {
+			t.Errorf("%s: check says %v", script, err)
+		}
 		if after := dump(t, path); after != before {
 			t.Errorf("%s: the file changed:%s", script, difference(before, after))
 		}
