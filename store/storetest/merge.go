@@ -130,8 +130,11 @@ var mergeTests = []test{
 			item := b.idIn(tx, "item")
 			for want := int64(41); want < 45; want++ {
 				id, err := tx.NextID(item)
-				if err != nil || id != want {
-					return fmt.Errorf("got %d %v, want %d", id, err, want)
+				if err != nil {
+					return err
+				}
+				if id != want {
+					return fmt.Errorf("got %d, want %d", id, want)
 				}
 				if err := tx.Write(insert(item, int(id), "n", 1.0)); err != nil {
 					return err
