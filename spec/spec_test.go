@@ -18,13 +18,14 @@ import (
 
 // runners has one entry for each file of vectors.
 var runners = map[string]func(t *testing.T, text []byte){
-	"values.json":   testValues,
-	"changes.json":  testChanges,
-	"messages.json": testMessages,
-	"hashes.json":   testHashes,
-	"keys.json":     testKeys,
-	"digest.json":   testDigest,
-	"policies.json": testPolicies,
+	"values.json":    testValues,
+	"changes.json":   testChanges,
+	"messages.json":  testMessages,
+	"hashes.json":    testHashes,
+	"keys.json":      testKeys,
+	"digest.json":    testDigest,
+	"policies.json":  testPolicies,
+	"conflicts.json": testConflicts,
 }
 
 // Every file is run, and every runner has its file.
