@@ -35,7 +35,7 @@ var everything = question{all: true}
 // past reads what happened to a row behind cs.Seen, as far as the question
 // goes: units that turn out to be the author's own need not be followed. Unless
 // everything is wanted it begins where the author was last found to be alone
-// with the row.
+// with them.
 func (j *trial) past(t *tidemark.Table, key []tidemark.Value, row tidemark.RowState, q question) (*past, error) {
 	p := &past{t: t, row: row}
 	if row.Writer != j.cs.Replica {
@@ -44,15 +44,15 @@ func (j *trial) past(t *tidemark.Table, key []tidemark.Value, row tidemark.RowSt
 	r := &pastReader{j: j, p: p, open: slices.Clone(q.units), follow: q.all || q.others}
 	after, solo := j.cs.Seen, &j.g.hub.solo
 	if !q.all {
-		after = solo.since(j.cs, t, key)
+		after = solo.since(j.cs, t, key, q.units)
 	}
 	whole, err := j.g.tx.History(t.ID, key, after, r.take)
 	if err == nil {
 		err = r.err
 	}
 	p.whole = whole && !r.cut
-	if !q.all && p.whole && !r.stopped && err == nil && !slices.Contains(p.own, false) {
-		solo.note(j.cs, t, key, j.g.commit.From)
+	if !q.all && p.whole && !r.stopped && err == nil {
+		solo.note(j.cs, p, key, j.g.commit.From)
 	}
 	return p, err
 }
@@ -302,9 +302,9 @@ func (j *trial) inherited(hash tidemark.Hash, seq tidemark.Seq) (bool, error) {
 // maxSolo bounds what a hub remembers of rows that one replica edits.
 const maxSolo = 10_000
 
-// solo remembers which rows nobody but one replica wrote, from a seq that it
-// had seen up to a durable one, so that a long chain of its own edits is not
-// looked at again with each of them.
+// solo remembers which cells of a row nobody but one replica wrote, from a seq
+// that it had seen up to a durable one, so that a long chain of its own edits
+// is not looked at again with each of them.
 type solo struct {
 	rows map[replicaRow]span
 }
@@ -314,32 +314,53 @@ type replicaRow struct {
 	row     rowID
 }
 
-type span struct{ seen, seq tidemark.Seq }
+// span is a part of a row's past in which others wrote only some columns.
+type span struct {
+	seen, seq tidemark.Seq
+	others    []int
+}
 
-// since returns the seq behind which the row's past is still to be read.
-func (a *solo) since(cs *tidemark.Changeset, t *tidemark.Table, key []tidemark.Value) tidemark.Seq {
+// since returns the seq behind which the past of some units is still to be read.
+func (a *solo) since(cs *tidemark.Changeset, t *tidemark.Table, key []tidemark.Value, units [][]int) tidemark.Seq {
 	if len(a.rows) == 0 {
 		return cs.Seen
 	}
 	s, ok := a.rows[replicaRow{cs.Replica, rowID{t.ID, t.KeyID(key)}}]
-	if !ok || cs.Seen < s.seen {
+	if !ok || cs.Seen < s.seen || cs.Seen >= s.seq {
 		return cs.Seen
 	}
-	return max(cs.Seen, s.seq)
+	for _, unit := range units {
+		if slices.ContainsFunc(unit, func(col int) bool { return slices.Contains(s.others, col) }) {
+			return cs.Seen
+		}
+	}
+	return s.seq
 }
 
-// note is for what the log showed up to seq, which no savepoint can undo.
-func (a *solo) note(cs *tidemark.Changeset, t *tidemark.Table, key []tidemark.Value, seq tidemark.Seq) {
+// note is for a past that was read to its end, as far as seq, which no
+// savepoint can undo.
+func (a *solo) note(cs *tidemark.Changeset, p *past, key []tidemark.Value, seq tidemark.Seq) {
 	if seq <= cs.Seen {
 		return
 	}
+	id := replicaRow{cs.Replica, rowID{p.t.ID, p.t.KeyID(key)}}
+	s, ok := a.rows[id]
+	if !ok || cs.Seen < s.seen || cs.Seen >= s.seq {
+		s = span{seen: cs.Seen}
+	}
+	s.seq = seq
+	for i := range p.effects {
+		if c := &p.effects[i].Change; !p.own[i] {
+			if c.Op != tidemark.Update {
+				return
+			}
+			s.others = append(s.others[:len(s.others):len(s.others)], c.Cols...)
+		}
+	}
+	slices.Sort(s.others)
+	s.others = slices.Compact(s.others)
 	if a.rows == nil || len(a.rows) >= maxSolo {
 		a.rows = map[replicaRow]span{}
 	}
-	id := replicaRow{cs.Replica, rowID{t.ID, t.KeyID(key)}}
-	seen := cs.Seen
-	if s, ok := a.rows[id]; ok && s.seen < seen && s.seq >= seen {
-		seen = s.seen
-	}
-	a.rows[id] = span{seen, seq}
+	a.rows[id] = s
 }

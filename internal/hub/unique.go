@@ -24,8 +24,8 @@ type Resolution struct {
 	Row []tidemark.Value
 	// Merge says that both are one: Mine is not inserted, the row that is
 	// there takes what differs, each column by its policy, and what the
-	// author's replica calls by Mine's key is that row. Only rows with an
-	// integer key can be merged, and only when they are inserted.
+	// author's replica calls by Mine's key is that row. Only rows of tables
+	// with InsertRenumber can be merged, and only when they are inserted.
 	Merge bool
 }
 
@@ -97,8 +97,8 @@ func (j *trial) answerUnique(e *tidemark.Error) (again bool, err error) {
 func (j *trial) fix(t *tidemark.Table, u uniqueness, into bool, c *tidemark.Change, e *tidemark.Error) (bool, error) {
 	id := rowID{t.ID, t.KeyID(e.Key)}
 	switch {
-	case into && (!t.RowidAlias || c.Op != tidemark.Insert):
-		return false, unresolved(e, t, errors.New("only inserted rows with an integer key can be merged into another"))
+	case into && (!t.RowidAlias || t.Policy.OnInsert != tidemark.InsertRenumber || c.Op != tidemark.Insert):
+		return false, unresolved(e, t, errors.New("only inserted rows of a table whose integer keys are renumbered can be merged into another"))
 	case into:
 		u.into = e.Other
 	case u.row == nil:
