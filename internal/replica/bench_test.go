@@ -2,6 +2,8 @@ package replica
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,23 +101,33 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkRebase brings 10,000 rows to a replica with 1,000 pending
 // changesets, all of them on those rows.
 func BenchmarkRebase(b *testing.B) {
-	for range b.N {
-		b.StopTimer()
-		r := benchReplica(b)
-		deliver(b, r, benchBatch(r, 0, 10_000, "x"))
-		pend(b, r, 1000)
-		batch := benchBatch(r, 0, 10_000, "y")
-		batch.From, batch.To = 1, 2
-		hasher := digest.New(digest.Key{1})
-		for i := range batch.Changes {
-			batch.Sum += hasher.Row(r.schema.Tables[0], batch.Changes[i].New)
-		}
-		b.StartTimer()
-		a, err := r.Apply(batch, nil, 1)
-		must(b, err)
-		if a.Repair != "" || len(a.Suspended) > 0 {
-			b.Fatalf("%+v", a)
-		}
+	for _, kind := range []string{"last-write", "mixed"} {
+		b.Run(kind, func(b *testing.B) {
+			for range b.N {
+				benchRebase(b, kind)
+			}
+		})
+	}
+}
+
+func benchRebase(b *testing.B, kind string) {
+	b.StopTimer()
+	r := benchReplicaOf(b, kind)
+	deliver(b, r, benchBatch(r, 0, 10_000, "x"))
+	pend(b, r, 1000)
+	batch := benchBatch(r, 0, 10_000, "y")
+	h, err := r.Hello()
+	must(b, err)
+	batch.From, batch.To = h.Seq, h.Seq+1
+	hasher := digest.New(digest.Key{1})
+	for i := range batch.Changes {
+		batch.Sum += hasher.Row(r.schema.Tables[0], batch.Changes[i].New)
+	}
+	b.StartTimer()
+	a, err := r.Apply(batch, nil, 1)
+	must(b, err)
+	if a.Repair != "" || len(a.Suspended) > 0 {
+		b.Fatalf("%+v", a)
 	}
 }
 
@@ -166,4 +178,71 @@ func BenchmarkSettle(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkSeal makes one pending changeset of a small transaction at a time:
+// with the policies that every table has, and with some of each kind.
+func BenchmarkSeal(b *testing.B) {
+	for _, kind := range []string{"last-write", "mixed"} {
+		b.Run(kind, func(b *testing.B) {
+			r := benchReplicaOf(b, kind)
+			deliver(b, r, benchBatch(r, 0, 1000, "x"))
+			app, err := lite.Open(r.db.Path(), lite.Options{})
+			must(b, err)
+			defer app.Close()
+			must(b, app.Run("PRAGMA synchronous = OFF"))
+			b.ResetTimer()
+			for i := range b.N {
+				b.StopTimer()
+				must(b, app.Run("UPDATE item SET a = a || 'x', b = b + 1, d = 'new' WHERE id = ?1", tidemark.Int(int64(i%1000))))
+				b.StartTimer()
+				_, err := r.Seal(1)
+				must(b, err)
+			}
+		})
+	}
+}
+
+// BenchmarkKeystroke seals a key press in a text of 1 MB; "bytes" is what is sent of it.
+func BenchmarkKeystroke(b *testing.B) {
+	r := benchReplicaOf(b, "mixed")
+	deliver(b, r, benchBatch(r, 0, 2, "x"))
+	app, err := lite.Open(r.db.Path(), lite.Options{})
+	must(b, err)
+	defer app.Close()
+	must(b, app.Run("PRAGMA synchronous = OFF"))
+	must(b, app.Run("UPDATE item SET a = ?1 WHERE id = 1", tidemark.Text(strings.Repeat("All work and no play. ", 1<<20/22))))
+	_, err = r.Seal(1)
+	must(b, err)
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		must(b, app.Run("UPDATE item SET a = substr(a, 1, 500000) || 'k' || substr(a, 500001) WHERE id = 1"))
+		b.StartTimer()
+		_, err := r.Seal(1)
+		must(b, err)
+	}
+	b.StopTimer()
+	sum, err := r.db.Int("SELECT sum(length(body)) FROM _tm_pending WHERE n > 1")
+	must(b, err)
+	b.ReportMetric(float64(sum)/float64(b.N), "bytes")
+}
+
+// benchReplicaOf is an empty replica whose columns a and b merge as text and counter.
+func benchReplicaOf(b *testing.B, kind string) *Replica {
+	b.Helper()
+	r := benchReplica(b)
+	if kind == "last-write" {
+		return r
+	}
+	s := *r.server
+	s.Tables = []*tidemark.Table{{}}
+	*s.Tables[0] = *r.server.Tables[0]
+	s.Tables[0].Columns = slices.Clone(s.Tables[0].Columns)
+	s.Tables[0].Columns[1].Policy, s.Tables[0].Columns[2].Policy = tidemark.PolicyText, tidemark.PolicyCounter
+	s.Hash = kind
+	must(b, r.SaveSchema(&wire.Schema{Hash: kind, Body: structure.Encode(&s)}))
+	_, err := r.Apply(&wire.Batch{From: 0, To: 0, Term: "t", Schema: kind, Changes: []tidemark.Change{}}, nil, 1)
+	must(b, err)
+	return r
 }

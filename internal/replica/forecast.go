@@ -299,7 +299,7 @@ func (f *forecast) reviseText(at cell, now tidemark.Value, e tidemark.Edit) *rev
 	if !known {
 		over = splice.Diff(was.Str(), now.Str())
 	}
-	moved, rest := splice.Transform(mine.Patch, over, false)
+	moved, rest := splice.Transform(mine.Patch, over, true) // what comes to the server later stands first
 	if f.over == nil {
 		f.over = map[cell]splice.Patch{}
 	}

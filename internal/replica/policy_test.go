@@ -284,3 +284,12 @@ func TestPoliciesMove(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 }
+
+// TestTyingInsertions: what is pending comes to the server later, and stands first.
+func TestTyingInsertions(t *testing.T) {
+	o, d := newBoard(t)
+	d.commit("UPDATE card SET body = 'hello my world' WHERE id = 1")
+	d.commit("UPDATE card SET body = 'hello my own world' WHERE id = 1")
+	d.applyWell(o.do("UPDATE card SET body = 'hello their world' WHERE id = 1"))
+	d.want("SELECT body FROM card WHERE id = 1", "['hello my own their world']")
+}
