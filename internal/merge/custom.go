@@ -29,11 +29,11 @@ func guarded(fn Func, base, theirs, mine tidemark.Value) (value tidemark.Value, 
 	return fn(base, theirs, mine)
 }
 
-// undecided rejects with what the function said.
+// undecided rejects with what the function said, in the message: an outcome has no cause.
 func (m *Meeting) undecided(err error) error {
-	e := &tidemark.Error{Code: tidemark.CodeConflict, Msg: "the merge function cannot decide", Err: err}
+	e := &tidemark.Error{Code: tidemark.CodeConflict, Msg: "the merge function cannot decide: " + err.Error()}
 	if m.Column != nil {
-		e.Msg = fmt.Sprintf("the merge function %q of column %s cannot decide", m.Column.Custom, m.Column.Name)
+		e.Msg = fmt.Sprintf("the merge function %q of column %s cannot decide: %s", m.Column.Custom, m.Column.Name, err)
 		e.Columns = []string{m.Column.Name}
 	}
 	return e
