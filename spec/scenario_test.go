@@ -332,4 +332,3 @@ func renamed(v tidemark.Value, names map[string]string) tidemark.Value {
 	}
 	return tidemark.Text(name + "/" + n)
 }
-
