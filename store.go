@@ -192,6 +192,8 @@ type Tx interface {
 	// given, in place of what it held of this table. Programs that write into
 	// the store themselves get ids above it. It fails as NextID does.
 	Lease(replica string, table, size int) (Lease, error)
+	// SaveRenumbering keeps that a row of a replica has another key than it
+	// gave. NextID and Lease never give that key again.
 	SaveRenumbering(replica string, r Renumbered) error
 	// SaveRefused notes a row that a rejected changeset would have inserted.
 	SaveRefused(replica string, n int64, table int, key []Value) error

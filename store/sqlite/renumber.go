@@ -20,7 +20,17 @@ func (v *view) Renumberings(replica string) ([]tidemark.Renumbered, error) {
 }
 
 // SaveRenumbering keeps that a row of a replica has another key than it gave.
+// Nobody gets that key a second time, also when the row is gone: a lease of no
+// replica that ends there makes sure.
 func (x *tx) SaveRenumbering(replica string, r tidemark.Renumbered) error {
+	if t := x.schema.Named(r.Table); t != nil {
+		err := x.db.Run(`INSERT OR REPLACE INTO main._tm_lease (replica, t, first, last)
+			VALUES ('', ?1, ?2, max(?2, coalesce((SELECT last FROM main._tm_lease WHERE replica = '' AND t = ?1), 0)))`,
+			tidemark.Int(int64(t.ID)), tidemark.Int(r.To))
+		if err != nil {
+			return err
+		}
+	}
 	return x.db.Run(`INSERT INTO main._tm_renumbered (replica, i, tbl, was, id, before)
 		VALUES (?1, (SELECT coalesce(max(i), 0) + 1 FROM main._tm_renumbered WHERE replica = ?1), ?2, ?3, ?4, ?5)`,
 		tidemark.Text(replica), tidemark.Text(r.Table), tidemark.Int(r.From), tidemark.Int(r.To), tidemark.Int(int64(r.Before)))

@@ -80,7 +80,9 @@ var mergeTests = []test{
 			}
 			return tx.SaveRenumbering("s", tidemark.Renumbered{Table: "item", From: 1, To: 2})
 		}))
-		b.must(b.undone(func(tx tidemark.Tx) error { return tx.SaveRenumbering("r", list[0]) }))
+		far := tidemark.Renumbered{Table: "item", From: 3, To: 99, Before: 7}
+		b.must(b.undone(func(tx tidemark.Tx) error { return tx.SaveRenumbering("r", far) }))
+		b.wantNext("item", 11) // nobody gets 10, which a row had that is gone
 		b.must(b.Reopen())
 		b.sequence()
 		b.view(func(v tidemark.View) {
