@@ -215,12 +215,19 @@ func (j *trial) text(e *encounter, i int) (tidemark.Value, error) {
 	if !d.over {
 		return d.value, nil
 	}
-	if theirs := e.now(col); theirs != d.value {
-		j.note(e.t, e.c, finding{
-			col: col, policy: e.t.PolicyOf(col), base: d.base, theirs: theirs, by: e.row.Writer,
-			verdict: merge.Verdict{Value: d.value, Mine: d.value, Over: true},
-		})
+	theirs := e.now(col)
+	if theirs == d.value {
+		return d.value, nil
 	}
+	p, err := j.past(e.t, e.c.Key, e.row, question{units: [][]int{{col}}})
+	if err != nil {
+		return tidemark.Null, err
+	}
+	_, by := p.concurrent([]int{col})
+	j.note(e.t, e.c, finding{
+		col: col, policy: e.t.PolicyOf(col), base: d.base, theirs: theirs, by: by,
+		verdict: merge.Verdict{Value: d.value, Mine: d.value, Over: true},
+	})
 	return d.value, nil
 }
 
