@@ -225,15 +225,41 @@ func (db *DB) Schema() (s *tidemark.Schema) {
 
 // Retry applies a rejected changeset once more; apart splits it into parts that stand alone.
 func (db *DB) Retry(ctx context.Context, id int64, apart bool) (parts int, err error) {
-	err = db.withEngine(func(r *replica.Replica) error {
-		defer interruptible(ctx, r.DB())()
+	err = db.retry(ctx, func(r *replica.Replica) error {
 		parts, err = r.Retry(id, apart, now())
 		return err
+	})
+	return parts, err
+}
+
+// EditAndRetry applies other changes in place of those of a rejected changeset,
+// as one new changeset, and drops the record. Take Rejected.Changes, correct what
+// the reason names, and pass them on: tables and columns are named by their places in
+// Schema. What a constraint refuses, or does not fit the tables, changes nothing.
+func (db *DB) EditAndRetry(ctx context.Context, id int64, changes []tidemark.Change) error {
+	return db.retry(ctx, func(r *replica.Replica) error {
+		_, err := r.EditAndRetry(id, changes, now())
+		return err
+	})
+}
+
+// ReplaceAndRetry is EditAndRetry with the changeset's own changes, in which some values are others.
+func (db *DB) ReplaceAndRetry(ctx context.Context, id int64, values ...Replacement) error {
+	return db.retry(ctx, func(r *replica.Replica) error {
+		_, err := r.ReplaceAndRetry(id, values, now())
+		return err
+	})
+}
+
+func (db *DB) retry(ctx context.Context, fn func(*replica.Replica) error) error {
+	err := db.withEngine(func(r *replica.Replica) error {
+		defer interruptible(ctx, r.DB())()
+		return fn(r)
 	})
 	if err == nil {
 		db.notice.poke()
 	}
-	return parts, err
+	return err
 }
 
 // Discard disposes of a rejected changeset.

@@ -16,6 +16,8 @@ type (
 	Rejected = replica.Rejected
 	// VerifyReport is the result of comparing every row with the server.
 	VerifyReport = replica.VerifyReport
+	// Replacement gives a column of a rejected changeset another value.
+	Replacement = replica.Replacement
 	// Undone says what Undo or Redo did, and what it left as it is.
 	Undone = replica.Undone
 	// Left is a cell or row that Undo or Redo left alone.
