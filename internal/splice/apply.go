@@ -72,15 +72,16 @@ func (p Patch) Bare() Patch {
 // Invert returns the patch that takes p back. It fails when p does not hold
 // what it deletes.
 func (p Patch) Invert() (Patch, error) {
-	out := make(Patch, len(p))
-	moved := 0
+	var out builder
+	at := 0
 	for i, s := range p {
 		if s.Delete > 0 && s.Deleted == "" {
 			return nil, fmt.Errorf("splice %d does not say what it deletes", i)
 		}
-		n := count(s.Insert)
-		out[i] = Splice{At: s.At + moved, Delete: n, Insert: s.Deleted, Deleted: s.Insert}
-		moved += n - s.Delete
+		out.retain(s.At - at)
+		out.insert(s.Deleted)
+		out.remove(part{remove, count(s.Insert), s.Insert})
+		at = s.At + s.Delete
 	}
-	return out, nil
+	return out.patch(), nil
 }

@@ -36,8 +36,11 @@ type Splice struct {
 	Deleted string // what goes, where it is known; empty on the wire to the server
 }
 
-// Patch is a list of splices in order of At that do not overlap or touch.
-// The empty Patch changes nothing.
+// Patch is a list of splices in order of At that do not overlap. A splice may
+// begin where the one before it ends if that one deletes and this one inserts:
+// whether an insertion stands before or behind what is deleted makes no
+// difference to the text, but to where others' insertions go. The empty Patch
+// changes nothing.
 type Patch []Splice
 
 // ErrFit says that a patch does not fit the text that it was put on.
@@ -52,11 +55,11 @@ func Editable(text string) bool { return utf8.ValidString(text) }
 
 // check reports what is wrong with the form of a patch.
 func (p Patch) check() error {
-	end := -1
+	last, end := -1, -1
 	for i := range p {
 		s := &p[i]
 		switch {
-		case s.At <= end || s.Delete < 0 || s.Delete > maxPlace || s.At > maxPlace-s.Delete:
+		case s.At <= last || s.At < end || s.At == end && s.Insert == "" || s.Delete < 0 || s.Delete > maxPlace || s.At > maxPlace-s.Delete:
 			return fmt.Errorf("splice %d is out of place", i)
 		case s.Delete == 0 && s.Insert == "":
 			return fmt.Errorf("splice %d changes nothing", i)
@@ -65,7 +68,7 @@ func (p Patch) check() error {
 		case s.Deleted != "" && count(s.Deleted) != s.Delete:
 			return fmt.Errorf("splice %d deletes another number of characters than it names", i)
 		}
-		end = s.At + s.Delete
+		last, end = s.At, s.At+s.Delete
 	}
 	return nil
 }

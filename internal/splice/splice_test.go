@@ -33,9 +33,12 @@ func patches(t *rapid.T, text, label string) Patch {
 		s := Splice{At: rapid.IntRange(at, n).Draw(t, label+"At")}
 		s.Delete = rapid.IntRange(0, min(5, n-s.At)).Draw(t, label+"Delete")
 		s.Insert = rapid.StringOfN(rapid.RuneFrom(alphabet), 0, 4, -1).Draw(t, label+"Insert")
-		if s.Delete > 0 || s.Insert != "" {
+		touches := len(out) > 0 && out[len(out)-1].At+out[len(out)-1].Delete == s.At
+		if s.Insert != "" || s.Delete > 0 && !touches {
 			out = append(out, s)
-			at = s.At + s.Delete + 1
+			if at = s.At + s.Delete; s.Delete == 0 || rapid.Bool().Draw(t, label+"Apart") {
+				at++
+			}
 		}
 	}
 	full, err := out.Fill(text)

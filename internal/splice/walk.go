@@ -77,8 +77,8 @@ func (c *cursor) take(n int) part {
 
 func (c *cursor) all() part { return c.take(c.n) }
 
-// builder makes a patch of parts. What is inserted and deleted without
-// retained text between becomes one splice.
+// builder makes a patch of parts. What is inserted and then deleted at one
+// place becomes one splice; what is inserted behind deleted text begins another.
 type builder struct {
 	p        Patch
 	at       int // in the text before the patch
@@ -103,13 +103,20 @@ func (b *builder) splice() *Splice {
 }
 
 func (b *builder) insert(text string) {
-	if text != "" {
-		b.splice()
-		b.in = append(b.in, text)
+	if text == "" {
+		return
 	}
+	if b.cur.Delete > 0 {
+		b.close()
+	}
+	b.splice()
+	b.in = append(b.in, text)
 }
 
 func (b *builder) remove(p part) {
+	if p.n == 0 {
+		return
+	}
 	b.splice().Delete += p.n
 	b.at += p.n
 	b.out = append(b.out, p.text)
@@ -125,7 +132,7 @@ func (b *builder) close() {
 		b.cur.Deleted = strings.Join(b.out, "")
 	}
 	b.p = append(b.p, b.cur)
-	b.open, b.nameless, b.in, b.out = false, false, b.in[:0], b.out[:0]
+	b.cur, b.open, b.nameless, b.in, b.out = Splice{}, false, false, b.in[:0], b.out[:0]
 }
 
 func (b *builder) patch() Patch {
