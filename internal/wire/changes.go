@@ -14,6 +14,7 @@ import (
 //	[table,"d",key...]                    deletes
 //	[table,"U",columns,key...,new...,old...]  updates with before-images
 //	[table,"D",places,row...]             deletes with before-images
+//	[table,"e",columns,key...,new or edit...]  one update with edits; an edit is [kind,body]
 //	[table,"x",op,key,columns,new,old,edits,made]  one change that has none of these shapes
 //
 // Where there is one change, each of key, new, old and row is a value per
@@ -26,6 +27,7 @@ const (
 	formDelete    = "d"
 	formUpdateOld = "U"
 	formDeleteOld = "D"
+	formEdited    = "e"
 	formOdd       = "x"
 )
 
@@ -62,7 +64,11 @@ type shape struct {
 func formOf(c *tidemark.Change, old bool) string {
 	old = old && len(c.Old) > 0
 	switch {
-	case len(c.Edits) > 0 || c.MadeAt != 0:
+	case c.MadeAt != 0:
+	case len(c.Edits) > 0:
+		if !old && c.Op == tidemark.Update && len(c.Edits) == len(c.New) && len(c.Cols) == len(c.New) {
+			return formEdited
+		}
 	case c.Op == tidemark.Insert && len(c.Cols) == 0 && !old:
 		return formInsert
 	case c.Op == tidemark.Update && len(c.Cols) == len(c.New):
@@ -121,7 +127,7 @@ func places(key, row []tidemark.Value) []int {
 
 // fits reports whether c belongs into the same run.
 func (s *shape) fits(c *tidemark.Change, old bool) bool {
-	if s.form == formOdd || c.Table != s.table || len(c.Key) != s.keys || formOf(c, old) != s.form {
+	if s.form == formOdd || s.form == formEdited || c.Table != s.table || len(c.Key) != s.keys || formOf(c, old) != s.form {
 		return false
 	}
 	if s.form == formUpdate || s.form == formUpdateOld {

@@ -55,6 +55,10 @@ func TestValuesBesideEditsAreLeftOut(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
+	c.MadeAt = 0
+	if got := string(AppendChanges(nil, []tidemark.Change{c}, false)); got != `[[1,"e",[1,2],1,["a",2],"new"]]` {
+		t.Error(got)
+	}
 	if c.New[0] != tidemark.Int(7) || c.Old[0] != tidemark.Int(5) {
 		t.Error("the change was altered")
 	}
@@ -102,6 +106,8 @@ func TestBadChanges(t *testing.T) {
 		`[[1,"x",2,[1],[0],[5],null,[["a",1]]]]`, `[[1,"x",2,[1],[0],[null],[5],[["a",1]]]]`, `[[1,"x",2,[1],[0],[null],null,[["a",1],null]]]`,
 		`[[1,"x",1,[1],[0],[null],null,[["a",1]]]]`, `[[1,"x",3,[1],[],[],null,[["a",1]]]]`, `[[1,"x",2,[1],[0],[null],null,["a"]]]`,
 		`[[1,"x",2,[1],[0],[5],null,[],"1"]]`,
+		`[[1,"e"]]`, `[[1,"e",[],1]]`, `[[1,"e",[0,1],["a",1]]]`, `[[1,"e",[0],["a",1],2]]`, `[[1,"e",[0],1,["z",1]]]`, `[[1,"e",[0],1,["a"]]]`, `[[1,"e",[0],1,[]]]`,
+		`[[1,"e",[0],[1],["a",1]]]`, `[[1,"e",[0],[1,2],[3,4]]]`,
 	} {
 		if got, err := DecodeChanges([]byte(in)); err == nil {
 			t.Errorf("%s: came back as %v", in, got)

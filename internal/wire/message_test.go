@@ -198,3 +198,23 @@ func TestOneEditIsSmall(t *testing.T) {
 		t.Error("too long")
 	}
 }
+
+// A keystroke in a text, however long, and a vote.
+func TestOneIntentIsSmall(t *testing.T) {
+	for _, e := range []tidemark.Edit{
+		{Kind: tidemark.EditText, Body: `{"s":[[523456,0,"a"]]}`},
+		{Kind: tidemark.EditAdd, Body: `1`},
+		{Kind: tidemark.EditMembers, Body: `[["label"],[]]`},
+	} {
+		edit := []tidemark.Change{{
+			Table: 12, Op: tidemark.Update, Key: []tidemark.Value{tidemark.Int(1234)}, Cols: []int{3},
+			New: []tidemark.Value{tidemark.Text("what it comes to")}, Edits: []tidemark.Edit{e},
+		}}
+		up := AppendUp(nil, &Push{N: 1234, Salt: tidemark.Salt{1}, Seen: 123456, Body: AppendChanges(nil, edit, false), MadeAt: 1763712000000})
+		down := AppendDown(nil, &Batch{From: 123456, To: 123457, Sum: 1 << 63, Changes: edit})
+		t.Logf("push %d bytes, batch %d\n%s\n%s", len(up), len(down), up, down)
+		if len(up) > 95 || len(down) > 76 {
+			t.Error("too long")
+		}
+	}
+}

@@ -11,8 +11,11 @@ func (s *shape) appendRun(b []byte, run []tidemark.Change, old bool) []byte {
 	b = append(b, '[')
 	b = strconv.AppendInt(b, int64(s.table), 10)
 	b = append(b, ',', '"', s.form[0], '"')
-	if s.form == formOdd {
+	switch s.form {
+	case formOdd:
 		return append(appendOdd(b, &run[0], old), ']')
+	case formEdited:
+		return append(appendEdited(b, &run[0]), ']')
 	}
 	if s.form != formDelete {
 		b = appendInts(append(b, ','), s.cols)
@@ -55,6 +58,22 @@ func appendColumns(b []byte, run []tidemark.Change, width int, of func(*tidemark
 			b = AppendValue(b, of(&run[i])[col])
 		}
 		b = append(b, ']')
+	}
+	return b
+}
+
+// appendEdited writes an update, each value as it is or as the edit that stands for it.
+func appendEdited(b []byte, c *tidemark.Change) []byte {
+	b = appendInts(append(b, ','), c.Cols)
+	for _, v := range c.Key {
+		b = AppendValue(append(b, ','), v)
+	}
+	for i, e := range c.Edits {
+		if b = append(b, ','); e.Kind == tidemark.EditSet {
+			b = AppendValue(b, c.New[i])
+		} else {
+			b = appendEdit(b, e)
+		}
 	}
 	return b
 }
@@ -107,8 +126,12 @@ func appendEdits(b []byte, edits []tidemark.Edit) []byte {
 			b = append(b, "null"...)
 			continue
 		}
-		b = append(b, '[', '"', byte(e.Kind), '"', ',')
-		b = append(append(b, e.Body...), ']')
+		b = appendEdit(b, e)
 	}
 	return append(b, ']')
+}
+
+func appendEdit(b []byte, e tidemark.Edit) []byte {
+	b = append(b, '[', '"', byte(e.Kind), '"', ',')
+	return append(append(b, e.Body...), ']')
 }

@@ -19,8 +19,12 @@ func (r *reader) changes() []tidemark.Change {
 	for a := r.array(); a.next(); {
 		run := r.array()
 		table, form := run.place(), run.str()
-		if form == formOdd {
+		switch form {
+		case formOdd:
 			changes = append(changes, r.odd(table, &run))
+			continue
+		case formEdited:
+			changes = append(changes, r.edited(table, &run))
 			continue
 		}
 		d := decoder{table: table, form: form, flat: scratch[:0]}
@@ -160,6 +164,32 @@ func cut(vs []tidemark.Value, i, n int) []tidemark.Value {
 	return vs[i : i+n : i+n]
 }
 
+// edited reads an update in which edits stand for values.
+func (r *reader) edited(table int, run *array) tidemark.Change {
+	c := tidemark.Change{Table: table, Op: tidemark.Update, Cols: run.ints()}
+	var values []tidemark.Value
+	var edits []tidemark.Edit
+	for run.next() {
+		if r.peek() == '[' {
+			values, edits = append(values, tidemark.Null), append(edits, r.edit())
+		} else {
+			values, edits = append(values, r.value()), append(edits, tidemark.Edit{})
+		}
+	}
+	keys := len(values) - len(c.Cols)
+	if keys < 0 || len(c.Cols) == 0 {
+		r.fail("columns are missing")
+		return c
+	}
+	c.Key, c.New, c.Edits = cut(values, 0, keys), cut(values, keys, len(c.Cols)), edits[keys:]
+	for _, e := range edits[:keys] {
+		if e.Kind != tidemark.EditSet {
+			r.fail("an edit of a key")
+		}
+	}
+	return c
+}
+
 // odd reads a change written in full.
 func (r *reader) odd(table int, run *array) tidemark.Change {
 	op := run.int()
@@ -208,16 +238,22 @@ func (a *array) edits() []tidemark.Edit {
 		if a.r.peek() == 'n' {
 			a.r.literal("null")
 		} else {
-			in := a.r.array()
-			e.Kind = in.editKind()
-			if e.Body = string(in.raw()); e.Body == "" {
-				a.r.fail("an edit without a body")
-			}
-			in.close()
+			e = a.r.edit()
 		}
 		edits = append(edits, e)
 	}
 	return edits
+}
+
+// edit reads kind and body.
+func (r *reader) edit() tidemark.Edit {
+	in := r.array()
+	e := tidemark.Edit{Kind: in.editKind()}
+	if e.Body = string(in.raw()); e.Body == "" {
+		r.fail("an edit without a body")
+	}
+	in.close()
+	return e
 }
 
 func (a *array) editKind() tidemark.EditKind {

@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "3f2e2c791431fc3f", "the first: sessions, changesets, batches, verification"},
+	{1, "1baf9607c697cde0", "the first: sessions, changesets, batches, verification"},
 }
 
 // description is spec/messages.json.
@@ -182,20 +182,46 @@ func setSomething(v reflect.Value) {
 	}
 }
 
-// checkParts does the same for an outcome, the one part with many fields.
+// checkParts does the same for an outcome, the one part with many fields, and
+// counts those of the parts that stand in one.
 func checkParts(t *testing.T, parts []layout) {
+	zero := elements(t, &tidemark.Outcome{})
+	full := elements(t, &tidemark.Outcome{
+		Lost:       []tidemark.Cell{{Table: "t", Key: []tidemark.Value{tidemark.Int(1)}, Column: "c"}},
+		Renumbered: []tidemark.Renumbered{{Table: "t", From: 1, To: 2, Before: 3}},
+	})
+	place := map[string]int{}
 	for _, l := range parts {
 		if l.Name != "outcome" {
 			continue
 		}
-		zero := elements(t, &tidemark.Outcome{})
 		for i, f := range l.Fields {
 			name, _, _ := strings.Cut(f, " ")
+			place[name] = i
 			o := &tidemark.Outcome{}
 			setSomething(reflect.ValueOf(o).Elem().FieldByName(goName(name)))
 			if got := moved(zero, elements(t, o)); !slices.Equal(got, []int{i}) {
 				t.Errorf("outcome: %s stands at %v, described is %d", name, got, i)
 			}
 		}
+	}
+	for _, l := range parts {
+		switch l.Name {
+		case "cell":
+			checkLength(t, l, full[place["lost"]])
+		case "renumbered":
+			checkLength(t, l, full[place["renumbered"]])
+		case "lease":
+			checkLength(t, l, elements(t, &Leases{List: []tidemark.Lease{{Table: 1, First: 2, Last: 3}}})[1])
+		}
+	}
+}
+
+// checkLength counts the elements of the one part in a list.
+func checkLength(t *testing.T, l layout, list json.RawMessage) {
+	t.Helper()
+	var got [][]json.RawMessage
+	if err := json.Unmarshal(list, &got); err != nil || len(got) != 1 || len(got[0]) != len(l.Fields) {
+		t.Errorf("%s is written as %s, described are %d fields", l.Name, list, len(l.Fields))
 	}
 }
