@@ -151,7 +151,7 @@ func (m *textMeeting) move(b *bridge, edit splice.Edit, seen, now tidemark.Seq) 
 		return b, m.span(b, view, now)
 	}
 	if near != view {
-		b.steps = slices.Insert(b.steps, 0, crossing{upto: seen, patch: splice.Diff(view, near)})
+		b.steps = slices.Insert(b.steps, 0, crossing{upto: seen, patch: splice.Diff(view, near), guess: true})
 	}
 	return b, nil
 }

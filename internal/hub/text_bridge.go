@@ -24,6 +24,7 @@ type bridge struct {
 type crossing struct {
 	upto  tidemark.Seq // of the last one
 	patch splice.Patch
+	guess bool // not a step, but what differs between a prediction and what came of it
 }
 
 // Steps of a bridge are composed when there are many.
@@ -45,7 +46,7 @@ func (b *bridge) add(e textEvent) {
 	case e.whole:
 		b.whole = e.seq
 	case len(e.patch) > 0:
-		b.steps = append(b.steps, crossing{e.seq, e.patch})
+		b.steps = append(b.steps, crossing{upto: e.seq, patch: e.patch})
 	}
 }
 
@@ -55,12 +56,16 @@ func (b *bridge) add(e textEvent) {
 func (b *bridge) cross(p splice.Patch) splice.Patch {
 	if len(b.steps) > manySteps {
 		n := len(b.steps) - fewSteps
-		old := crossing{b.steps[n-1].upto, splice.ComposeAll(patchesOf(b.steps[:n]))}
+		old := crossing{upto: b.steps[n-1].upto, patch: splice.ComposeAll(patchesOf(b.steps[:n]))}
 		b.steps = append([]crossing{old}, b.steps[n:]...)
 	}
 	left := b.steps[:0:0]
 	for _, s := range b.steps {
-		p, s.patch = splice.Transform(p, s.patch, true)
+		if s.guess {
+			p, s.patch = splice.TransformMoved(p, s.patch)
+		} else {
+			p, s.patch = splice.Transform(p, s.patch, true)
+		}
 		if len(s.patch) > 0 {
 			left = append(left, s)
 		}

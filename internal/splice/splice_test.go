@@ -301,3 +301,27 @@ func TestTransformTies(t *testing.T) {
 		}
 	}
 }
+
+func TestTransformMovedConverges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		view := texts().Draw(t, "view")
+		near := texts().Draw(t, "near")
+		if rapid.Bool().Draw(t, "moved") {
+			near = string(rapid.Permutation([]rune(view)).Draw(t, "order"))
+		}
+		guess := Diff(view, near)
+		p := patches(t, view, "p")
+		p1, guess1 := TransformMoved(p, guess)
+		if one, two := must(t, must(t, view, p), guess1), must(t, near, p1); one != two {
+			t.Fatalf("%q and %q", one, two)
+		}
+	})
+}
+
+func TestWhatMovedIsDeletedWhereItIs(t *testing.T) {
+	guess := Diff("<foo bar>", "<bar foo>")
+	p1, _ := TransformMoved(Patch{{At: 1, Delete: 4}}, guess)
+	if got := must(t, "<bar foo>", p1); strings.Contains(got, "f") || !strings.Contains(got, "bar") {
+		t.Fatalf("%q", got)
+	}
+}
