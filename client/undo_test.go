@@ -82,7 +82,7 @@ func TestARejectedChangesetIsEditedAndRetried(t *testing.T) {
 		if list, err := b.Rejected(); err != nil || len(list) != 0 {
 			t.Fatalf("%+v %v", list, err)
 		}
-		mustExec(t, b, "UPDATE artist SET id = 900 WHERE id = 90")
+		mustExec(t, b, "UPDATE artist SET id = ? WHERE id = 90", 900+i)
 	}
 	s.converged(a, b)
 	if got := mustQuery(t, a, "SELECT count(*) FROM artist WHERE name LIKE 'free%'"); got != "2" {

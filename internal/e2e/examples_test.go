@@ -10,12 +10,13 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/hub"
 )
 
-// TestGoInDocumentsCompiles: the Go code in documents stands in example tests,
-// which are compiled and for the most part run.
+// TestGoInDocumentsCompiles: the Go code in documents stands in example tests
+// and examples, which are compiled and for the most part run.
 func TestGoInDocumentsCompiles(t *testing.T) {
 	root := filepath.Join("..", "..")
-	code := squeezed(t, filepath.Join(root, "client", "example_test.go")) + squeezed(t, filepath.Join(root, "server", "example_test.go"))
-	for path, atLeast := range map[string]int{"README.md": 2, "docs/guide/embedding.md": 6} {
+	code := squeezed(t, filepath.Join(root, "client", "example_test.go")) + squeezed(t, filepath.Join(root, "server", "example_test.go")) +
+		squeezed(t, filepath.Join(root, "examples", "policies", "main.go"))
+	for path, atLeast := range map[string]int{"README.md": 2, "docs/guide/embedding.md": 8, "docs/guide/policies.md": 3} {
 		b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
 		if err != nil {
 			t.Fatal(err)
