@@ -53,6 +53,21 @@ func mapRenumbered(s *tidemark.Schema, changes []tidemark.Change, list []tidemar
 	return renamed
 }
 
+// composed joins what a changeset's rows were given with what some of them were
+// given after that: an author knows a row by one name only.
+func composed(list, then []tidemark.Renumbered) (all, later []tidemark.Renumbered) {
+	later = slices.Clone(then)
+	all = slices.Clone(list)
+	for i := range later {
+		at := slices.IndexFunc(all, func(r tidemark.Renumbered) bool { return r.Table == later[i].Table && r.To == later[i].From })
+		if at >= 0 {
+			later[i].From, later[i].Before = all[at].From, all[at].Before
+			all = slices.Delete(all, at, at+1)
+		}
+	}
+	return append(all, later...), later
+}
+
 // rowNumber names a row of a table with an integer key.
 type rowNumber struct {
 	table int
@@ -68,6 +83,7 @@ type naming struct {
 
 	arrivals map[rowNumber]bool // ids that the changeset gives, in its author's names
 	leaving  map[rowNumber]bool // ids that it makes free, in the server's names
+	used     map[rowNumber]bool // ids that its arriving rows have, in the server's names
 	fresh    map[rowNumber]int64
 	next     map[int]int64 // by table: the next id to give
 	list     []tidemark.Renumbered
@@ -137,7 +153,7 @@ func (n *naming) arrive(changes []tidemark.Change) error {
 
 // survey lists the ids that the changeset gives and those that it makes free.
 func (n *naming) survey(changes []tidemark.Change) {
-	n.arrivals, n.leaving = map[rowNumber]bool{}, map[rowNumber]bool{}
+	n.arrivals, n.leaving, n.used = map[rowNumber]bool{}, map[rowNumber]bool{}, map[rowNumber]bool{}
 	for i := range changes {
 		c := &changes[i]
 		t := n.g.tx.Schema().Table(c.Table)
@@ -162,15 +178,23 @@ func (n *naming) place(t *tidemark.Table, id int64) error {
 	if r := n.before(t, id); r != nil {
 		at, since = r.To, r.Before
 	}
-	if n.leaving[rowNumber{t.ID, at}] {
+	// What an earlier row of that name was given may be the name of another
+	// row that arrives now.
+	shared := n.used[rowNumber{t.ID, at}]
+	n.used[rowNumber{t.ID, at}] = true
+	if n.leaving[rowNumber{t.ID, at}] && !shared {
 		return nil
 	}
 	from, err := n.g.originOf(t, at, n.cs.Seen)
-	if err != nil || !from.there || !from.came {
+	if err != nil || !shared && (!from.there || !from.came) {
 		return err
 	}
-	if since == 0 {
+	switch {
+	case since != 0:
+	case from.there && from.came:
 		since = from.seq
+	default:
+		since = n.g.head + 1
 	}
 	to, err := n.take(t)
 	if err != nil {
@@ -190,7 +214,7 @@ func (n *naming) take(t *tidemark.Table) (int64, error) {
 			return 0, err
 		}
 	}
-	for n.arrivals[rowNumber{t.ID, id}] {
+	for n.arrivals[rowNumber{t.ID, id}] || n.used[rowNumber{t.ID, id}] {
 		id++
 	}
 	n.next[t.ID] = id + 1

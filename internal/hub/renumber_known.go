@@ -168,7 +168,7 @@ type origin struct {
 	there bool         // now
 	came  bool         // it was put there behind the seq asked for, or nobody knows
 	seq   tidemark.Seq // when
-	isNew bool         // and at that seq no row had this key
+	isNew bool         // and it is not the one that had this key then
 	by    tidemark.Name
 }
 
@@ -183,22 +183,47 @@ func (g *group) originOf(t *tidemark.Table, id int64, seen tidemark.Seq) (origin
 	if row.Seq <= seen {
 		return p, nil
 	}
+	var first, last *tidemark.Change // effects behind seen
 	whole, err := g.tx.History(t.ID, key, seen, func(e tidemark.RowEffect) bool {
-		if p.isNew = e.Change.Op == tidemark.Insert; p.isNew && !p.came {
+		if e.Change.Op == tidemark.Insert && !p.came {
 			p.came, p.seq, p.by = true, e.Seq, e.Name
+			last = &e.Change
+		}
+		if e.Change.Op == tidemark.Delete || e.Change.Op == tidemark.Insert {
+			first = &e.Change
 		}
 		return true
 	})
 	if err != nil {
 		return origin{}, err
 	}
-	if !whole {
-		p.isNew = false
-		if !p.came {
-			p.came, p.seq = true, row.Seq
-		}
+	switch {
+	case whole:
+		p.isNew = p.came && (first.Op == tidemark.Insert || !alike(t, first.Old, last.New))
+	case !p.came:
+		p.came, p.seq = true, row.Seq
 	}
 	return p, nil
+}
+
+// alike guesses whether a row that came back is the one that was deleted: most
+// of its columns hold what they held. Somebody undid the delete then, or
+// brought the row back with one change more.
+func alike(t *tidemark.Table, gone, back []tidemark.Value) bool {
+	if gone == nil {
+		return true
+	}
+	same, columns := 0, 0
+	for i := range t.Columns {
+		if i == t.Key[0] || i >= len(gone) || i >= len(back) {
+			continue
+		}
+		columns++
+		if gone[i] == back[i] {
+			same++
+		}
+	}
+	return 2*same > columns
 }
 
 // vouched reports whether a row is known to be one that the replica may speak

@@ -172,7 +172,7 @@ func (j *trial) mendUnique() error {
 		return nil
 	}
 	j.write = mapRenumbered(j.schema, j.write, merged)
-	j.outcome.Renumbered = append(j.outcome.Renumbered, merged...)
+	j.outcome.Renumbered, merged = composed(j.outcome.Renumbered, merged)
 	return j.g.keepRenumbered(j.cs.Replica, merged, j.g.head+1)
 }
 
