@@ -7,6 +7,7 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/capture"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/merge"
+	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
@@ -112,6 +113,9 @@ func (r *Replica) intent(m *merging, t *tidemark.Table, c *tidemark.Change) erro
 			if e, err = r.inContext(t, c.Key, col, c.Old[i].Str(), e); err != nil {
 				return err
 			}
+			if e.Kind == tidemark.EditSet {
+				continue
+			}
 		}
 		if c.Edits == nil {
 			c.Edits = make([]tidemark.Edit, len(c.Cols))
@@ -123,8 +127,13 @@ func (r *Replica) intent(m *merging, t *tidemark.Table, c *tidemark.Change) erro
 
 // inContext says of an edit of a text which text its author saw: the confirmed
 // one, unless pending changesets of ours wrote the cell; then what the newest
-// of them left, and where that moved since, what was shown.
+// of them left, and where that moved since, what was shown. While the copy is
+// known to differ from the server's, its author saw a text that the server
+// cannot know: then the edit sets the text, and what it overwrites is recorded.
 func (r *Replica) inContext(t *tidemark.Table, key []tidemark.Value, col int, shown string, e tidemark.Edit) (tidemark.Edit, error) {
+	if differs, err := meta.Get(r.db, keyRepair); err != nil || differs != "" {
+		return tidemark.Edit{}, err
+	}
 	id := idOf(t, key)
 	table, k := id.args()
 	last, err := r.db.Get(`SELECT x.n, x.moved FROM main._tm_text x JOIN main._tm_pending p ON p.n = x.n

@@ -293,3 +293,19 @@ func TestTyingInsertions(t *testing.T) {
 	d.applyWell(o.do("UPDATE card SET body = 'hello their world' WHERE id = 1"))
 	d.want("SELECT body FROM card WHERE id = 1", "['hello my own their world']")
 }
+
+// TestTextOfACopyThatDiffers is set as a whole: the server does not know what
+// its author saw.
+func TestTextOfACopyThatDiffers(t *testing.T) {
+	o, d := newBoard(t)
+	b := o.do("UPDATE card SET body = 'x' WHERE id = 2")
+	b.Sum++
+	if a := d.apply(b); a.Repair == "" {
+		t.Fatal("nothing is to be repaired")
+	}
+	d.commit("UPDATE card SET body = 'hello brave world' WHERE id = 1")
+	d.wantEdit(tidemark.EditSet, "")
+	must(t, d.r.Prove(9))
+	d.commit("UPDATE card SET body = 'hello brave new world' WHERE id = 1")
+	d.wantEdit(tidemark.EditText, `{"s":[[12,0,"new "]],"after":1}`)
+}
