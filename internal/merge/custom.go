@@ -29,9 +29,10 @@ func guarded(fn Func, base, theirs, mine tidemark.Value) (value tidemark.Value, 
 	return fn(base, theirs, mine)
 }
 
-// undecided rejects with what the function said, in the message: an outcome has no cause.
+// undecided rejects with what the function said. It stands in the message,
+// since that is all that reaches the changeset's author.
 func (m *Meeting) undecided(err error) error {
-	e := &tidemark.Error{Code: tidemark.CodeConflict, Msg: "the merge function cannot decide: " + err.Error()}
+	e := &tidemark.Error{Code: tidemark.CodeConflict, Msg: fmt.Sprintf("the merge function cannot decide: %s", err)}
 	if m.Column != nil {
 		e.Msg = fmt.Sprintf("the merge function %q of column %s cannot decide: %s", m.Column.Custom, m.Column.Name, err)
 		e.Columns = []string{m.Column.Name}

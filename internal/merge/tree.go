@@ -23,13 +23,13 @@ var (
 // node is one JSON value with its spelling, so that what does not change is
 // written as it was read.
 type node struct {
-	kind   byte   // first byte of the value; '0' for all numbers
-	raw    string // as spelled
-	str    string // what a string says
-	edited bool   // raw is out of date
-	items  []item // of an array or object
-	open   string // from the bracket to the first item
-	close  string // behind the last item, with the bracket
+	kind   byte           // first byte of the value; '0' for all numbers
+	raw    string         // as spelled
+	str    string         // what a string says
+	edited bool           // raw is out of date
+	items  []item         // of an array or object
+	open   string         // from the bracket to the first item
+	close  string         // behind the last item, with the bracket
 	index  map[string]int // of a large object: where the keys stand in items
 }
 
