@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -454,6 +455,36 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			hit = hit || f.About == about && f.Level != "ok"
 		}
 		if !hit {
+			t.Errorf("%s: found only %+v", script, found)
+		}
+	}
+}
+
+func TestDoctorFollowsRowsThroughTheLog(t *testing.T) {
+	for _, script := range []string{
+		"UPDATE _tm_changeset SET prevs = x'00' WHERE seq = 3", // never before
+		"UPDATE _tm_changeset SET prevs = x'02' WHERE seq = 3", // at seq 1
+		"UPDATE _tm_changeset SET prevs = x'' WHERE seq = 3",
+		"UPDATE _tm_changeset SET prevs = x'80' WHERE seq = 3",
+		"UPDATE _tm_changeset SET prevs = x'63' WHERE seq = 3", // before the first
+		"UPDATE _tm_row SET seq = 2 WHERE seq = 3",
+	} {
+		path := makeFile(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+		s := openStore(t, path)
+		sequence(t, s)
+		for i, id := range []int{2, 1, 1} {
+			shell(t, path, fmt.Sprintf("UPDATE t SET a = '%d' WHERE id = %d", i, id))
+			sequence(t, s)
+		}
+		if err := sound(path); err != nil {
+			t.Fatal(err)
+		}
+		shell(t, path, script)
+		found, err := Doctor(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(found, func(f Finding) bool { return f.About == "log" && f.Level == "error" }) {
 			t.Errorf("%s: found only %+v", script, found)
 		}
 	}

@@ -39,15 +39,29 @@ func (x *tx) Append(e tidemark.LogEntry) error {
 
 // stampAll stamps the rows and returns at which seqs they were changed before.
 func (x *tx) stampAll(seq tidemark.Seq, writer tidemark.Value, effects []tidemark.Change) (prevs, error) {
-	befores := make(prevs, 0, 2*len(effects))
+	befores := make([]tidemark.Seq, len(effects))
 	for i := range effects {
-		before, err := x.stamp(seq, writer, &effects[i])
-		if err != nil {
+		var err error
+		if befores[i], err = x.stamp(seq, writer, &effects[i]); err != nil {
 			return nil, err
 		}
-		befores = befores.append(seq, before)
+		if befores[i] == seq { // the row occurs a second time
+			befores[i] = befores[x.firstOf(effects[:i], &effects[i])]
+		}
 	}
-	return befores, nil
+	return encodePrevs(seq, befores), nil
+}
+
+// firstOf finds where the row of c occurs first.
+func (x *tx) firstOf(effects []tidemark.Change, c *tidemark.Change) int {
+	t := x.schema.Table(c.Table)
+	id := t.KeyID(c.Key)
+	for i := range effects {
+		if effects[i].Table == c.Table && t.KeyID(effects[i].Key) == id {
+			return i
+		}
+	}
+	return len(effects)
 }
 
 // stamp keeps _tm_row and the sums for one effect, and returns the seq at which

@@ -45,12 +45,16 @@ func (v *view) History(table int, key []tidemark.Value, after tidemark.Seq, fn f
 // many seqs ago its row was changed before, 0 for never.
 type prevs []byte
 
-func (p prevs) append(seq, before tidemark.Seq) prevs {
-	ago := seq - before
-	if before <= 0 {
-		ago = 0
+func encodePrevs(seq tidemark.Seq, befores []tidemark.Seq) prevs {
+	p := make(prevs, 0, 2*len(befores))
+	for _, before := range befores {
+		ago := seq - before
+		if before <= 0 {
+			ago = 0
+		}
+		p = binary.AppendUvarint(p, uint64(ago))
 	}
-	return binary.AppendUvarint(p, uint64(ago))
+	return p
 }
 
 // decode returns the seqs before, nil when the entry does not know them.
@@ -91,6 +95,7 @@ type chapter struct {
 	at      int64
 	effects []tidemark.Change
 	befores []tidemark.Seq // nil: not known
+	lacking bool           // there are prevs, and they do not fit
 	size    int
 
 	once  sync.Once
@@ -124,6 +129,7 @@ func readChapter(db *lite.DB, seq tidemark.Seq) (c *chapter, err error) {
 		}
 		c.size = len(body)
 		c.befores = prevs(s.Blob(6)).decode(seq, len(c.effects))
+		c.lacking = c.befores == nil && !s.Null(6)
 		return nil
 	}, tidemark.Int(int64(seq)))
 	return c, err
@@ -163,7 +169,8 @@ func (ch *chronicle) forget(behind tidemark.Seq) {
 	ch.order = kept
 }
 
-// of finds what the entry did to a row and at which seq the row was changed before.
+// of finds what the entry did to a row and at which seq the row was changed
+// before. Of a row that occurs twice it is the second, a put of the whole row.
 func (c *chapter) of(s *tidemark.Schema, id rowID) (effect *tidemark.Change, before tidemark.Seq, known bool) {
 	c.once.Do(func() {
 		c.index = make(map[rowID]int, len(c.effects))
