@@ -59,16 +59,18 @@ type namedChange struct {
 }
 
 func testConflicts(t *testing.T, text []byte) {
-	cases(t, text, func(c *scenario) string { return c.Name }, func(t *testing.T, c *scenario) {
-		s := &stage{t: t, c: c, path: filepath.Join(t.TempDir(), "space.db"), sessions: map[string]*hub.Session{}, hello: map[string]*wire.Hello{}}
-		s.script(strings.Join(c.SQL, ";\n"))
-		s.open()
-		for i := range c.Steps {
-			s.step(i, &c.Steps[i])
-		}
-		s.must(s.store.Close())
-		s.compare()
-	})
+	cases(t, text, func(c *scenario) string { return c.Name }, runScenario)
+}
+
+func runScenario(t *testing.T, c *scenario) {
+	s := &stage{t: t, c: c, path: filepath.Join(t.TempDir(), "space.db"), sessions: map[string]*hub.Session{}, hello: map[string]*wire.Hello{}}
+	s.script(strings.Join(c.SQL, ";\n"))
+	s.open()
+	for i := range c.Steps {
+		s.step(i, &c.Steps[i])
+	}
+	s.must(s.store.Close())
+	s.compare()
 }
 
 // stage is a server on a file, and the replicas that push to it.

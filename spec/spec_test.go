@@ -26,6 +26,7 @@ var runners = map[string]func(t *testing.T, text []byte){
 	"digest.json":    testDigest,
 	"policies.json":  testPolicies,
 	"conflicts.json": testConflicts,
+	"text.json":      testText,
 }
 
 // Every file is run, and every runner has its file.
