@@ -60,7 +60,7 @@ planted:
 fuzz:
 	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/wire:FuzzDecodeUp \
 		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome \
-		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees; do \
+		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees ./internal/policy:FuzzParse; do \
 		$(GO) test $${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) || exit 1; done
 
 # Figures are ratios against plain SQLite or a bare loop in the same run.

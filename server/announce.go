@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -17,17 +18,29 @@ func (sp *space) announce(c *hub.Commit) {
 		sp.tell(Event{Kind: EventForeignRejected, Outcome: o})
 	}
 	if c.Schema != nil {
-		sp.log.Warn("another program changed the schema", "schema", c.Schema.Hash, "seq", c.To)
-		sp.tell(Event{Kind: EventSchema, Schema: c.Schema.Hash})
-		for _, t := range sp.hub.Schema().Tables {
-			if t.Out != "" {
-				sp.log.Error("a table no longer syncs", "table", t.Name, "reason", t.Out)
-			}
-		}
+		sp.announceSchema(c)
 	}
 	if c.Missed > 0 {
 		sp.log.Warn("rows had changed without being captured, and are sequenced now", "changes", c.Missed, "seq", c.To)
 		sp.tell(Event{Kind: EventMissed, Changes: c.Missed})
+	}
+}
+
+// announceSchema tells of another schema, or of other policies for the same.
+func (sp *space) announceSchema(c *hub.Commit) {
+	before, now := sp.known, sp.hub.Schema()
+	sp.known = now
+	if policy.Overlay(nil, before).Hash == policy.Overlay(nil, now).Hash {
+		sp.log.Info("other policies hold from now on", "schema", c.Schema.Hash, "seq", c.To)
+		sp.tell(Event{Kind: EventPolicies, Schema: c.Schema.Hash})
+		return
+	}
+	sp.log.Warn("another program changed the schema", "schema", c.Schema.Hash, "seq", c.To)
+	sp.tell(Event{Kind: EventSchema, Schema: c.Schema.Hash})
+	for _, t := range now.Tables {
+		if t.Out != "" {
+			sp.log.Error("a table no longer syncs", "table", t.Name, "reason", t.Out)
+		}
 	}
 }
 

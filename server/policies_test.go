@@ -77,7 +77,8 @@ func TestFunctionsOfTheEmbeddingProgramDecide(t *testing.T) {
 }
 
 func TestPoliciesAreReadAgain(t *testing.T) {
-	d, file := declaredDeck(t, "tables: {item: {keep: nothing}}", Options{})
+	var events []Event
+	d, file := declaredDeck(t, "tables: {item: {keep: nothing}}", Options{OnEvent: func(e Event) { events = append(events, e) }})
 	a := d.newDevice()
 	a.dial()
 	before := a.hello.Schema
@@ -89,6 +90,9 @@ func TestPoliciesAreReadAgain(t *testing.T) {
 	a.reach(1) // the move takes a seq
 	if a.hello.Schema == before || d.space().State().SchemaHash != a.hello.Schema {
 		t.Errorf("schema %s, then %s", before, a.hello.Schema)
+	}
+	if len(events) != 1 || events[0].Kind != EventPolicies || events[0].Schema != a.hello.Schema {
+		t.Errorf("%+v", events)
 	}
 	if err := d.srv.Reload(); err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ type Event struct {
 	Space   string
 	Kind    EventKind
 	Outcome *tidemark.Outcome // EventForeignRejected
-	Schema  string            // EventSchema: hash of the new one
+	Schema  string            // EventSchema, EventPolicies: hash of the new one
 	Changes int               // EventMissed
 	Err     error             // EventFailing
 }
@@ -86,6 +86,7 @@ type EventKind string
 const (
 	EventForeignRejected EventKind = "foreign_rejected" // what another program wrote was undone
 	EventSchema          EventKind = "schema"           // another program changed the schema
+	EventPolicies        EventKind = "policies"         // other policies were declared
 	EventMissed          EventKind = "missed"           // the scrub found rows that capture had missed
 	EventFailing         EventKind = "failing"          // the store fails; it is tried again
 )

@@ -35,6 +35,7 @@ type space struct {
 
 	// Below belongs to loop.
 	hub     *hub.Hub
+	known   *tidemark.Schema // what was announced last
 	peers   map[*peer]bool
 	named   map[string]*peer // by replica
 	behind  map[*peer]bool
@@ -88,6 +89,7 @@ func newSpace(s *Server, name, path string, store tidemark.Store) (*space, error
 	var err error
 	sp.hub, err = hub.Open(s.ctx, store, now(), s.functions(hub.Options{Rand: rand.Reader, Limits: s.opts.Limits}))
 	if err == nil {
+		sp.known = sp.hub.Schema()
 		err = sp.commit() // what other programs wrote while nobody served
 	}
 	if err != nil {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
@@ -12,6 +15,68 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
+
+type policiesCommand struct {
+	File   string `arg:"" help:"An SQLite file, served or to be served; or a copy."`
+	Action string `arg:"" optional:"" enum:"show,init" default:"show" help:"show or init (${default})."`
+	From   string `name:"policies" placeholder:"FILE" help:"With show: the file that declares them, instead of tidemark.yaml beside the database."`
+}
+
+// Help is shown below the command's one line.
+func (policiesCommand) Help() string {
+	return `show says for every column what becomes of two edits that met, and which line of tidemark.yaml says so. It reads no rows; tidemark check shows the same with all else.
+
+init writes a tidemark.yaml beside the file, with all its tables and columns, in which everything is a comment: take the # away from what you change. A file that is there is never touched.
+
+Examples:
+
+    tidemark policies shop.sqlite
+    tidemark policies shop.sqlite init`
+}
+
+// Run shows policies, or makes a file for them.
+func (c *policiesCommand) Run(s *shell) error {
+	if err := mustBeThere(c.File); err != nil {
+		return err
+	}
+	a, err := sqlite.Look(c.File)
+	if err != nil {
+		return err
+	}
+	if c.Action == "init" {
+		return initPolicies(s, a)
+	}
+	d, err := policiesOf(a, c.From)
+	printPolicies(s, d)
+	if jerr := s.document(d); jerr != nil {
+		return jerr
+	}
+	return err
+}
+
+// initPolicies writes a file that declares nothing yet.
+func initPolicies(s *shell, a *sqlite.Adoption) error {
+	if a.Role == meta.RoleReplica {
+		return &ending{exit: exitRefused, code: tidemark.CodeWrongRole, msg: a.Path + " is a copy: its server declares the policies",
+			hint: "run the command on the server's file"}
+	}
+	path := policy.Beside(a.Path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return &tidemark.Error{Code: tidemark.CodeExists, Msg: path + " is there already", Hint: "edit it, or move it away first"}
+	case err != nil:
+		return &tidemark.Error{Code: tidemark.CodeReadOnly, Err: err, Hint: "make the folder writable"}
+	}
+	_, err = f.Write(policy.Draft(filepath.Base(a.Path), a.Schema))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	s.printf("%s is written: everything in it is a comment\n\nnext: edit it, then tidemark policies %s\n", path, quoteArg(a.Path))
+	return s.document(struct {
+		File string `json:"file"`
+	}{path})
+}
 
 // declared is what check says of policies; with --json as it stands.
 type declared struct {
