@@ -129,3 +129,76 @@ func TestTableOut(t *testing.T) {
 		t.Error(describeMove(m))
 	}
 }
+
+func TestComparePolicies(t *testing.T) {
+	for name, change := range map[string]func(t *tidemark.Table){
+		"of the table":  func(t *tidemark.Table) { t.Policy.Keep = tidemark.KeepNothing },
+		"of a column":   func(t *tidemark.Table) { t.Columns[1].Policy = tidemark.PolicyText },
+		"of a function": func(t *tidemark.Table) { t.Columns[1].Custom = "f" },
+		"of a group":    func(t *tidemark.Table) { t.Columns[1].Group, t.Columns[2].Group = "v+n", "v+n" },
+		"of references": func(t *tidemark.Table) { t.ForeignKeys[0].SetNull = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			const base = "CREATE TABLE a(id INTEGER PRIMARY KEY, v TEXT, n INT REFERENCES a); CREATE TABLE b(id INTEGER PRIMARY KEY)"
+			from, to, _ := moved(t, base, "ALTER TABLE a ADD COLUMN more")
+			change(to.Named("a"))
+			m := Compare(from, to)
+			if got := describeMove(m); got != "widened a by more" || len(m.Policies) != 1 || m.Policies[0] != to.Named("a") {
+				t.Errorf("a column was added, too: %s, policies of %d tables", got, len(m.Policies))
+			}
+			_, same, _ := moved(t, base, "")
+			change(same.Named("a"))
+			if got := describeMove(Compare(from, same)); got != "" || len(Compare(from, same).Policies) != 1 {
+				t.Errorf("%s", got)
+			}
+			if HashOf(from) == HashOf(same) {
+				t.Error("the hash is the same")
+			}
+			if back, err := Decode(Encode(same)); err != nil || HashOf(back) != HashOf(same) {
+				t.Errorf("not what was encoded: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckNames(t *testing.T) {
+	for sql, want := range map[string]string{
+		"CREATE TABLE t(a, b CHECK (a > 0), c)":                                         "a",
+		"CREATE TABLE t(a INTEGER PRIMARY KEY, CHECK(\"A\" > b), c)":                    "a b",
+		"CREATE TABLE t(a, [check], c DEFAULT 'CHECK (a)', -- CHECK (a)\n d)":           "",
+		"CREATE TABLE t(a, b, CONSTRAINT ok cHeCk ((a) < (b)) , c, check (length(c)))":  "a b c length",
+		"CREATE TABLE t(a CHECK (a IN ('CHECK (b)', x'00', `c d`)))":                    "a c d in",
+		"CREATE TABLE t(a CHECK (":                                                      "",
+		"CREATE TABLE t(a CHECK":                                                        "",
+		"CREATE TABLE t(Ä CHECK (Ä > 0))":                                               "Ä",
+		"CREATE TABLE t(\"check\" (a))":                                                 "",
+		"CREATE TABLE t(a, b AS (a + 1) CHECK (b /* a */ > 0), UNIQUE (a), x CHECK(0))": "b",
+	} {
+		var names []string
+		for name := range CheckNames(sql) {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+}
+
+func TestSuspects(t *testing.T) {
+	db := openWith(t, `
+CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, name);
+CREATE TABLE categories (id INTEGER PRIMARY KEY, name);
+CREATE TABLE performers (performer_id INTEGER PRIMARY KEY);
+CREATE TABLE things (id INTEGER PRIMARY KEY, artist_id, ArtistID2, category_id, PerformerId, paid, id_artist, valid,
+	declared INTEGER REFERENCES Artist, own_id);`)
+	s, _, err := Inspect(db, nil)
+	must(t, err)
+	var got []string
+	for _, x := range Suspects(s) {
+		got = append(got, x.Table+"."+x.Column+">"+x.Parent)
+	}
+	if want := "things.artist_id>Artist things.category_id>categories things.PerformerId>performers"; strings.Join(got, " ") != want {
+		t.Errorf("%v", got)
+	}
+}
