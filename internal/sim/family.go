@@ -188,7 +188,7 @@ func chooseWorkload(title string, r *rand.Rand) *workload {
 
 // Workloads lists what Options.Workload can be.
 func Workloads() []string {
-	return []string{"W1 list", "W2 register", "W3 set", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "mixed"}
+	return []string{"W1 list", "W2 register", "W3 set", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "mixed"}
 }
 
 func familiesOf(title string) []*family {
@@ -198,17 +198,24 @@ func familiesOf(title string) []*family {
 	case "W2 register":
 		return []*family{registers(), pairs()}
 	case "W3 set":
-		return []*family{sets(), pairs()}
+		return []*family{sets(), pairs(), shelves()}
 	case "W5 counter":
-		return []*family{counters()}
+		return []*family{counters(), tallies()}
 	case "W6 claim":
 		return []*family{claims(), harsh()}
 	case "W7 tree":
 		return []*family{trees(), links()}
 	case "W10 growing schema":
 		return []*family{grows(), pairs()}
+	case "policies":
+		return []*family{tallies(), shelves(), notes(), decisions(), survivors()}
+	case "keys":
+		return []*family{orders(), pairs()}
+	case "notes":
+		return []*family{notes(), pairs()}
 	case "W12 poison":
 		return []*family{registers(), guarded(), pairs(), trees(), harsh()}
 	}
-	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped(), grows(), links(), harsh()}
+	return []*family{registers(), pairs(), sets(), claims(), trees(), guarded(), odd(), wide(), stamped(), grows(), links(), harsh(),
+		tallies(), shelves(), notes(), decisions(), survivors(), orders()}
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -18,7 +19,7 @@ func (l *ledger) catchUp(s *server) {
 	sound := !s.foreignLoose && len(l.w.model.Violations(l.now.at(l.now.head()), l.written(foreign))) == 0
 	l.judgeRejected(outcomes, l.now.head())
 	for _, e := range entries {
-		l.accept(s, e)
+		l.accept(s, e, outcomes)
 		l.judgeRejected(outcomes, e.Seq)
 	}
 	if len(foreign) > 0 && sound && !s.foreignDone {
@@ -74,7 +75,7 @@ func (l *ledger) newOutcomes(v tidemark.View) ([]verdict, error) {
 }
 
 // accept folds one log entry.
-func (l *ledger) accept(s *server, e tidemark.LogEntry) {
+func (l *ledger) accept(s *server, e tidemark.LogEntry, outcomes []verdict) {
 	w := l.w
 	if e.Seq != l.now.head()+1 {
 		w.fail("I4", "the log jumps from %d to %d", l.now.head(), e.Seq)
@@ -93,15 +94,31 @@ func (l *ledger) accept(s *server, e tidemark.LogEntry) {
 	if c.seen >= e.Seq && !l.rewound {
 		w.fail("I10", "changeset %d had seen %d and was accepted at %d", c.id, c.seen, e.Seq)
 	}
-	v := l.judge(l.now.head(), c.changes)
+	fresh := freshKeys(c, outcomes)
+	v := l.judge(c, e.Name.Replica, fresh)
+	l.renumber(c, e.Name.Replica, l.pastOf(c, e.Name.Replica), fresh)
 	if len(v.Refused) > 0 {
 		w.fail("I14", "seq %d: changeset %d was accepted, the oracle refuses it: %v\n%v", e.Seq, c.id, v.Refused, c.changes)
 	}
-	c.lost = v.Lost
-	l.now.append(v.State, c.hash)
-	if text := w.work.invariant(v.State); text != "" {
+	c.met, c.unsure = v.Lost+v.Over > 0, v.Unsure
+	state := l.choose(s, e, v)
+	if !l.forked && !l.rewound {
+		l.checkRecords(s, e, v.Losers)
+	}
+	l.now.append(state, c.hash, e.Name.Replica)
+	if text := w.work.invariant(state); text != "" {
 		w.fail("I5", "seq %d: %s", e.Seq, text)
 	}
+}
+
+// freshKeys are the keys that a changeset's outcome gives to its rows.
+func freshKeys(c *local, outcomes []verdict) []tidemark.Renumbered {
+	for _, v := range outcomes {
+		if v.of == c {
+			return v.o.Renumbered
+		}
+	}
+	return nil
 }
 
 // acceptForeign folds what other programs wrote into the server's file.
@@ -124,7 +141,7 @@ func (l *ledger) acceptForeign(s *server, e tidemark.LogEntry) {
 		l.w.fail("I15", "seq %d: what was written into the server's file breaks %v and was sequenced: %v", e.Seq, broken, changes)
 	}
 	s.foreignDone = true
-	l.now.append(next, tidemark.Hash{})
+	l.now.append(next, tidemark.Hash{}, tidemark.FileReplica)
 }
 
 // written says what changes make of the state that somebody wrote into the
@@ -140,13 +157,42 @@ func (l *ledger) judgeRejected(outcomes []verdict, k tidemark.Seq) {
 		if v.o.Kind != tidemark.Rejected || v.o.Seq != k {
 			continue
 		}
-		want := l.judge(k, v.of.changes)
+		if (l.forked || l.w.faults.frames) && v.o.Code == tidemark.CodeStale {
+			l.refuse(v.of, v.o.Replica)
+			continue // a copy may build on a text that only the original can tell, or on a damaged one
+		}
+		if v.o.Code == tidemark.CodeDependsOn && l.brokenText(v.of) {
+			l.refuse(v.of, v.o.Replica)
+			continue
+		}
+		want := l.judge(v.of, v.o.Replica, l.wouldBe(v.of))
 		if len(want.Refused) == 0 {
 			l.w.fail("I14", "changeset %d was rejected (%s: %s) at seq %d, the oracle accepts it\n%v",
 				v.of.id, v.o.Code, v.o.Message, k, v.of.changes)
 		}
-		if !slices.Contains(want.Refused, v.o.Code) {
+		l.refuse(v.of, v.o.Replica)
+		parent := v.o.Code == tidemark.CodeDependsOn && slices.Contains(want.Refused, tidemark.CodeForeignKey)
+		if !slices.Contains(want.Refused, v.o.Code) && !parent {
 			l.w.fail("I14", "changeset %d was rejected as %s, the oracle says %v", v.of.id, v.o.Code, want.Refused)
+		}
+	}
+}
+
+// brokenText reports whether a changeset edits a text that a rejected one
+// edited: what it meant may not be known then.
+func (l *ledger) brokenText(c *local) (broken bool) {
+	l.eachText(c, func(cell string) { broken = broken || l.broken[cell] })
+	return broken
+}
+
+// eachText names the text cells that a changeset writes.
+func (l *ledger) eachText(c *local, fn func(cell string)) {
+	for _, ch := range c.changes {
+		t := l.w.model.Table(ch.Table)
+		for _, col := range ch.Cols {
+			if t.Policy[col] == "text" {
+				fn(fmt.Sprint(t.Name, col, t.KeyOf(ch.Key)))
+			}
 		}
 	}
 }
@@ -166,8 +212,8 @@ func (l *ledger) noteOutcomes(outcomes []verdict) {
 		if accepted && l.now.log[o.Seq] != v.of.hash {
 			l.w.fail("I3", "changeset %d has outcome %s@%d, the log has another one there", v.of.id, o.Kind, o.Seq)
 		}
-		if accepted && (o.Kind == tidemark.Merged) != (v.of.lost > 0) {
-			l.w.fail("I6", "changeset %d lost %d changes and is told %s", v.of.id, v.of.lost, o.Kind)
+		if accepted && (o.Kind == tidemark.Merged) != v.of.met && !v.of.unsure && !l.forked && !l.rewound {
+			l.w.fail("I6", "changeset %d met others: %v, and is told %s: lost %v, over %v\n%v", v.of.id, v.of.met, o.Kind, o.Lost, o.Over, v.of.changes)
 		}
 		l.count(o.Kind)
 		l.w.trace("outcome %d %s@%d %s", v.of.id, o.Kind, o.Seq, o.Code)

@@ -91,6 +91,6 @@ func (s *server) grow() {
 // moved folds a change of the schema.
 func (l *ledger) moved(s *server) {
 	step := growth[s.grown-1]
-	l.now.append(l.now.at(l.now.head()).Widen(l.w.model.Table(step.table), step.width), tidemark.Hash{})
+	l.now.append(l.now.at(l.now.head()).Widen(l.w.model.Table(step.table), step.width), tidemark.Hash{}, tidemark.FileReplica)
 	s.moving = false
 }

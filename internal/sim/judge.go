@@ -183,10 +183,10 @@ func (w *world) sound(db *lite.DB, what string) {
 	}
 }
 
-// isPart reports whether a kept record is part of a changeset, or of none: what
-// a repair took out of the tables, or what a merge did not let survive.
+// isPart reports whether a kept record is no changeset: what a repair took out
+// of the tables.
 func isPart(r replica.Rejected) bool {
-	return r.Code == tidemark.CodeUncaptured || r.Code == tidemark.CodeRecovered || r.Code == tidemark.CodeNotFound
+	return r.Code == tidemark.CodeUncaptured || r.Code == tidemark.CodeRecovered
 }
 
 // explainRejected checks that nothing is kept as rejected that was not.

@@ -19,7 +19,11 @@ type ledger struct {
 	order  map[string]place    // the last judged changeset by replica
 
 	rewound       bool // the server's file was replaced by an older one
+	forked        bool // a device was copied: who an author was is hard to tell
 	recordedSoFar int  // outcomes so far
+	renumbered    []renumbered
+	refused       map[string]map[rowName]tidemark.Seq // by replica
+	broken        map[string]bool                     // text cells that a rejected changeset edited
 }
 
 // place is where a replica's last judged changeset stood.
@@ -38,12 +42,15 @@ type local struct {
 	before   oracle.State
 	after    oracle.State
 	changes  []oracle.Change
+	sealed   []oracle.Change // the same as they are written down: with edits in place of values
 	salt     tidemark.Salt
 	hash     tidemark.Hash
 	names    []tidemark.Name   // the names under which it was submitted
+	was      map[string]string // by the replica that submitted it, the name of that replica before
 	outcome  *tidemark.Outcome // as the server recorded it durably
 	told     bool
-	lost     int    // updates whose row was deleted meanwhile
+	unsure   bool
+	met      bool   // something of it did not survive, or it overwrote a concurrent edit
 	undone   bool   // the server's file went back behind its outcome
 	merged   *local // sealed as a part of this one
 	seen     tidemark.Seq
@@ -58,11 +65,14 @@ type history struct {
 	states []oracle.State
 	log    []tidemark.Hash         // log[k] is the changeset accepted at k; zero for the file's own
 	first  map[string]tidemark.Seq // where a row first was, by table and key
+	by     []string                // by[k] is the replica that made the changeset at k
+
+	writers writers
 }
 
 func newHistory(s oracle.State) *history {
-	h := &history{first: map[string]tidemark.Seq{}}
-	h.append(s, tidemark.Hash{})
+	h := &history{first: map[string]tidemark.Seq{}, writers: writers{map[rowName][]stamp{}, map[rowName]stamp{}, map[rowName]burial{}}}
+	h.append(s, tidemark.Hash{}, "")
 	return h
 }
 
@@ -72,9 +82,11 @@ func (h *history) ever(table, key string) bool {
 	return was
 }
 
-// judge asks the oracle about a changeset at k.
-func (l *ledger) judge(k tidemark.Seq, changes []oracle.Change) oracle.Verdict {
-	return l.w.model.Judge(l.now.at(k), changes, l.now.ever)
+// judge asks the oracle about a changeset at the head, under the name of a
+// replica; fresh are the rows that it was told other keys of.
+func (l *ledger) judge(c *local, as string, fresh []tidemark.Renumbered) oracle.Verdict {
+	p := l.pastOf(c, as)
+	return l.w.model.Judge(l.now.at(l.now.head()), l.follow(c, p.own, fresh), p, l.now.ever)
 }
 
 func (h *history) head() tidemark.Seq { return tidemark.Seq(len(h.states) - 1) }
@@ -86,9 +98,16 @@ func (h *history) at(k tidemark.Seq) oracle.State {
 	return h.states[k]
 }
 
-func (h *history) append(s oracle.State, hash tidemark.Hash) {
+// append adds the state that a changeset of a replica makes.
+func (h *history) append(s oracle.State, hash tidemark.Hash, by string) {
+	var before oracle.State
+	if len(h.states) > 0 {
+		before = h.states[len(h.states)-1]
+	}
 	h.states = append(h.states, s)
 	h.log = append(h.log, hash)
+	h.by = append(h.by, by)
+	h.writers.note(before, s, stamp{h.head(), by})
 	for table, rows := range s {
 		for key := range rows {
 			if !h.ever(table, key) {
@@ -102,7 +121,7 @@ func (h *history) append(s oracle.State, hash tidemark.Hash) {
 func (h *history) cut(k tidemark.Seq) *history {
 	out := newHistory(h.states[0])
 	for i := tidemark.Seq(1); i <= k; i++ {
-		out.append(h.states[i], h.log[i])
+		out.append(h.states[i], h.log[i], h.by[i])
 	}
 	return out
 }
@@ -110,7 +129,7 @@ func (h *history) cut(k tidemark.Seq) *history {
 func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, bySalt: map[tidemark.Salt]*local{}, byHash: map[tidemark.Hash]*local{},
-		terms: map[string]*history{}, order: map[string]place{},
+		terms: map[string]*history{}, order: map[string]place{}, refused: map[string]map[rowName]tidemark.Seq{}, broken: map[string]bool{},
 	}
 }
 
@@ -121,7 +140,7 @@ func (l *ledger) begin(s oracle.State) {
 
 // commit writes a local commit down, before anybody sealed it.
 func (l *ledger) commit(c *local) {
-	c.id = len(l.locals) + 1
+	c.id, c.was = len(l.locals)+1, map[string]string{}
 	l.locals = append(l.locals, c)
 	l.w.stats.Commits++
 	if c.salt != (tidemark.Salt{}) {
@@ -149,6 +168,14 @@ func (l *ledger) submitted(cs *tidemark.Changeset) {
 		}
 	}
 	c.names = append(c.names, cs.Name)
+	if cs.Was != nil {
+		c.was[cs.Replica] = cs.Was.Replica
+	}
+	if c.outcome != nil {
+		for _, r := range c.outcome.Renumbered {
+			l.renumbered = append(l.renumbered, renumbered{r, cs.Replica})
+		}
+	}
 }
 
 // toldBy checks that a message to a device says only what is durable.

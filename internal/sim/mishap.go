@@ -19,10 +19,12 @@ func (w *world) fork(d *device) {
 	if len(w.devices) >= mostDevices || len(d.unsealed) > 0 || d.maybe != nil || d.app.Dead() || !d.named {
 		return // what has no name yet cannot be told apart afterwards
 	}
+	w.ledger.forked = true
 	n := len(w.devices) + 1
 	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed), named: true}
 	twin.plain = d.plain
 	twin.mine = slices.Clone(d.mine)
+	twin.renumbered = slices.Clone(d.renumbered)
 	twin.disk = d.disk.Copy(w.source(twin.name + " disk"))
 	w.devices = append(w.devices, twin)
 	w.trace("%s is a copy of %s", twin.name, d.name)

@@ -85,14 +85,14 @@ func (s *server) start() {
 	}
 	store, err := sqlite.Open(spaceFile, sqlite.Options{
 		Space: "sim", VFS: s.host.Name(), Journal: "delete", Readers: 1,
-		Rand: bytesOf{w.source(fmt.Sprintf("store %d", s.lives))},
+		Rand: bytesOf{w.source(fmt.Sprintf("store %d", s.lives))}, Policies: w.declared,
 	})
 	if s.diedStarting(err, "opening the store") {
 		return
 	}
 	s.store = store
 	h, err := hub.Open(context.Background(), store, w.now, hub.Options{
-		Rand: bytesOf{w.source(fmt.Sprintf("hub %d", s.lives))}, Chunk: w.work.chunk(),
+		Rand: bytesOf{w.source(fmt.Sprintf("hub %d", s.lives))}, Chunk: w.work.chunk(), Merge: functions(),
 	})
 	if s.diedStarting(err, "opening the hub") {
 		return

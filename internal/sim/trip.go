@@ -133,7 +133,7 @@ func (n *trip) arrive(frames [][]byte) {
 func (n *trip) say(m wire.Down) {
 	n.down = append(n.down, m)
 	switch m.(type) {
-	case *wire.Welcome, *wire.Schema:
+	case *wire.Welcome, *wire.Schema, *wire.Leases:
 	default:
 		n.news = true
 	}

@@ -10,14 +10,23 @@ import (
 type Verdict struct {
 	State   State           // the next state; the same one when refused
 	Refused []tidemark.Code // every constraint that is broken; empty: accepted
-	Lost    int             // updates of rows that were deleted in the meantime
+	Lost    int             // what of the changeset did not survive: cells, and updates of rows that were deleted
+	Over    int             // concurrent edits that it overwrote
+	Unsure  bool            // whether it met others depends on clocks
+	Losers  []Loser
+	Choices []Choice // cells of State that are not foretold: they hold what was there
 }
 
-// Judge says what must become of a changeset at state s. ever reports whether
-// the space had a row at any time: who updates one that never was depends on
-// a changeset that was rejected. nil: it had every row once.
-func (m *Model) Judge(s State, changes []Change, ever func(table, key string) bool) Verdict {
-	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}, ever: ever}
+// Judge says what must become of a changeset at state s. past nil: nothing is
+// concurrent. ever reports whether the space had a row at any time: who
+// updates one that never was depends on a changeset that was rejected. nil: it
+// had every row once.
+func (m *Model) Judge(s State, changes []Change, past Past, ever func(table, key string) bool) Verdict {
+	if past == nil {
+		past = nobody{}
+	}
+	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}, ever: ever, past: past}
+	j.strangers(changes)
 	j.write(changes)
 	j.followUpdates()
 	j.followDeletes()
@@ -25,7 +34,7 @@ func (m *Model) Judge(s State, changes []Change, ever func(table, key string) bo
 	if len(j.refused) > 0 {
 		return Verdict{State: s, Refused: j.refused, Lost: j.lost}
 	}
-	return Verdict{State: j.after, Lost: j.lost}
+	return Verdict{State: j.after, Lost: j.lost, Over: j.over, Unsure: j.unsure, Losers: j.losers, Choices: j.choices}
 }
 
 // Apply does what the changes say and nothing else: no foreign-key action, no
@@ -50,11 +59,16 @@ type judgement struct {
 	before  State
 	after   State
 	ever    func(table, key string) bool
+	past    Past          // nil: only what the changes say is done
 	set     map[cell]bool // cells that the changeset itself sets
 	moved   []moved
 	deleted []moved
 	refused []tidemark.Code
 	lost    int
+	over    int
+	unsure  bool
+	losers  []Loser
+	choices []Choice
 }
 
 type cell struct {
@@ -91,22 +105,21 @@ func (j *judgement) write(changes []Change) {
 		case tidemark.Insert:
 			arrivals = append(arrivals, arrival{t: t, row: t.pad(c.New, j.before.Width(t)), ins: true, c: c})
 		case tidemark.Delete:
+			if there && !j.mayDelete(t, key) {
+				continue
+			}
 			if there {
 				delete(j.after[t.Name], key)
 				j.deleted = append(j.deleted, moved{table: t, from: old})
 			}
 		case tidemark.Update:
 			if !there {
-				j.lost++
-				if j.ever != nil && !j.ever(t.Name, key) {
-					j.refuse(tidemark.CodeDependsOn)
+				if row := j.missing(t, key, c); row != nil {
+					arrivals = append(arrivals, arrival{t: t, row: row, c: c})
 				}
 				continue
 			}
-			row := slices.Clone(old)
-			for i, col := range c.Cols {
-				row[col] = c.New[i]
-			}
+			row := j.updated(t, key, old, c)
 			delete(j.after[t.Name], key)
 			arrivals = append(arrivals, arrival{t: t, row: row, c: c})
 			j.moved = append(j.moved, moved{table: t, from: old, to: row})
@@ -115,6 +128,10 @@ func (j *judgement) write(changes []Change) {
 	for _, a := range arrivals {
 		key := a.t.KeyOfRow(a.row)
 		if held, taken := j.after[a.t.Name][key]; taken {
+			if a.ins && a.t.MergeInserts && j.past != nil && slices.Equal(held, j.before[a.t.Name][key]) {
+				j.mergeInsert(a.t, key, held, a.row)
+				continue
+			}
 			if !a.ins || !slices.Equal(held[:len(a.c.New)], a.c.New) {
 				j.refuse(tidemark.CodeUnique)
 			}
@@ -129,6 +146,93 @@ func (j *judgement) write(changes []Change) {
 			j.set[cell{a.t.Name, key, col}] = true
 		}
 	}
+}
+
+// updated is what an update makes of a row.
+func (j *judgement) updated(t *Table, key string, old Row, c Change) Row {
+	if j.past != nil {
+		if t.AppendOnly {
+			j.refuse(tidemark.CodeForbidden)
+		}
+		if j.past.Refused(t.Name, key) {
+			j.refuse(tidemark.CodeDependsOn)
+		}
+		return j.meet(t, key, old, c)
+	}
+	row := slices.Clone(old)
+	for i, col := range c.Cols {
+		row[col] = c.New[i]
+	}
+	return row
+}
+
+// mayDelete reports whether a delete is done, by the policy of rows.
+func (j *judgement) mayDelete(t *Table, key string) bool {
+	if j.past == nil {
+		return true
+	}
+	if t.AppendOnly {
+		j.refuse(tidemark.CodeForbidden)
+	}
+	if j.past.Refused(t.Name, key) {
+		return false
+	}
+	if !j.past.Touched(t.Name, key) {
+		return true
+	}
+	if t.UpdateWins {
+		j.lost++
+		j.losers = append(j.losers, Loser{Table: t.Name, Key: key, Column: -1, Winner: "theirs", Policy: "update-wins"})
+		return false
+	}
+	j.over++
+	j.losers = append(j.losers, Loser{Table: t.Name, Key: key, Column: -1, Winner: "mine", Policy: "delete-wins"})
+	return true
+}
+
+// missing judges an update of a row that is gone; it returns the row that comes back.
+func (j *judgement) missing(t *Table, key string, c Change) Row {
+	if j.ever != nil && !j.ever(t.Name, key) {
+		j.refuse(tidemark.CodeDependsOn)
+	}
+	if j.past == nil {
+		j.lost++
+		return nil
+	}
+	if t.AppendOnly {
+		j.refuse(tidemark.CodeForbidden)
+	}
+	if j.past.Refused(t.Name, key) {
+		j.refuse(tidemark.CodeDependsOn)
+	}
+	if was := j.past.Buried(t.Name, key); t.UpdateWins && was != nil {
+		row := slices.Clone(was)
+		for i, col := range c.Cols {
+			row[col] = c.New[i]
+		}
+		j.over++
+		j.losers = append(j.losers, Loser{Table: t.Name, Key: key, Column: -1, Winner: "mine", Policy: "update-wins"})
+		return row
+	}
+	j.lost++
+	j.losers = append(j.losers, Loser{Table: t.Name, Key: key, Column: -1, Winner: "theirs", Policy: "delete-wins"})
+	return nil
+}
+
+// mergeInsert makes one row of two that were inserted under one key.
+func (j *judgement) mergeInsert(t *Table, key string, held, row Row) {
+	next := slices.Clone(held)
+	for col := range row {
+		if slices.Contains(t.Key, col) || row[col] == held[col] {
+			continue
+		}
+		e := edit{t: t, key: key, col: col, theirs: held[col], new: row[col], concurrent: true, unit: len(t.groupOf(col)) > 1}
+		r := j.decide(e)
+		next[col] = r.value
+		j.note(e, r)
+	}
+	j.model.Put(j.after, t.Name, next)
+	j.moved = append(j.moved, moved{table: t, from: held, to: next})
 }
 
 func allColumns(r Row) []int {

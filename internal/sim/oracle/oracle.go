@@ -34,6 +34,14 @@ type Table struct {
 	Check   []Check
 	Refs    []Ref
 
+	Policy       map[int]string // by column; none: last-write
+	Groups       [][]int        // columns that merge as one
+	AppendOnly   bool
+	UpdateWins   bool
+	MergeInserts bool
+	Renumber     bool // two that insert one key mean two rows
+	Quiet        bool // keeps nothing of what is thrown away
+
 	// A table that grows has the first columns of Columns, or none while it is
 	// not there: every State says how many. Defaults fills in the others.
 	Grows    bool
@@ -94,6 +102,7 @@ type Change struct {
 	Key   []tidemark.Value
 	Cols  []int
 	New   []tidemark.Value
+	Old   []tidemark.Value // what the author of an update saw, parallel to New
 }
 
 // String shows a change for messages.

@@ -39,7 +39,7 @@ func start(m *oracle.Model) oracle.State {
 
 func TestCascade(t *testing.T) {
 	m := family()
-	v := m.Judge(start(m), []oracle.Change{{Table: "parent", Op: tidemark.Delete, Key: values(1)}}, nil)
+	v := m.Judge(start(m), []oracle.Change{{Table: "parent", Op: tidemark.Delete, Key: values(1)}}, nil, nil)
 	want := oracle.State{"child": {}}
 	m.Put(want, "parent", values(2, "b"))
 	m.Put(want, "guest", values(100, nil))
@@ -50,7 +50,7 @@ func TestCascade(t *testing.T) {
 
 func TestMove(t *testing.T) {
 	m := family()
-	v := m.Judge(start(m), []oracle.Change{{Table: "parent", Op: tidemark.Update, Key: values(1), Cols: []int{0}, New: values(5)}}, nil)
+	v := m.Judge(start(m), []oracle.Change{{Table: "parent", Op: tidemark.Update, Key: values(1), Cols: []int{0}, New: values(5)}}, nil, nil)
 	if got := v.State["child"][m.Table("child").KeyOf(values(10))]; !slices.Equal(got, values(10, 5)) {
 		t.Errorf("the child has %v", got)
 	}
@@ -61,7 +61,7 @@ func TestReparentedChildStays(t *testing.T) {
 	v := m.Judge(start(m), []oracle.Change{
 		{Table: "parent", Op: tidemark.Delete, Key: values(1)},
 		{Table: "child", Op: tidemark.Update, Key: values(10), Cols: []int{1}, New: values(2)},
-	}, nil)
+	}, nil, nil)
 	if got := v.State["child"][m.Table("child").KeyOf(values(10))]; !slices.Equal(got, values(10, 2)) {
 		t.Errorf("the child has %v, refused %v", got, v.Refused)
 	}
@@ -78,7 +78,7 @@ func TestRefused(t *testing.T) {
 		{oracle.Change{Table: "child", Op: tidemark.Insert, Key: values(11), New: values(11, 9)}, tidemark.CodeForeignKey},
 	} {
 		s := start(m)
-		v := m.Judge(s, []oracle.Change{c.change}, nil)
+		v := m.Judge(s, []oracle.Change{c.change}, nil, nil)
 		if !slices.Equal(v.Refused, []tidemark.Code{c.code}) || oracle.Diff(s, v.State, 9) != "" {
 			t.Errorf("%v: %v", c.change, v.Refused)
 		}
@@ -88,7 +88,7 @@ func TestRefused(t *testing.T) {
 func TestDeleteWins(t *testing.T) {
 	m := family()
 	s := start(m)
-	v := m.Judge(s, []oracle.Change{{Table: "parent", Op: tidemark.Update, Key: values(7), Cols: []int{1}, New: values("z")}}, nil)
+	v := m.Judge(s, []oracle.Change{{Table: "parent", Op: tidemark.Update, Key: values(7), Cols: []int{1}, New: values("z")}}, nil, nil)
 	if v.Lost != 1 || len(v.Refused) > 0 || oracle.Diff(s, v.State, 9) != "" {
 		t.Errorf("%+v", v)
 	}
@@ -99,7 +99,7 @@ func TestSwap(t *testing.T) {
 	v := m.Judge(start(m), []oracle.Change{
 		{Table: "parent", Op: tidemark.Update, Key: values(1), Cols: []int{1}, New: values("b")},
 		{Table: "parent", Op: tidemark.Update, Key: values(2), Cols: []int{1}, New: values("a")},
-	}, nil)
+	}, nil, nil)
 	if len(v.Refused) > 0 {
 		t.Errorf("a swap was refused: %v", v.Refused)
 	}

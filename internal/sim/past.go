@@ -1,0 +1,328 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// stamp says who wrote a cell last, and at which seq.
+type stamp struct {
+	seq    tidemark.Seq
+	writer string
+}
+
+// rowName names a row of the model.
+type rowName struct{ table, key string }
+
+// writers keeps the stamps of all cells, who made each row, and the rows that are gone.
+type writers struct {
+	cells  map[rowName][]stamp
+	made   map[rowName]stamp
+	buried map[rowName]burial
+}
+
+// burial is a row that is gone.
+type burial struct {
+	row oracle.Row
+	seq tidemark.Seq
+}
+
+// note books the step from one state to the next.
+func (ws *writers) note(before, after oracle.State, by stamp) {
+	for table, rows := range after {
+		for key, row := range rows {
+			old, was := before[table][key]
+			if was && slices.Equal(old, row) {
+				continue
+			}
+			name := rowName{table, key}
+			cells := ws.cells[name]
+			if !was {
+				cells, ws.made[name] = nil, by
+			}
+			cells = append(cells, make([]stamp, max(0, len(row)-len(cells)))...)
+			for c := range row {
+				if !was || c >= len(old) || old[c] != row[c] {
+					cells[c] = by
+				}
+			}
+			ws.cells[name] = cells
+		}
+	}
+	for table, rows := range before {
+		for key, row := range rows {
+			if _, still := after[table][key]; !still {
+				ws.buried[rowName{table, key}] = burial{row, by.seq}
+			}
+		}
+	}
+}
+
+// past is what one changeset's author had not seen.
+type past struct {
+	h    *history
+	seen tidemark.Seq
+	own  map[string]bool // names of the author's replica
+
+	refused map[rowName]tidemark.Seq // rows that its rejected changesets would have made
+}
+
+func (p past) Concurrent(table, key string, columns []int) bool {
+	var last stamp
+	cells := p.h.writers.cells[rowName{table, key}]
+	for _, c := range columns {
+		if c < len(cells) && cells[c].seq >= last.seq {
+			last = cells[c]
+		}
+	}
+	return p.behind(last)
+}
+
+func (p past) Touched(table, key string) bool {
+	return slices.ContainsFunc(p.h.writers.cells[rowName{table, key}], p.behind)
+}
+
+func (p past) behind(s stamp) bool { return s.seq > p.seen && !p.own[s.writer] }
+
+func (p past) Strange(table, key string) bool {
+	by := p.h.writers.made[rowName{table, key}]
+	return p.behind(by)
+}
+
+func (p past) Refused(table, key string) bool {
+	name := rowName{table, key}
+	at, was := p.refused[name]
+	made, ever := p.h.writers.made[name]
+	if _, there := p.h.at(p.h.head())[table][key]; there {
+		return was && p.behind(made)
+	}
+	return was && !(ever && p.own[made.writer] && made.seq > at)
+}
+
+// Buried knows no row that was gone when the author looked: what he changed was
+// a prediction that did not come true.
+func (p past) Buried(table, key string) oracle.Row {
+	if b := p.h.writers.buried[rowName{table, key}]; b.seq > p.seen {
+		return b.row
+	}
+	return nil
+}
+
+func (p past) Seen(table, key string) oracle.Row { return p.h.at(p.seen)[table][key] }
+
+// pastOf is the past of a changeset that was judged under a name.
+func (l *ledger) pastOf(c *local, judged string) past {
+	return past{l.now, c.seen, map[string]bool{judged: true, c.was[judged]: true}, l.refused[judged]}
+}
+
+// refuse notes the rows that a rejected changeset would have made, and the
+// texts that it edited.
+func (l *ledger) refuse(c *local, by string) {
+	l.eachText(c, func(cell string) { l.broken[cell] = true })
+	if l.refused[by] == nil {
+		l.refused[by] = map[rowName]tidemark.Seq{}
+	}
+	for _, ch := range l.follow(c, map[string]bool{by: true, c.was[by]: true}, nil) {
+		t := l.w.model.Table(ch.Table)
+		to := slices.Clone(ch.Key)
+		for k, col := range t.Key {
+			if i := slices.Index(ch.Cols, col); i >= 0 {
+				to[k] = ch.New[i]
+			}
+		}
+		if ch.Op == tidemark.Insert || ch.Op == tidemark.Update && t.KeyOf(to) != t.KeyOf(ch.Key) {
+			l.refused[by][rowName{t.Name, t.KeyOf(to)}] = l.now.head()
+		}
+	}
+}
+
+// renumbered is what the server told of rows that got other keys.
+type renumbered struct {
+	tidemark.Renumbered
+	by string // replica
+}
+
+// follow says what a changeset means once the rows that its replica was told
+// of, and its own, have other keys.
+func (l *ledger) follow(c *local, own map[string]bool, fresh []tidemark.Renumbered) []oracle.Change {
+	keys := oracle.Keys{}
+	for _, r := range l.renumbered {
+		if own[r.by] && c.seen < r.Before {
+			keys.Add(r.Table, r.From, r.To)
+		}
+	}
+	for _, r := range fresh {
+		keys.Add(r.Table, r.From, r.To)
+	}
+	return l.w.model.Follow(c.changes, keys)
+}
+
+// wouldBe makes up the keys that a rejected changeset's rows would have got.
+func (l *ledger) wouldBe(c *local) []tidemark.Renumbered {
+	var list []tidemark.Renumbered
+	now := l.now.at(l.now.head())
+	for i, ch := range c.changes {
+		t := l.w.model.Table(ch.Table)
+		key := t.KeyOf(ch.Key)
+		if ch.Op != tidemark.Insert || !t.Renumber || now[t.Name][key] == nil || l.now.writers.made[rowName{t.Name, key}].seq <= c.seen {
+			continue
+		}
+		list = append(list, tidemark.Renumbered{Table: t.Name, From: ch.Key[0].Int64(), To: int64(1_000_000 + i)})
+	}
+	return list
+}
+
+// renumber checks and notes the keys that a changeset's rows got.
+func (l *ledger) renumber(c *local, by string, p past, list []tidemark.Renumbered) {
+	defer func() {
+		for _, r := range list {
+			l.renumbered = append(l.renumbered, renumbered{r, by})
+		}
+	}()
+	for _, r := range list {
+		t := l.w.model.Table(r.Table)
+		from, to := t.KeyOf([]tidemark.Value{tidemark.Int(r.From)}), t.KeyOf([]tidemark.Value{tidemark.Int(r.To)})
+		now := l.now.at(l.now.head())[r.Table]
+		if _, taken := now[to]; taken || !t.Renumber {
+			l.w.fail("I14", "changeset %d: row %d of %s was renumbered to %d, which is taken", c.id, r.From, r.Table, r.To)
+		}
+		if l.wasGiven(r.Table, r.From) {
+			continue // what an earlier row of the author's is called now
+		}
+		// An earlier changeset of the same author may have made it, too: while
+		// that one is suspended the id looks free.
+		if made := l.now.writers.made[rowName{r.Table, from}]; now[from] == nil || made.seq <= p.seen {
+			l.w.fail("I14", "changeset %d: row %d of %s was renumbered although no other row had come between", c.id, r.From, r.Table)
+		}
+	}
+}
+
+func (l *ledger) wasGiven(table string, id int64) bool {
+	return slices.ContainsFunc(l.renumbered, func(r renumbered) bool { return r.Table == table && r.To == id })
+}
+
+// choose takes over what the server made of the cells that the oracle only
+// judges. The effects say what it made of them.
+func (l *ledger) choose(s *server, e tidemark.LogEntry, v oracle.Verdict) oracle.State {
+	state := v.State
+	for _, ch := range v.Choices {
+		t := l.w.model.Table(ch.Table)
+		got, changed := cellOf(s.hub.Schema(), t, e.Effects, ch, state[ch.Table][ch.Key][ch.Column])
+		if !changed {
+			got = state[ch.Table][ch.Key][ch.Column]
+		}
+		if err := ch.Judge(got); err != nil && !l.w.faults.frames {
+			l.w.fail("I14", "seq %d: %s column %d: %v", e.Seq, ch.Table, ch.Column, err)
+		}
+		state = state.Clone()
+		row := slices.Clone(state[ch.Table][ch.Key])
+		row[ch.Column] = got
+		state[ch.Table][ch.Key] = row
+	}
+	return state
+}
+
+// cellOf finds what an effect makes of a cell.
+func cellOf(sc *tidemark.Schema, t *oracle.Table, effects []tidemark.Change, ch oracle.Choice, now tidemark.Value) (tidemark.Value, bool) {
+	for _, c := range effects {
+		if table := sc.Table(c.Table); table == nil || table.Name != t.Name || t.KeyOf(c.Key) != ch.Key {
+			continue
+		}
+		for i, col := range c.Cols {
+			if col != ch.Column {
+				continue
+			}
+			if ed := c.EditOf(i); ed.Kind == tidemark.EditText {
+				return spliced(now, ed.Body), true
+			}
+			return c.New[i], true
+		}
+		if c.Op == tidemark.Insert {
+			return c.New[ch.Column], true
+		}
+	}
+	return tidemark.Null, false
+}
+
+// spliced puts the splices of an edit on a text, from the last to the first.
+func spliced(now tidemark.Value, body string) tidemark.Value {
+	var doc struct{ S [][]any }
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		return tidemark.Text(fmt.Sprintf("unreadable splices %s: %v", body, err))
+	}
+	text := []rune(now.Str())
+	for _, sp := range slices.Backward(doc.S) {
+		at, gone := int(sp[0].(float64)), int(sp[1].(float64))
+		in, _ := sp[2].(string)
+		text = slices.Concat(text[:at:at], []rune(in), text[at+gone:])
+	}
+	return tidemark.Text(string(text))
+}
+
+// record is a row of tm_conflicts, as far as the oracle foretells it.
+func record(table, key string, column, winner string) string {
+	return strings.Join([]string{table, key, column, winner}, " ")
+}
+
+// checkRecords makes sure that every value that was thrown away is recorded
+// in the same changeset, and nothing else is.
+func (l *ledger) checkRecords(s *server, e tidemark.LogEntry, losers []oracle.Loser) {
+	var want []string
+	for _, o := range losers {
+		t := l.w.model.Table(o.Table)
+		if t.Quiet || o.Unit || o.Policy == "manual" {
+			continue // units name what they please, and manual adds to what is open
+		}
+		column := ""
+		if o.Column >= 0 {
+			column = t.Columns[o.Column]
+		}
+		want = append(want, record(o.Table, o.Key, column, o.Winner))
+	}
+	got := l.recordsIn(s, e)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		l.w.fail("I6", "seq %d: changeset %s/%d threw away\n%q, recorded is\n%q", e.Seq, e.Name.Replica, e.Name.N, want, got)
+	}
+}
+
+func (l *ledger) recordsIn(s *server, e tidemark.LogEntry) (got []string) {
+	sc := s.hub.Schema()
+	for _, c := range e.Effects {
+		table := sc.Table(c.Table)
+		if table == nil || table.Name != tidemark.ConflictsTable || c.Op != tidemark.Insert {
+			continue
+		}
+		field := func(name string) string {
+			for i := range table.Columns {
+				if table.Columns[i].Name == name {
+					return c.New[i].Str()
+				}
+			}
+			return ""
+		}
+		switch tidemark.Policy(field("policy")) {
+		case tidemark.PolicyManual, tidemark.PolicyLatestEdit, tidemark.PolicySet:
+			continue
+		}
+		if field("unit") != "" {
+			continue
+		}
+		t := l.w.model.Table(field("tbl"))
+		got = append(got, record(t.Name, t.KeyOf(keyFrom(field("row"))), field("col"), field("winner")))
+	}
+	return got
+}
+
+// keyFrom reads a key as tm_conflicts has it.
+func keyFrom(row string) []tidemark.Value {
+	key, _ := wire.DecodeValues([]byte(row))
+	return key
+}
