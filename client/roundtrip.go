@@ -221,7 +221,7 @@ func (l *roundTrips) readAnswer(body io.Reader, over *tripOver) error {
 // isNews tells what a waiting server waits for from what it says every time.
 func isNews(m wire.Down) bool {
 	switch m.(type) {
-	case *wire.Welcome, *wire.Schema:
+	case *wire.Welcome, *wire.Schema, *wire.Leases:
 		return false
 	}
 	return true

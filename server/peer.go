@@ -52,7 +52,9 @@ func (p *peer) put(down []wire.Down, shared *sharedBatch) {
 		if b, ok := m.(*wire.Batch); ok && shared != nil && b == shared.batch {
 			f.shared = shared
 		}
-		if _, greeting := m.(*wire.Welcome); !greeting {
+		switch m.(type) {
+		case *wire.Welcome, *wire.Leases: // each round trip over plain HTTP begins with these
+		default:
 			p.told = true
 		}
 		p.outbox.put(f)

@@ -48,6 +48,7 @@ func (s *Session) Next(ctx context.Context) ([]wire.Down, error) {
 // because what was queued for it was dropped.
 func (s *Session) Fallback() {
 	s.at, s.place = s.acked, nil
+	delete(s.hub.leases.told, s.replica)
 }
 
 // chunk reads rows by the seq at which each last changed, from where the
@@ -86,7 +87,7 @@ func (s *Session) chunk(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, e
 	} else {
 		b.Sum, s.at, s.place = st.Sum, st.Head, nil
 	}
-	return append(down, b), nil
+	return append(append(down, s.leases(nil)...), b), nil
 }
 
 // sizeOf estimates the bytes of a change on the wire.

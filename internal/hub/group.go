@@ -75,6 +75,7 @@ type group struct {
 	proved   []string                // replicas whose ticket before is dropped
 	texts    groupTexts
 	renum    groupNumbers
+	leases   groupLeases
 }
 
 // run makes one transaction: first what other programs wrote, then work. What
@@ -108,6 +109,9 @@ func (g *group) run(work func(*group) error) error {
 		return err
 	}
 	if err := work(g); err != nil {
+		return err
+	}
+	if err := g.renewLeases(); err != nil {
 		return err
 	}
 	if err := g.saveReplicas(); err != nil {
@@ -211,6 +215,7 @@ func (g *group) saveReplicas() error {
 // remember keeps what a durable group means for the next ones.
 func (h *Hub) remember(g *group) {
 	h.renum.durable(&g.renum, g.state.Head)
+	h.leases.durable(&g.leases)
 	for _, id := range g.proved {
 		delete(h.confirmed, id)
 	}

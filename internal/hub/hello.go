@@ -212,12 +212,14 @@ func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark
 		}
 		down = append(down, sm)
 	}
-	blocks, err := s.hub.greetLeases(tx, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	if blocks != nil {
-		down = append(down, blocks)
+	if !m.ReadOnly {
+		blocks, err := s.hub.greetLeases(tx, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		if blocks != nil {
+			down = append(down, blocks)
+		}
 	}
 	for n := m.Settled; ; {
 		list, err := tx.Outcomes(r.ID, n, outcomesPerMessage)

@@ -83,6 +83,7 @@ type Hub struct {
 	current   map[string]*Session         // the session that speaks for each replica
 	confirmed map[string]bool             // replicas that proved their ticket, and whose previous one is not dropped durably yet
 	renum     renumberState
+	leases    leaseState
 	failures  map[tidemark.Name]int // how often a changeset failed for no reason of its own
 	bridges   bridges               // between the texts that replicas edit and the server's
 

@@ -475,12 +475,13 @@ func TestRenumberedRowsStayApart(t *testing.T) {
 		runs = 5
 	}
 	for seed := range runs {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { sailApart(t, seed, 120) })
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			sail(t, newFleet(t, seed, fmt.Sprintf(musicSchema, ""), sqlite.Options{}), 120)
+		})
 	}
 }
 
-func sailApart(t *testing.T, seed uint64, steps int) {
-	f := newFleet(t, seed, fmt.Sprintf(musicSchema, ""), sqlite.Options{})
+func sail(t *testing.T, f *fleet, steps int) {
 	want := map[string]map[string]string{}
 	for name := range musicTables {
 		want[name] = map[string]string{}

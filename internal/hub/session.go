@@ -54,6 +54,7 @@ func (s *Session) Superseded() bool { return s.replica != "" && s.hub.current[s.
 func (s *Session) End() {
 	if s.hub.current[s.replica] == s {
 		delete(s.hub.current, s.replica)
+		s.hub.leases.forget(s.replica)
 	}
 	s.over = true
 }

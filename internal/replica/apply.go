@@ -108,6 +108,12 @@ func (r *Replica) arrive(b *wire.Batch, a *attempt) error {
 	if err != nil {
 		return err
 	}
+	// A table that was made anew counts from the beginning.
+	if a.move != nil {
+		if err := r.countInBlocks(); err != nil {
+			return err
+		}
+	}
 	a.out.Seq = b.To
 	return store(r.db, number(meta.KeySeq, int64(b.To)), text(meta.KeyTerm, b.Term),
 		number(keyHead, max(head, int64(b.To))), number(keyContact, r.now))

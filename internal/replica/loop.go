@@ -143,6 +143,7 @@ type engine interface {
 	Welcome(w *wire.Welcome, now int64) error
 	Reidentify() error
 	SaveSchema(s *wire.Schema) error
+	Lease(m *wire.Leases, now int64) error
 	Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error)
 	Settle(outcomes []tidemark.Outcome, now int64) (*Applied, error)
 	Status() (Status, error)

@@ -116,6 +116,14 @@ func schema(l *Loop, now int64, ev Event) error {
 	return l.decide(now, true)
 }
 
+// blocks takes over blocks of ids. They prove nothing about what else is to come.
+func blocks(l *Loop, now int64, ev Event) error {
+	if err := l.e.Lease(ev.(Received).Msg.(*wire.Leases), now); err != nil {
+		return err
+	}
+	return l.decide(now, l.state == Idle)
+}
+
 // outcomes frees the window at once, but an outcome settles only together with
 // the confirmed rows of its seq.
 func outcomes(l *Loop, now int64, ev Event) error {

@@ -14,6 +14,7 @@ const (
 	kBatch
 	kRanges
 	kRows
+	kLeases
 	kRefusal
 	kGarbage // a message that cannot be read, or that nobody knows
 	kDisconnected
@@ -48,6 +49,7 @@ func init() {
 		kBatch:        {skip, skip, skip, batch, batch, batch, batch, skip, skip, skip},
 		kRanges:       {skip, skip, skip, skip, skip, skip, ranges, skip, skip, skip},
 		kRows:         {skip, skip, skip, skip, skip, skip, rows, skip, skip, skip},
+		kLeases:       {skip, skip, skip, blocks, blocks, blocks, blocks, skip, skip, skip},
 		kRefusal:      {skip, skip, refused, refused, refused, refused, refused, skip, skip, skip},
 		kGarbage:      {skip, garbage, garbage, garbage, garbage, garbage, garbage, skip, skip, skip},
 		kDisconnected: {skip, lost, lost, lost, lost, lost, lost, skip, skip, skip},
@@ -94,6 +96,8 @@ func kindOfMessage(m wire.Down) kind {
 		return kRanges
 	case *wire.Rows:
 		return kRows
+	case *wire.Leases:
+		return kLeases
 	case *wire.Refusal:
 		return kRefusal
 	}

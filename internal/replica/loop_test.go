@@ -68,6 +68,8 @@ func (f *fakeCopy) Welcome(w *wire.Welcome, _ int64) error {
 
 func (f *fakeCopy) Reidentify() error             { f.renamed++; return f.take() }
 func (f *fakeCopy) SaveSchema(*wire.Schema) error { return f.take() }
+
+func (f *fakeCopy) Lease(*wire.Leases, int64) error { return f.take() }
 func (f *fakeCopy) Schema() *tidemark.Schema      { return &f.schema }
 func (f *fakeCopy) Stop(c tidemark.Code) error    { f.stopped = c; return nil }
 func (f *fakeCopy) Prove(int64) error             { f.proved++; f.repair = ""; return f.take() }
@@ -229,6 +231,7 @@ func samples() map[kind][]Event {
 		},
 		kRanges:       {down(&wire.Ranges{ID: 1}), down(&wire.Ranges{ID: 1, List: make([]tidemark.RangeSum, 1)}), down(&wire.Ranges{ID: 99, Seq: 99})},
 		kRows:         {down(&wire.Rows{ID: 1}), down(&wire.Rows{ID: 99, More: true})},
+		kLeases:       {down(&wire.Leases{}), down(&wire.Leases{List: []tidemark.Lease{{Table: 1, First: 5, Last: 9}}})},
 		kRefusal:      refusals,
 		kGarbage:      {Received{}},
 		kDisconnected: {Disconnected{}, Disconnected{Err: errors.New("gone")}, Disconnected{Err: &tidemark.Error{Code: tidemark.CodeForbidden}}},
