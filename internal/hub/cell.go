@@ -254,6 +254,9 @@ func (e *encounter) refusal(why error, cols ...int) error {
 	r := *own
 	r.Table, r.Key, r.Columns = e.t.Name, e.c.Key, columnNames(e.t, cols)
 	r.Msg = fmt.Sprintf("a row of %s: %s", e.t.Name, own.Msg)
+	if own.Err != nil {
+		r.Msg += ": " + own.Err.Error() // what a function of the app says
+	}
 	return &r
 }
 

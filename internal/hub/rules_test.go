@@ -270,6 +270,9 @@ func (m *meetingCase) check(b *bench, ann *peer) {
 	if kind == tidemark.Rejected && (!slices.Equal(o.Columns, []string{name}) || !slices.Equal(o.Key, key(1)) || o.Table != "thing" || o.Message == "") {
 		b.t.Errorf("rejected without saying what: %+v", o)
 	}
+	if m.mine == text("fail") && !strings.Contains(o.Message, "no way") {
+		b.t.Errorf("what the function says is missing: %s", o.Message)
+	}
 	if (columns(o.Lost) == name) != m.lost || (columns(o.Over) == name) != m.over {
 		b.t.Errorf("lost %v, over %v", o.Lost, o.Over)
 	}
