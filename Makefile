@@ -65,7 +65,7 @@ fuzz:
 
 # Figures are ratios against plain SQLite or a bare loop in the same run.
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./internal/merge ./store/sqlite ./internal/replica ./server ./client ./bench
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./internal/splice ./internal/merge ./internal/hub ./store/sqlite ./internal/replica ./server ./client ./bench
 
 soak:
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000
