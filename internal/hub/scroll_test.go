@@ -353,11 +353,7 @@ func (a *author) patches() []splice.Patch {
 
 // shown is the text as the author sees it.
 func (a *author) shown() string {
-	text := a.text
-	for i := range a.pending {
-		text = apply(a.desk.t, a.pending[i].patch, text)
-	}
-	return text
+	return apply(a.desk.t, splice.ComposeAll(a.patches()), a.text)
 }
 
 func apply(t testing.TB, p splice.Patch, text string) string {
@@ -443,7 +439,6 @@ func (a *author) apply(m *wire.Batch) {
 		}
 		settled++
 	}
-	before := a.shown()
 	confirmed, over := a.text, splice.Patch(nil)
 	for _, c := range m.Changes {
 		if i := slices.Index(c.Cols, bodyCol); i >= 0 || c.Op != tidemark.Update {
@@ -451,19 +446,16 @@ func (a *author) apply(m *wire.Batch) {
 		}
 	}
 	if settled > 0 {
-		mine := a.text
-		for _, p := range a.pending[:settled] {
-			mine = apply(a.desk.t, p.patch, mine)
-		}
+		mine := apply(a.desk.t, splice.ComposeAll(a.patches()[:settled]), a.text)
 		over = splice.Diff(mine, confirmed)
 	}
 	a.pending = a.pending[settled:]
-	rebased, _ := splice.Rebase(a.patches(), over)
+	rebased, rest := splice.Rebase(a.patches(), over)
 	for i := range rebased {
 		a.pending[i].patch = rebased[i]
 	}
 	a.text, a.seq = confirmed, m.To
-	a.moved = len(a.pending) > 0 && (a.moved || a.shown() != before)
+	a.moved = len(a.pending) > 0 && (a.moved || len(rest) > 0)
 }
 
 // incoming is what a change makes of the confirmed text.
