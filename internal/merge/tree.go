@@ -135,42 +135,45 @@ func (p *parser) container(n *node, depth int) {
 		p.fail(errDeep)
 		return
 	}
-	end := n.kind + 2 // '{' and '}', '[' and ']' are two apart
 	start := p.i
 	p.i++
 	p.space()
 	n.open = p.s[start:p.i]
-	if p.peek() == end {
+	if p.peek() == n.kind+2 { // '{' and '}', '[' and ']' are two apart
 		n.open, n.close = n.open[:1], p.s[p.i:p.i+1]
 		p.i++
 		return
 	}
-	gap := ""
-	for p.err == nil {
+	for gap, more := "", true; more; {
 		it := item{gap: gap}
 		if n.kind == '{' {
 			it.key, it.name = p.name()
 		}
 		it.val = p.value(depth)
 		n.items = append(n.items, it)
-		behind := p.i
-		p.space()
-		if p.peek() == end {
-			p.i++
-			n.close = p.s[behind:p.i]
-			break
-		}
-		if p.peek() != ',' {
-			p.fail(errJSON)
-			return
-		}
-		p.i++
-		p.space()
-		gap = p.s[behind:p.i]
+		gap, more = p.behind(n)
 	}
 	if n.kind == '{' && p.err == nil && !n.named() {
 		p.fail(errTwice)
 	}
+}
+
+// behind reads what follows an item: a comma, with the space around it, or the end.
+func (p *parser) behind(n *node) (gap string, more bool) {
+	start := p.i
+	p.space()
+	switch p.peek() {
+	case n.kind + 2:
+		p.i++
+		n.close = p.s[start:p.i]
+		return "", false
+	case ',':
+		p.i++
+		p.space()
+		return p.s[start:p.i], p.err == nil
+	}
+	p.fail(errJSON)
+	return "", false
 }
 
 // name reads the key of a member up to its value.
