@@ -153,7 +153,7 @@ func (d *device) forgetRejected(r replica.Rejected) {
 	}
 	changes := named(d.r.Schema(), r.Changes)
 	for _, c := range d.w.ledger.locals {
-		if d.kept[c] == r.Code && sameChanges(c.changes, changes) {
+		if d.kept[c] == r.Code && sameChanges(d.follow(c, c.sealed), changes) {
 			delete(d.kept, c)
 			d.disposed[c] = true
 			return

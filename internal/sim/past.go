@@ -48,8 +48,8 @@ func (ws *writers) note(before, after oracle.State, by stamp) {
 			}
 			cells = append(cells, make([]stamp, max(0, len(row)-len(cells)))...)
 			for c := range row {
-				if !was || c >= len(old) || old[c] != row[c] {
-					cells[c] = by
+				if !was || c < len(old) && old[c] != row[c] {
+					cells[c] = by // a column that is new was written by nobody
 				}
 			}
 			ws.cells[name] = cells
@@ -289,7 +289,7 @@ func (l *ledger) checkRecords(s *server, e tidemark.LogEntry, losers []oracle.Lo
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(want, got) {
-		l.w.fail("I6", "seq %d: changeset %s/%d threw away\n%q, recorded is\n%q", e.Seq, e.Name.Replica, e.Name.N, want, got)
+		l.w.fail("I6", "seq %d: changeset %s/%d threw away\n%q, recorded is\n%q\nit did %v", e.Seq, e.Name.Replica, e.Name.N, want, got, l.byHash[e.Name.Hash].changes)
 	}
 }
 
@@ -309,7 +309,7 @@ func (l *ledger) recordsIn(s *server, e tidemark.LogEntry) (got []string) {
 			return ""
 		}
 		switch tidemark.Policy(field("policy")) {
-		case tidemark.PolicyManual, tidemark.PolicyLatestEdit, tidemark.PolicySet:
+		case tidemark.PolicyManual, tidemark.PolicyLatestEdit, tidemark.PolicySet, tidemark.PolicyText:
 			continue
 		}
 		if field("unit") != "" {

@@ -103,11 +103,7 @@ func (j *judgement) meet(t *Table, key string, old Row, c Change) Row {
 		if i < len(c.Old) {
 			e.base = c.Old[i]
 		}
-		e.concurrent = !slices.Contains(t.Key, col) && j.past.Concurrent(t.Name, key, group)
-		if slices.Contains(t.Key, col) {
-			row[col] = e.new
-			continue
-		}
+		e.concurrent = j.past.Concurrent(t.Name, key, group)
 		r := j.decide(e)
 		row[col] = r.value
 		j.note(e, r)
@@ -157,7 +153,11 @@ func (j *judgement) decide(e edit) result {
 		}
 	case "text":
 		if e.base != e.theirs && e.base.Kind() == tidemark.KindText && e.theirs.Kind() == tidemark.KindText {
+			j.unsure = true // a copy that knows that it differs sets the text as a whole
 			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error {
+				if got == e.new {
+					return nil
+				}
 				return mergedText(e.base.Str(), e.theirs.Str(), e.new.Str(), got.Str())
 			}})
 			return result{value: e.theirs}
