@@ -112,7 +112,7 @@ func policiesOf(a *sqlite.Adoption, file string) (*declared, error) {
 		}
 	}
 	_ = errors.As(err, &d.Problems)
-	return d, err
+	return d, unusableFor(a.Path, err)
 }
 
 // loadPolicies reads the file that was given, or the one beside the database.
@@ -191,8 +191,30 @@ func because(origin, why string) string {
 	return origin + ": " + why
 }
 
+// unusable says of which database the policies cannot be used.
+type unusable struct {
+	database string
+	err      error
+}
+
+func (u *unusable) Error() string { return u.err.Error() }
+func (u *unusable) Unwrap() error { return u.err }
+
+// unusableFor names the database in an error that is about policies.
+func unusableFor(database string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &unusable{database, err}
+}
+
 // problems prints what is wrong with policies, each with its line.
-func (s *shell) problems(ps policy.Problems) {
-	_, _ = fmt.Fprintln(s.err, "tidemark: the policies cannot be used")
+func (s *shell) problems(err error, ps policy.Problems) {
+	var u *unusable
+	if errors.As(err, &u) {
+		_, _ = fmt.Fprintf(s.err, "tidemark: the policies cannot be used for %s\n", clean(u.database))
+	} else {
+		_, _ = fmt.Fprintln(s.err, "tidemark: the policies cannot be used")
+	}
 	_, _ = io.WriteString(s.err, ps.Error()+"\n")
 }

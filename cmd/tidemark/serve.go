@@ -124,14 +124,14 @@ func (c *serveCommand) declared() error {
 	for _, path := range files {
 		config, err := loadPolicies(path, c.Policies)
 		if err != nil {
-			return err
+			return unusableFor(path, err)
 		}
 		a, err := sqlite.Look(path)
 		if err != nil || a.Role == meta.RoleReplica {
 			continue
 		}
 		if err := policy.Check(config, a.Schema, policy.Functions{}); err != nil {
-			return err
+			return unusableFor(path, err)
 		}
 	}
 	return nil
@@ -369,7 +369,7 @@ func reload(s *shell, srv *server.Server) {
 		s.note("policies read again")
 		return
 	case errors.As(err, &ps):
-		s.problems(ps)
+		s.problems(err, ps)
 	default:
 		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", oneLine(err.Error()))
 	}

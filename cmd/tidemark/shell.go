@@ -114,7 +114,7 @@ func (s *shell) fail(err error) int {
 	f := s.failure(err)
 	var ps policy.Problems
 	if errors.As(err, &ps) {
-		s.problems(ps)
+		s.problems(err, ps)
 	}
 	if f.Message != "" && len(ps) == 0 {
 		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", f.Message)

@@ -65,7 +65,11 @@ func findTable(l *log, s *tidemark.Schema, d *Table) *tidemark.Table {
 		}
 	}
 	if len(names) > 0 {
-		l.add(d.Name.At, meant(name, names, "the tables are"), "the database has no table %s", name)
+		hint := meant(name, names, "the tables are")
+		if nearest(name, names) == "" {
+			hint += "; policies for one of several databases in a folder stand in NAME." + FileName + " beside it"
+		}
+		l.add(d.Name.At, hint, "the database has no table %s", name)
 	}
 	return nil // a database without tables is to get them yet
 }
