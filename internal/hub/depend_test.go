@@ -131,7 +131,9 @@ func TestReferencesToAParentThatWent(t *testing.T) {
 }
 
 func TestUniqueFunctions(t *testing.T) {
-	change := func(s *tidemark.Schema) { s.Table(1).Policy = tidemark.TablePolicy{OnUnique: "rename", OnInsert: tidemark.InsertRenumber} }
+	change := func(s *tidemark.Schema) {
+		s.Table(1).Policy = tidemark.TablePolicy{OnUnique: "rename", OnInsert: tidemark.InsertRenumber}
+	}
 	item := func(id int64, name, note string) tidemark.Change {
 		c := insert(id, name)
 		c.New[2] = text(note)

@@ -75,6 +75,7 @@ type group struct {
 	proved   []string                // replicas whose ticket before is dropped
 	texts    groupTexts
 	renum    groupNumbers
+	looked   map[rowID]tidemark.RowState // rows that the changeset under way had looked up before its writes
 	leases   groupLeases
 }
 

@@ -175,7 +175,7 @@ type origin struct {
 // originOf looks at what happened to a row behind a seq.
 func (g *group) originOf(t *tidemark.Table, id int64, seen tidemark.Seq) (origin, error) {
 	key := []tidemark.Value{tidemark.Int(id)}
-	row, err := g.tx.Row(t.ID, key)
+	row, err := g.look(t, key)
 	if err != nil || row.Values == nil {
 		return origin{}, err
 	}

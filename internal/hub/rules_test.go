@@ -228,6 +228,7 @@ var meetings = []meetingCase{
 	{policy: tidemark.PolicyText, col: colText, theirs: text("hello big world"), mine: text("hello world!"), want: text("hello big world!")},
 	{policy: tidemark.PolicyText, col: colText, theirs: tidemark.Null, mine: text("hello world!"), want: text("hello world!"), over: true},
 	{policy: tidemark.PolicyReject, col: colReject, theirs: text("t"), mine: text("m"), want: text("t"), code: tidemark.CodeStale},
+	{policy: tidemark.PolicyReject, col: colReject, theirs: text("same"), mine: text("same"), want: text("same"), code: tidemark.CodeStale},
 	{policy: tidemark.PolicyManual, col: colManual, theirs: text("t"), mine: text("m"), want: text("t"), lost: true, open: true},
 	{policy: tidemark.PolicyManual, col: colManual, theirs: text("same"), mine: text("same"), want: text("same")},
 	{policy: tidemark.PolicyCustom, col: colCustom, theirs: text("t"), mine: text("m"), want: text("base<t|m"), lost: true, over: true},

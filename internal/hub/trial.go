@@ -94,6 +94,7 @@ func (j *trial) run() ([]tidemark.Change, error) {
 func (j *trial) begin() error {
 	g := j.g
 	g.texts.restart()
+	clear(g.looked)
 	j.schema, j.leaving, j.times, j.records = g.tx.Schema(), nil, nil, nil
 	j.outcome = tidemark.Outcome{Name: j.cs.Name, Kind: tidemark.Accepted, Seq: g.head + 1}
 	changes, err := g.read(j.cs)
@@ -127,7 +128,7 @@ func (j *trial) merge() error {
 		if c.Op != tidemark.Insert && t.AppendOnly() {
 			return addedOnly(t, c)
 		}
-		row, err := j.g.tx.Row(t.ID, c.Key)
+		row, err := j.g.row(t, c.Key)
 		if err != nil {
 			return err
 		}
@@ -163,6 +164,33 @@ func (j *trial) leaves(id rowID) bool {
 		}
 	}
 	return j.leaving[id]
+}
+
+// row reads a row that the changeset under way is about.
+func (g *group) row(t *tidemark.Table, key []tidemark.Value) (tidemark.RowState, error) {
+	if len(g.looked) > 0 {
+		if row, ok := g.looked[rowID{t.ID, t.KeyID(key)}]; ok {
+			return row, nil
+		}
+	}
+	return g.tx.Row(t.ID, key)
+}
+
+// look is row for who reads before the changes are decided, which then do not
+// read again.
+func (g *group) look(t *tidemark.Table, key []tidemark.Value) (tidemark.RowState, error) {
+	id := rowID{t.ID, t.KeyID(key)}
+	if row, ok := g.looked[id]; ok {
+		return row, nil
+	}
+	row, err := g.tx.Row(t.ID, key)
+	if err == nil {
+		if g.looked == nil {
+			g.looked = map[rowID]tidemark.RowState{}
+		}
+		g.looked[id] = row
+	}
+	return row, err
 }
 
 func addedOnly(t *tidemark.Table, c *tidemark.Change) error {

@@ -48,6 +48,9 @@ func (j *trial) meetUnit(e *encounter, unit []int) (stays bool, err error) {
 		return true, nil
 	}
 	policy := e.t.PolicyOf(unit[0])
+	if policy == tidemark.PolicyReject { // also when both sides say the same
+		return false, e.stale(unit)
+	}
 	var found []finding
 	for i, col := range e.c.Cols {
 		if e.t.Columns[col].Group != e.t.Columns[unit[0]].Group {
@@ -61,9 +64,6 @@ func (j *trial) meetUnit(e *encounter, unit []int) (stays bool, err error) {
 		if f.verdict.Mine != f.theirs {
 			found = append(found, f)
 		}
-	}
-	if policy == tidemark.PolicyReject && len(found) > 0 {
-		return false, e.stale(unit)
 	}
 	if stays, err = j.stays(e, unit, policy); err != nil {
 		return false, err
