@@ -34,7 +34,7 @@ func install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error 
 		if t.Out != "" {
 			continue
 		}
-		m := maker{t: t, lay: layoutOf(t), place: place, timed: place == Main && keepsTime(t)}
+		m := maker{t: t, lay: layoutOf(t), place: place, timed: place == Main && KeepsTime(t)}
 		if m.names, err = columnNames(db, t); err != nil {
 			return err
 		}

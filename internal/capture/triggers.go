@@ -26,8 +26,9 @@ type maker struct {
 	timed bool     // edits are kept with their time
 }
 
-// keepsTime reports whether some column of a table merges by the time of edits.
-func keepsTime(t *tidemark.Table) bool {
+// KeepsTime reports whether some column of a table merges by the time of
+// edits, so that the triggers in the file record it.
+func KeepsTime(t *tidemark.Table) bool {
 	for c := range t.Columns {
 		if t.PolicyOf(c) == tidemark.PolicyLatestEdit {
 			return true

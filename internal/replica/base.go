@@ -116,7 +116,23 @@ func setBase(db *lite.DB, id rowID, image []tidemark.Value) error {
 // keepBase keeps the image of a row that nothing pending touched so far.
 func keepBase(db *lite.DB, id rowID, image []tidemark.Value) error {
 	t, key := id.args()
+	if large(image) { // of a document only the first key press pays for its length
+		n, err := db.Int("SELECT EXISTS (SELECT 1 FROM main._tm_base WHERE t = ?1 AND key = ?2)", t, key)
+		if err != nil || n != 0 {
+			return err
+		}
+	}
 	return db.Run("INSERT OR IGNORE INTO main._tm_base (t, key, image) VALUES (?1, ?2, ?3)", t, key, encodeImage(image))
+}
+
+// large reports whether encoding an image costs more than looking whether it
+// has to be encoded.
+func large(image []tidemark.Value) bool {
+	size := 0
+	for _, v := range image {
+		size += v.Size()
+	}
+	return size > 4<<10
 }
 
 func dropBase(db *lite.DB, id rowID) error {

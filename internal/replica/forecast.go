@@ -320,14 +320,16 @@ func setTo(was, mine tidemark.Value, e tidemark.Edit) *revisedCell {
 // reviseCell predicts how an update of a cell that others changed ends.
 func (f *forecast) reviseCell(t *tidemark.Table, col int, was, now tidemark.Value, c *tidemark.Change, i int) *revisedCell {
 	e, mine := c.EditOf(i), c.New[i]
-	if e.Kind != tidemark.EditSet {
-		if _, err := merge.Apply(now, mine, e); err != nil {
-			return setTo(was, mine, e)
+	if e.Kind != tidemark.EditSet && !now.IsNull() {
+		if _, err := merge.Apply(now, mine, e); err == nil {
+			return nil
 		}
-		return nil
 	}
 	column := &t.Columns[col]
-	m := merge.Meeting{Column: column, Policy: t.PolicyOf(col), Base: was, Based: true, Theirs: now, Mine: mine}
+	m := merge.Meeting{Column: column, Policy: t.PolicyOf(col), Base: was, Based: true, Theirs: now, Mine: mine, Edit: e}
+	if e.Kind != tidemark.EditSet {
+		m.Policy = merge.Natural(e.Kind) // the column may have got another since
+	}
 	switch m.Policy {
 	case tidemark.PolicyLastWrite, tidemark.PolicyLatestEdit, tidemark.PolicyText:
 		return nil
@@ -340,7 +342,7 @@ func (f *forecast) reviseCell(t *tidemark.Table, col int, was, now tidemark.Valu
 	}
 	verdict, err := merge.Meet(m)
 	switch {
-	case err != nil || verdict.Value == mine:
+	case err != nil || e.Kind == tidemark.EditSet && verdict.Value == mine:
 		return nil
 	case verdict.Open || verdict.Value == now:
 		return &revisedCell{drop: true}

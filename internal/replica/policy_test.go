@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/merge"
+	"github.com/tidemarkdb/tidemark/internal/meta"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -223,11 +225,14 @@ func TestUpgrade(t *testing.T) {
 		INSERT INTO old SELECT n, salt, hash, was_replica, was_n, was_hash, seen, schema, made_at, suspended, cause, body FROM _tm_pending;
 		DROP TABLE _tm_pending; ALTER TABLE old RENAME TO _tm_pending;
 		CREATE INDEX _tm_pending_suspended ON _tm_pending (n) WHERE suspended = 1;
-		DROP TABLE _tm_text; UPDATE _tm_meta SET v = 1 WHERE k = 'format'`))
+		DROP TABLE _tm_text; DROP TABLE _tm_history; DROP TABLE _tm_renumbered; DROP TABLE _tm_lease; DROP TABLE IF EXISTS _tm_taken; UPDATE _tm_meta SET v = 1 WHERE k = 'format'`))
 	version, err := d.app.Int("PRAGMA schema_version")
 	must(t, err)
 	must(t, d.app.Run("UPDATE _tm_meta SET v = ?1 WHERE k = 'ddl_version'", tidemark.Int(version)))
 	d.crash()
+	if n, err := d.r.db.Int("SELECT v FROM _tm_meta WHERE k = 'format'"); err != nil || n != meta.Format {
+		t.Fatalf("format %d, %v", n, err)
+	}
 	d.commit("UPDATE card SET body = 'hello' WHERE id = 1")
 	d.wantEdit(tidemark.EditText, `{"s":[[5,6,""]]}`)
 	d.applyWell(o.do("UPDATE card SET title = 'theirs', body = 'x' || body WHERE id = 1"))
@@ -308,4 +313,21 @@ func TestTextOfACopyThatDiffers(t *testing.T) {
 	must(t, d.r.Prove(9))
 	d.commit("UPDATE card SET body = 'hello brave new world' WHERE id = 1")
 	d.wantEdit(tidemark.EditText, `{"s":[[12,0,"new "]],"after":1}`)
+}
+
+// TestEditsThatTheirValueCannotTake end as the server decides them.
+func TestEditsThatTheirValueCannotTake(t *testing.T) {
+	o, d := newBoard(t)
+	d.commit(`UPDATE card SET votes = votes + 3, tags = '["a","b","c"]', body = 'hello brave world' WHERE id = 1`)
+	d.commit("UPDATE card SET votes = votes + 4 WHERE id = 1")
+	d.applyWell(o.do("UPDATE card SET votes = NULL, tags = 'none', body = NULL WHERE id = 1"))
+	m := merge.Meeting{Column: &o.schema.Tables[0].Columns[2], Policy: tidemark.PolicyCounter, Base: tidemark.Int(10), Based: true,
+		Edit: tidemark.Edit{Kind: tidemark.EditAdd, Body: "3"}}
+	v, err := merge.Meet(m)
+	must(t, err)
+	sum, err := merge.Apply(v.Value, tidemark.Null, tidemark.Edit{Kind: tidemark.EditAdd, Body: "4"})
+	must(t, err)
+	d.want("SELECT votes, tags, body FROM card WHERE id = 1", fmt.Sprintf(`[%v '["a","b","c"]' 'hello brave world']`, sum))
+	d.settle(d.rejection(1, 1, tidemark.CodeConflict), d.rejection(2, 1, tidemark.CodeConflict))
+	compareRows(t, o.schema, d.rows(), o.rows)
 }

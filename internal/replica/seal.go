@@ -126,21 +126,11 @@ func (r *Replica) pendNow(rows []capture.RowChange) (*sealed, error) {
 		return nil, err
 	}
 	for i := range rows {
-		if r.keepsTime(rows[i].Table) {
+		if capture.KeepsTime(rows[i].Table) {
 			rows[i].EditedAt = r.now
 		}
 	}
 	return c, r.pend(c, rows)
-}
-
-// keepsTime reports whether edits of a table are sealed with their time.
-func (r *Replica) keepsTime(t *tidemark.Table) bool {
-	for c := range t.Columns {
-		if t.PolicyOf(c) == tidemark.PolicyLatestEdit {
-			return true
-		}
-	}
-	return false
 }
 
 // layAside keeps the confirmed images of rows that no earlier pending
