@@ -196,6 +196,32 @@ func ExampleDB_Conflicts() {
 	// 'buy soy milk' is 'buy oat milk'
 }
 
+func ExampleDB_Undo() {
+	db, file, end := copied()
+	defer end()
+	_, err := db.Exec(ctx, "UPDATE task SET title = 'sell milk', done = 1 WHERE id = 'a'")
+	check(err)
+	_, err = db.Sync(ctx)
+	check(err)
+	plain(file, "UPDATE task SET done = 0 WHERE id = 'a'") // into the served file
+	_, err = db.Sync(ctx)
+	check(err)
+
+	undone, err := db.Undo(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, left := range undone.Left {
+		fmt.Println("left:", left.Table, left.Key, left.Column, left.Why)
+	}
+	r, err := db.Query(ctx, "SELECT title FROM task")
+	check(err)
+	fmt.Println(r.Rows[0][0].Str())
+	// Output:
+	// left: task ['a'] done it was changed since
+	// buy milk
+}
+
 func ExampleOptions_onEvent() {
 	address, file, folder, end := served()
 	defer end()
