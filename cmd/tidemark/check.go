@@ -47,6 +47,7 @@ func (c *checkCommand) Run(s *shell) error {
 	}
 	d, refusal := policiesOf(a, c.Policies)
 	printAdoption(s, c.File, a)
+	s.printf("\n")
 	printPolicies(s, d)
 	if r := refusalOf(c.File, a); r != nil {
 		refusal = r

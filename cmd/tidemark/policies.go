@@ -129,11 +129,11 @@ func loadPolicies(database, file string) (*policy.Config, error) {
 func printPolicies(s *shell, d *declared) {
 	switch {
 	case d.ofServer:
-		s.printf("\nPolicies, as the server declares them:\n\n")
+		s.printf("Policies, as the server declares them:\n\n")
 	case d.File == "":
-		s.printf("\nPolicies: the defaults. Others would be declared in %s beside the file.\n\n", policy.FileName)
+		s.printf("Policies: the defaults. Others would be declared in %s beside the file.\n\n", policy.FileName)
 	default:
-		s.printf("\nPolicies of %s:\n\n", d.File)
+		s.printf("Policies of %s:\n\n", d.File)
 	}
 	rows := [][]string{{"TABLE", "COLUMN", "MERGES BY", "FROM"}}
 	for _, t := range d.Tables {

@@ -49,6 +49,9 @@ func draftTable(b *strings.Builder, t *tidemark.Table) {
 		fmt.Fprintf(b, "      #%s: last-write # %s\n", quoted(t.Columns[c].Name), draftNote(t, c))
 	}
 	draftRows(t, set)
+	if t.Autoinc {
+		b.WriteString("    # lease: 100 would give each copy so many ids in advance\n")
+	}
 	if len(t.ForeignKeys) > 0 {
 		b.WriteString("    references:\n")
 	}
@@ -56,23 +59,34 @@ func draftTable(b *strings.Builder, t *tidemark.Table) {
 	for _, fk := range t.ForeignKeys {
 		for _, c := range fk.Columns {
 			if c >= 0 && !drafted[c] {
-				fmt.Fprintf(b, "      #%s: reject # or set-null, when its row of %s was deleted meanwhile\n", quoted(t.Columns[c].Name), printable(fk.Parent))
+				fmt.Fprintf(b, "      #%s: reject # when its row of %s was deleted meanwhile%s\n", quoted(t.Columns[c].Name), printable(fk.Parent), orNull(t, &fk))
 				drafted[c] = true
 			}
 		}
 	}
 }
 
+// orNull offers set-null where it is possible.
+func orNull(t *tidemark.Table, fk *tidemark.ForeignKey) string {
+	for _, c := range fk.Columns {
+		if c < 0 || t.Columns[c].NotNull || slices.Contains(t.Key, c) {
+			return ""
+		}
+	}
+	return "; or set-null"
+}
+
 // draftRows writes what is declared for whole rows.
 func draftRows(t *tidemark.Table, set func(key, value, why string)) {
 	set("on_delete", "delete-wins", "or update-wins, manual")
-	inserts := "or merge"
-	if unrenumberable(t) == "" {
-		inserts = "or merge, reject, renumber"
-	} else if t.RowidAlias {
-		inserts = "or reject"
+	insert := or(t.Policy.OnInsert, tidemark.InsertReject)
+	var others []tidemark.InsertPolicy
+	for _, p := range insertPolicies {
+		if p != insert && (p != tidemark.InsertRenumber || unrenumberable(t) == "") {
+			others = append(others, p)
+		}
 	}
-	set("on_insert", string(or(t.Policy.OnInsert, tidemark.InsertReject)), "two rows of one key; "+inserts)
+	set("on_insert", string(insert), "two rows of one key; or "+join(others))
 	if len(t.Uniques) > 0 {
 		set("on_unique", "reject", "or { function: NAME }")
 	}
