@@ -52,17 +52,23 @@ func (p *past) arrived(col int) int64 {
 func (g *group) saveTimes(effects []tidemark.Change, when func(*tidemark.Table, *tidemark.Change) int64) error {
 	for i := range effects {
 		c := &effects[i]
-		t := g.tx.Schema().Table(c.Table)
-		if t == nil || c.Op == tidemark.Delete {
-			continue
-		}
-		for col := range t.Columns {
-			if t.PolicyOf(col) != tidemark.PolicyLatestEdit || !touches(c, col) {
-				continue
-			}
-			if err := g.saveTime(t, c.Key, col, when(t, c)); err != nil {
+		if t := g.tx.Schema().Table(c.Table); t != nil && c.Op != tidemark.Delete {
+			if err := g.saveTimesOf(t, c, when); err != nil {
 				return err
 			}
+		}
+		c.MadeAt = 0
+	}
+	return nil
+}
+
+func (g *group) saveTimesOf(t *tidemark.Table, c *tidemark.Change, when func(*tidemark.Table, *tidemark.Change) int64) error {
+	for col := range t.Columns {
+		if t.PolicyOf(col) != tidemark.PolicyLatestEdit || !touches(c, col) {
+			continue
+		}
+		if err := g.saveTime(t, c.Key, col, when(t, c)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -107,6 +107,11 @@ func (g *group) inherited(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*ti
 			if err := g.inheritRenumbered(cs, o); err != nil {
 				return nil, err
 			}
+			if o.Kind == tidemark.Rejected {
+				if err := g.saveRefused(cs, cs.Name); err != nil {
+					return nil, err
+				}
+			}
 			return o, g.tx.SaveOutcome(*o)
 		}
 	}
@@ -164,8 +169,16 @@ func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*
 func (g *group) reject(cs *tidemark.Changeset, r *tidemark.ReplicaState, why *tidemark.Error) (*tidemark.Outcome, error) {
 	o := g.rejected(cs.Name, why)
 	return &o, g.tx.Savepoint(func() error {
-		if err := g.saveRefused(cs); err != nil {
+		if err := g.saveRefused(cs, cs.Name); err != nil {
 			return err
+		}
+		if was, err := g.forebear(cs, r); err != nil {
+			return err
+		} else if was != nil {
+			// The file that this one was copied from may build on it, too.
+			if err := g.saveRefused(cs, *was); err != nil {
+				return err
+			}
 		}
 		return g.record(cs, r, o)
 	})

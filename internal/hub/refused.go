@@ -14,8 +14,8 @@ const maxRefused = 10_000
 // that a later one of the same replica which builds on them is told apart from
 // one that means another's row of the same key. Nothing is ever taken away:
 // an entry counts only for what was made before its author saw the row that is
-// there now.
-func (g *group) saveRefused(cs *tidemark.Changeset) error {
+// there now. as is the name under which its replica knows the changeset.
+func (g *group) saveRefused(cs *tidemark.Changeset, as tidemark.Name) error {
 	changes, err := g.read(cs)
 	if reason(err) != nil {
 		return nil // nobody knows its rows
@@ -34,7 +34,7 @@ func (g *group) saveRefused(cs *tidemark.Changeset) error {
 		if saved++; saved > maxRefused {
 			return nil
 		}
-		if err := g.tx.SaveRefused(cs.Replica, cs.N, t.ID, key); err != nil {
+		if err := g.tx.SaveRefused(as.Replica, as.N, t.ID, key); err != nil {
 			return err
 		}
 	}

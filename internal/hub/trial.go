@@ -81,6 +81,9 @@ func (j *trial) run() ([]tidemark.Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := j.onlyAdded(effects); err != nil {
+		return nil, err
+	}
 	if planted.Is(planted.NoCascades) {
 		effects = j.g.withoutCascades(effects, j.write)
 	}
@@ -113,9 +116,6 @@ func (j *trial) keep(effects []tidemark.Change) error {
 	}
 	if err := j.g.saveTimes(effects, j.made); err != nil {
 		return err
-	}
-	for i := range effects {
-		effects[i].MadeAt = 0 // when the server wrote it
 	}
 	return j.g.append(j.cs.Name, j.author, effects)
 }
@@ -191,6 +191,18 @@ func (g *group) look(t *tidemark.Table, key []tidemark.Value) (tidemark.RowState
 		g.looked[id] = row
 	}
 	return row, err
+}
+
+// onlyAdded rejects what would change or remove rows of append-only tables as
+// a consequence of something else.
+func (j *trial) onlyAdded(effects []tidemark.Change) error {
+	for i := range effects {
+		c := &effects[i]
+		if t := j.schema.Table(c.Table); c.Op != tidemark.Insert && t != nil && t.AppendOnly() {
+			return addedOnly(t, c)
+		}
+	}
+	return nil
 }
 
 func addedOnly(t *tidemark.Table, c *tidemark.Change) error {
