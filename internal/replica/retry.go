@@ -151,6 +151,9 @@ func (r *Replica) retry(id, now int64, partsOf func(*Rejected) ([][]tidemark.Cha
 				return err
 			}
 		}
+		if parts, err = r.renumberRetry(rej, parts); err != nil {
+			return err
+		}
 		var rest []tidemark.Change
 		if made, rest, err = r.retryParts(parts); err != nil {
 			return err
