@@ -73,14 +73,9 @@ func (a *author) readUpTo(seq tidemark.Seq) {
 	}
 }
 
-// TestAnHourOfTwoTyping replays a session of two people who typed at the same
-// time, each on what it saw then. The text that they had in the end comes out
-// exactly, on the server and for both.
-func TestAnHourOfTwoTyping(t *testing.T) {
-	tr := readTrace(t, "trace-friendsforever.json.gz")
-	d := newDesk(t, "", tr.NumAgents)
-	first := d.store.head + 1
-	known := make([][2]int, len(tr.Txns)) // the newest transaction of each author that one builds on
+// known lists for each transaction the newest one of each author that it builds on.
+func (tr *trace) known() [][2]int {
+	known := make([][2]int, len(tr.Txns))
 	for i, x := range tr.Txns {
 		known[i] = [2]int{-1, -1}
 		for _, p := range x.Parents {
@@ -88,17 +83,33 @@ func TestAnHourOfTwoTyping(t *testing.T) {
 				known[i][g] = max(known[i][g], known[p][g])
 			}
 		}
-		a, other := d.authors[x.Agent], known[i][1-x.Agent]
 		known[i][x.Agent] = i
-		a.readUpTo(first + tidemark.Seq(other))
-		if p := tr.patch(i, i+1); len(p) > 0 {
-			a.edit(p)
-		} else {
-			a.edit(splice.Patch{})
+	}
+	return known
+}
+
+// replay lets authors type, each on what it had seen, one changeset for each transaction.
+func (tr *trace) replay(d *desk, known [][2]int, txns int) {
+	d.t.Helper()
+	first := d.store.head + 1
+	for i, x := range tr.Txns[:txns] {
+		a := d.authors[x.Agent]
+		if tr.NumAgents > 1 {
+			a.readUpTo(first + tidemark.Seq(known[i][1-x.Agent]))
 		}
+		a.edit(tr.patch(i, i+1))
 		a.push(1)
 	}
 	d.drain()
+}
+
+// TestAnHourOfTwoTyping replays a session of two people who typed at the same
+// time, each on what it saw then. The text that they had in the end comes out
+// exactly, on the server and for both.
+func TestAnHourOfTwoTyping(t *testing.T) {
+	tr := readTrace(t, "trace-friendsforever.json.gz")
+	d := newDesk(t, "", tr.NumAgents)
+	tr.replay(d, tr.known(), len(tr.Txns))
 	if d.text() != tr.EndContent {
 		p := splice.Diff(tr.EndContent, d.text())
 		t.Fatalf("the text is not the recorded one: %d differences, the first %+v", len(p), p[0])

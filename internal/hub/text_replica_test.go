@@ -1,0 +1,239 @@
+package hub_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/policy"
+	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/splice"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
+)
+
+// office is a server on a file, and writers whose replicas are files too.
+type office struct {
+	t       *testing.T
+	store   *sqlite.Store
+	hub     *hub.Hub
+	writers []*writer
+	now     int64
+}
+
+// writer is a replica's engine, and a program that types into its file.
+type writer struct {
+	o       *office
+	r       *replica.Replica
+	app     *lite.DB
+	session *hub.Session
+	mail    []wire.Down
+	told    []tidemark.Outcome // outcomes of batches that did not come yet
+	sent    int64
+	seq     tidemark.Seq
+}
+
+func (o *office) must(err error) {
+	o.t.Helper()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func newOffice(t *testing.T, writers int) *office {
+	o := &office{t: t, now: 1000}
+	path := filepath.Join(t.TempDir(), "served.db")
+	db, err := lite.Open(path, lite.Options{Create: true})
+	o.must(err)
+	o.must(db.Script("CREATE TABLE doc (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO doc VALUES (1, '')"))
+	o.must(db.Close())
+	declared, err := policy.Parse([]byte("tables: {doc: {columns: {body: text}}}"), "tidemark.yaml")
+	o.must(err)
+	o.store, err = sqlite.Open(path, sqlite.Options{Space: "office", Policies: policy.For(declared, policy.Functions{})})
+	o.must(err)
+	o.hub, err = hub.Open(ctx, o.store, o.now, hub.Options{Rand: rand.NewChaCha8([32]byte{5})})
+	o.must(err)
+	o.group()
+	for i := range writers {
+		o.hire(byte(i))
+	}
+	t.Cleanup(o.close)
+	return o
+}
+
+// hire clones a replica and connects it.
+func (o *office) hire(seed byte) {
+	o.t.Helper()
+	path := filepath.Join(o.t.TempDir(), "copy.db")
+	info, err := o.store.Snapshot(ctx, path)
+	o.must(err)
+	o.must(replica.Create(path, replica.CreateOptions{Server: "office", State: info.State, Schema: o.hub.Schema()}))
+	w := &writer{o: o, session: o.hub.NewSession(""), seq: info.State.Head}
+	w.r, err = replica.Open(path, replica.Options{Rand: rand.NewChaCha8([32]byte{9, seed})})
+	o.must(err)
+	w.app, err = lite.Open(path, lite.Options{})
+	o.must(err)
+	hello, err := w.r.Hello()
+	o.must(err)
+	down, _, err := w.session.Receive(ctx, o.now, hello)
+	o.must(err)
+	for _, m := range down {
+		if m, ok := m.(*wire.Welcome); ok {
+			o.must(w.r.Welcome(m, o.now))
+		}
+	}
+	_, _, err = w.session.Receive(ctx, o.now, &wire.Ack{Seq: w.seq})
+	o.must(err)
+	o.writers = append(o.writers, w)
+}
+
+// close checks that every copy is whole and in order.
+func (o *office) close() {
+	for _, w := range o.writers {
+		got, err := w.r.DB().Text("PRAGMA integrity_check")
+		if err != nil || got != "ok" {
+			o.t.Errorf("integrity_check: %s %v", got, err)
+		}
+		o.must(w.app.Close())
+		o.must(w.r.Close())
+	}
+	o.must(o.store.Close())
+}
+
+func (o *office) group(subs ...hub.Submission) {
+	o.t.Helper()
+	o.now++
+	c, err := o.hub.Group(ctx, o.now, subs, nil)
+	o.must(err)
+	for _, w := range o.writers {
+		w.mail = append(w.mail, w.session.Deliver(c)...)
+	}
+}
+
+func bodyOf(t *testing.T, db *lite.DB) string {
+	t.Helper()
+	text, err := db.Text("SELECT body FROM doc WHERE id = 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// write edits the shown text, as any program does, and pushes.
+func (w *writer) write(p splice.Patch) {
+	w.o.t.Helper()
+	text := apply(w.o.t, p, bodyOf(w.o.t, w.app))
+	w.o.must(w.app.Run("UPDATE doc SET body = ?1 WHERE id = 1", tidemark.Text(text)))
+	w.o.now++
+	_, err := w.r.Seal(w.o.now)
+	w.o.must(err)
+}
+
+// push sends what was not sent yet.
+func (w *writer) push() {
+	w.o.t.Helper()
+	list, err := w.r.Unsent(w.sent, 1<<20)
+	w.o.must(err)
+	for _, m := range list {
+		_, sub, err := w.session.Receive(ctx, w.o.now, m)
+		w.o.must(err)
+		w.o.group(*sub)
+		w.sent = m.N
+	}
+}
+
+// readUpTo takes what the server sent, as it travels, until the replica is at a seq.
+func (w *writer) readUpTo(seq tidemark.Seq) {
+	w.o.t.Helper()
+	for w.seq < seq && len(w.mail) > 0 {
+		m := w.mail[0]
+		w.mail = w.mail[1:]
+		switch m := m.(type) {
+		case *wire.Outcomes:
+			w.told = append(w.told, m.List...)
+		case *wire.Batch:
+			w.apply(m)
+		case *wire.Refusal:
+			w.o.t.Fatalf("refused: %v", m)
+		}
+	}
+}
+
+func (w *writer) apply(m *wire.Batch) {
+	w.o.t.Helper()
+	b := *m
+	var err error
+	b.Changes, err = wire.DecodeChanges(m.Raw)
+	w.o.must(err)
+	w.o.now++
+	a, err := w.r.Apply(&b, w.told, w.o.now)
+	w.o.must(err)
+	if a.Repair != "" {
+		w.o.t.Fatalf("at %d: %s", m.To, a.Repair)
+	}
+	w.told, w.seq = nil, m.To
+	_, _, err = w.session.Receive(ctx, w.o.now, &wire.Ack{Seq: m.To})
+	w.o.must(err)
+}
+
+// agree ends with the same text everywhere, and nothing open.
+func (o *office) agree(want string) {
+	o.t.Helper()
+	for _, w := range o.writers {
+		w.push()
+	}
+	for _, w := range o.writers {
+		w.readUpTo(1 << 40)
+		pending, err := w.r.Pending(false)
+		o.must(err)
+		rejected, err := w.r.Rejected()
+		o.must(err)
+		if got := bodyOf(o.t, w.app); got != want || len(pending)+len(rejected) > 0 {
+			p := splice.Diff(want, got)
+			o.t.Fatalf("%d pending, %d rejected, the text differs in %d places: %+v", len(pending), len(rejected), len(p), p[:min(3, len(p))])
+		}
+	}
+}
+
+// replay lets writers type the first transactions of a trace.
+func (o *office) replay(tr *trace, txns int) (want string) {
+	o.t.Helper()
+	known := tr.known()
+	d := newDesk(o.t, "", len(o.writers))
+	at := make([]tidemark.Seq, txns) // an edit that changes nothing gets no seq
+	for i, x := range tr.Txns[:txns] {
+		w := o.writers[x.Agent]
+		if tr.NumAgents == 1 {
+			w.readUpTo(o.hub.State().Head - 3)
+		} else if other := known[i][1-x.Agent]; other >= 0 {
+			w.readUpTo(at[other])
+		}
+		w.write(tr.patch(i, i+1))
+		w.push()
+		at[i] = o.hub.State().Head
+	}
+	tr.replay(d, known, txns)
+	return d.text()
+}
+
+// TestReplicasEndWithTheRecordedText replays recorded sessions with real
+// replicas on a real file: their beginnings, or all with TIDEMARK_TRACES=whole.
+func TestReplicasEndWithTheRecordedText(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		txns int
+	}{{"trace-friendsforever.json.gz", 600}, {"trace-automerge-paper.json.gz", 200}} {
+		t.Run(c.file, func(t *testing.T) {
+			tr := readTrace(t, c.file)
+			if os.Getenv("TIDEMARK_TRACES") == "whole" {
+				c.txns = len(tr.Txns)
+			}
+			o := newOffice(t, 2)
+			o.agree(o.replay(tr, c.txns))
+		})
+	}
+}
