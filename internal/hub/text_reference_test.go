@@ -102,7 +102,15 @@ func (r *rehearsal) fresh(n int) string {
 
 func (r *rehearsal) edit(a *author) {
 	view := []rune(a.shown())
-	var p splice.Patch
+	p := r.patch(view)
+	r.seen = append(r.seen, string(view))
+	a.edit(p)
+	r.events[a] = append(r.events[a], eventOf(view, p))
+	r.seen = append(r.seen, a.shown())
+}
+
+// patch draws one of a text.
+func (r *rehearsal) patch(view []rune) (p splice.Patch) {
 	for at, n := 0, 1+r.rng.IntN(2); n > 0; n-- {
 		s := splice.Splice{At: at + r.rng.IntN(len(view)-at+1)}
 		if r.deletes && r.rng.IntN(2) == 0 {
@@ -115,10 +123,7 @@ func (r *rehearsal) edit(a *author) {
 			break
 		}
 	}
-	r.seen = append(r.seen, string(view))
-	a.edit(p)
-	r.events[a] = append(r.events[a], eventOf(view, p))
-	r.seen = append(r.seen, a.shown())
+	return p
 }
 
 func (r *rehearsal) step() {

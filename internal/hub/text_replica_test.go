@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
@@ -18,7 +20,7 @@ import (
 
 // office is a server on a file, and writers whose replicas are files too.
 type office struct {
-	t       *testing.T
+	t       testing.TB
 	store   *sqlite.Store
 	hub     *hub.Hub
 	writers []*writer
@@ -35,6 +37,8 @@ type writer struct {
 	told    []tidemark.Outcome // outcomes of batches that did not come yet
 	sent    int64
 	seq     tidemark.Seq
+	events  []event // that were not pushed yet
+	up      int     // bytes that were pushed
 }
 
 func (o *office) must(err error) {
@@ -44,7 +48,7 @@ func (o *office) must(err error) {
 	}
 }
 
-func newOffice(t *testing.T, writers int) *office {
+func newOffice(t testing.TB, writers int) *office {
 	o := &office{t: t, now: 1000}
 	path := filepath.Join(t.TempDir(), "served.db")
 	db, err := lite.Open(path, lite.Options{Create: true})
@@ -114,7 +118,7 @@ func (o *office) group(subs ...hub.Submission) {
 	}
 }
 
-func bodyOf(t *testing.T, db *lite.DB) string {
+func bodyOf(t testing.TB, db *lite.DB) string {
 	t.Helper()
 	text, err := db.Text("SELECT body FROM doc WHERE id = 1")
 	if err != nil {
@@ -133,17 +137,20 @@ func (w *writer) write(p splice.Patch) {
 	w.o.must(err)
 }
 
-// push sends what was not sent yet.
-func (w *writer) push() {
+// push sends up to n changesets that were not sent yet.
+func (w *writer) push(n int) int {
 	w.o.t.Helper()
 	list, err := w.r.Unsent(w.sent, 1<<20)
 	w.o.must(err)
+	list = list[:min(n, len(list))]
 	for _, m := range list {
+		w.up += len(m.Body)
 		_, sub, err := w.session.Receive(ctx, w.o.now, m)
 		w.o.must(err)
 		w.o.group(*sub)
 		w.sent = m.N
 	}
+	return len(list)
 }
 
 // readUpTo takes what the server sent, as it travels, until the replica is at a seq.
@@ -184,7 +191,7 @@ func (w *writer) apply(m *wire.Batch) {
 func (o *office) agree(want string) {
 	o.t.Helper()
 	for _, w := range o.writers {
-		w.push()
+		w.push(1 << 30)
 	}
 	for _, w := range o.writers {
 		w.readUpTo(1 << 40)
@@ -213,7 +220,7 @@ func (o *office) replay(tr *trace, txns int) (want string) {
 			w.readUpTo(at[other])
 		}
 		w.write(tr.patch(i, i+1))
-		w.push()
+		w.push(1)
 		at[i] = o.hub.State().Head
 	}
 	tr.replay(d, known, txns)
@@ -236,4 +243,77 @@ func TestReplicasEndWithTheRecordedText(t *testing.T) {
 			o.agree(o.replay(tr, c.txns))
 		})
 	}
+}
+
+// TestReplicasEndWithTheReferencesCharacters lets real replicas type, push and
+// read at random. Nothing is lost, doubled or brought back, and where nobody
+// deletes the text is the reference's.
+func TestReplicasEndWithTheReferencesCharacters(t *testing.T) {
+	for seed := range uint64(6) {
+		r := &rehearsal{rng: rand.New(rand.NewPCG(seed, 4)), next: 0xE000, deletes: seed%3 > 0}
+		o := newOffice(t, 2+int(seed%2))
+		l := newList("")
+		for range 150 {
+			w := o.writers[r.rng.IntN(len(o.writers))]
+			switch r.rng.IntN(4) {
+			case 0, 1:
+				view := bodyOf(t, w.app)
+				p := r.patch([]rune(view))
+				if len(p) > 0 {
+					w.write(p)
+					w.events = append(w.events, eventOf([]rune(view), p))
+				}
+			case 2:
+				for _, e := range w.events[:w.push(1+r.rng.IntN(3))] {
+					l.take(e)
+					w.events = w.events[1:]
+				}
+			default:
+				w.readUpTo(w.seq + tidemark.Seq(1+r.rng.IntN(4)))
+			}
+		}
+		for _, w := range o.writers {
+			w.push(1 << 30)
+			for _, e := range w.events {
+				l.take(e)
+			}
+		}
+		o.writers[0].readUpTo(1 << 40)
+		got := bodyOf(t, o.writers[0].app)
+		o.agree(got)
+		if want := l.text(); !r.deletes && got != want || !sameRunes(got, want) {
+			t.Fatalf("seed %d: %+q, the reference has %+q", seed, got, want)
+		}
+	}
+}
+
+func sameRunes(a, b string) bool {
+	x, y := []rune(a), []rune(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
+}
+
+// BenchmarkTypingIntoAFile types into a text of a megabyte with a real replica
+// and a real server's file.
+func BenchmarkTypingIntoAFile(b *testing.B) {
+	o := newOffice(b, 2)
+	w := o.writers[0]
+	line := "The quick brown fox jumps over the lazy dog.\n"
+	w.write(insertText(0, strings.Repeat(line, 1<<20/len(line))))
+	w.push(1)
+	for _, w := range o.writers {
+		w.readUpTo(1 << 40)
+	}
+	w.up = 0
+	at := 1 << 19
+	for b.Loop() {
+		w.write(insertText(at, "x"))
+		w.push(1)
+		w.readUpTo(1 << 40)
+		o.writers[1].readUpTo(1 << 40)
+		at++
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "characters/s")
+	b.ReportMetric(float64(w.up)/float64(b.N), "bytes/keystroke")
 }
