@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -109,5 +111,122 @@ func TestAnOpenConflictIsAnEvent(t *testing.T) {
 	defer mu.Unlock()
 	if len(ids) != 1 || ids[0] != "4-1" {
 		t.Error(ids)
+	}
+}
+
+// declare restarts the server under declared policies.
+func (s *service) declare(policies string) {
+	s.t.Helper()
+	s.stop()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(s.file), "tidemark.yaml"), []byte(policies), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.start()
+}
+
+// outcomes collects what a copy is told of its changesets and of open conflicts.
+type outcomes struct {
+	mu   sync.Mutex
+	all  []tidemark.Outcome
+	open []string
+}
+
+func (o *outcomes) hear(ev Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ev.Outcome != nil {
+		o.all = append(o.all, *ev.Outcome)
+	}
+	if ev.Conflict != nil {
+		o.open = append(o.open, ev.Conflict.ID)
+	}
+}
+
+// From two edits of one cell to a decision by a third copy, with everybody told.
+func TestAConflictIsDecidedByAnotherCopy(t *testing.T) {
+	s := serve(t)
+	s.declare("tables: { album: { columns: { title: manual, year: counter } } }")
+	var heard, other outcomes
+	a, b, c := s.clone(Options{}), s.clone(Options{OnEvent: heard.hear}), s.clone(Options{OnEvent: other.hear})
+	mustExec(t, a, "UPDATE album SET title = 'a', year = year + 1 WHERE id = 1")
+	mustExec(t, b, "UPDATE album SET title = 'b', year = year + 2 WHERE id = 1")
+	mustExec(t, a, "INSERT INTO artist (id, name) VALUES (3, 'Hopper')")
+	mustExec(t, b, "INSERT INTO artist (id, name) VALUES (3, 'Hamilton')")
+	mustSync(t, a)
+	res := mustSync(t, b)
+	if res.Merged != 1 || res.Accepted != 1 {
+		t.Fatalf("%+v", res)
+	}
+	mustSync(t, c)
+	if len(heard.all) != 2 || len(heard.all[0].Lost) != 1 || heard.all[0].Lost[0].Column != "title" || len(heard.all[0].Over) != 0 {
+		t.Errorf("%+v", heard.all)
+	}
+	if r := heard.all[1].Renumbered; len(r) != 1 || r[0].Table != "artist" || r[0].From != 3 || r[0].To != 4 {
+		t.Errorf("%+v", r)
+	}
+	if len(heard.open) != 1 || len(other.open) != 1 || heard.open[0] != other.open[0] {
+		t.Fatalf("%v %v", heard.open, other.open)
+	}
+	if _, err := c.Resolve(t.Context(), other.open[0], Value(tidemark.Text("both"))); err != nil {
+		t.Fatal(err)
+	}
+	s.converged(c, b, a)
+	if got := mustQuery(t, a, "SELECT title, year, state FROM album, tm_conflicts WHERE album.id = 1"); got != "'both',1983,'resolved'" {
+		t.Error(got)
+	}
+}
+
+// Two people decide at once: under manual that is a new question, under every
+// other policy the later one stays.
+func TestTwoDecisionsMeet(t *testing.T) {
+	s := serve(t)
+	s.declare("tables: { album: { columns: { title: manual } } }")
+	a, b := s.clone(Options{}), s.clone(Options{})
+	mustExec(t, a, "UPDATE album SET title = 'a' WHERE id = 1")
+	mustExec(t, b, "UPDATE album SET title = 'b' WHERE id = 1")
+	mustSync(t, a)
+	mustSync(t, b)
+	mustSync(t, a)
+	list, err := a.Conflicts(t.Context(), ConflictFilter{})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	for db, choice := range map[*DB]Choice{a: Value(tidemark.Text("x")), b: Value(tidemark.Text("y"))} {
+		if _, err := db.Resolve(t.Context(), list[0].ID, choice); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.converged(a, b)
+	open, err := b.Conflicts(t.Context(), ConflictFilter{States: []string{tidemark.StateOpen}})
+	if err != nil || len(open) != 1 || open[0].ID == list[0].ID || open[0].Theirs != tidemark.Text("x") || open[0].Mine != tidemark.Text("y") {
+		t.Fatalf("%+v %v", open, err)
+	}
+	if got := mustQuery(t, b, "SELECT title FROM album WHERE id = 1"); got != "'x'" {
+		t.Error(got)
+	}
+}
+
+// A loser is restored while its row is edited elsewhere; the edit is not lost either.
+func TestARestoredLoserCanLoseAgain(t *testing.T) {
+	s := serve(t)
+	a, b := s.clone(Options{}), s.clone(Options{})
+	mustExec(t, a, "UPDATE album SET title = 'a' WHERE id = 1")
+	mustExec(t, b, "UPDATE album SET title = 'b' WHERE id = 1")
+	mustSync(t, a)
+	mustSync(t, b)
+	list, err := b.Conflicts(t.Context(), ConflictFilter{})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if _, err := b.RestoreLoser(t.Context(), list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, a, "UPDATE album SET title = 'again' WHERE id = 1")
+	s.converged(b, a)
+	if got := mustQuery(t, b, "SELECT title FROM album WHERE id = 1"); got != "'again'" {
+		t.Error(got)
+	}
+	if got := mustQuery(t, b, "SELECT theirs, mine, state FROM tm_conflicts ORDER BY seq"); got != "'a','b','resolved'; 'a','again','kept'" {
+		t.Error(got)
 	}
 }
