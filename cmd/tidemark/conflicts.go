@@ -164,8 +164,23 @@ func (c *conflictsCommand) list(s *shell, f *conflictFile) error {
 		rows = append(rows, []string{k.ID, clock(k.At), k.State, whereOf(k), k.Policy, theirs, mine})
 	}
 	s.table(rows)
-	s.printf("\n* won. next: tidemark conflicts %s take %s mine   (mine, theirs or a value; or show, restore)\n", quoteArg(c.File), list[0].ID)
+	s.printf("\n* won.%s\n", c.next(list))
 	return s.document(conflictList(c.File, list))
+}
+
+// next is what can be done about the first that nobody decided, open ones before the others.
+func (c *conflictsCommand) next(list []client.Conflict) string {
+	first := func(state string) int {
+		return slices.IndexFunc(list, func(k client.Conflict) bool { return k.State == state })
+	}
+	do := " next: tidemark conflicts " + quoteArg(c.File) + " "
+	if i := first(tidemark.StateOpen); i >= 0 {
+		return do + "take " + list[i].ID + " mine   (mine, theirs or a value; or show)"
+	}
+	if i := first(tidemark.StateKept); i >= 0 {
+		return do + "restore " + list[i].ID + "   (or show, or take mine, theirs or a value)"
+	}
+	return ""
 }
 
 func (c *conflictsCommand) nothing() string {
