@@ -70,9 +70,9 @@ func (f *fakeCopy) Reidentify() error             { f.renamed++; return f.take()
 func (f *fakeCopy) SaveSchema(*wire.Schema) error { return f.take() }
 
 func (f *fakeCopy) Lease(*wire.Leases, int64) error { return f.take() }
-func (f *fakeCopy) Schema() *tidemark.Schema      { return &f.schema }
-func (f *fakeCopy) Stop(c tidemark.Code) error    { f.stopped = c; return nil }
-func (f *fakeCopy) Prove(int64) error             { f.proved++; f.repair = ""; return f.take() }
+func (f *fakeCopy) Schema() *tidemark.Schema        { return &f.schema }
+func (f *fakeCopy) Stop(c tidemark.Code) error      { f.stopped = c; return nil }
+func (f *fakeCopy) Prove(int64) error               { f.proved++; f.repair = ""; return f.take() }
 
 func (f *fakeCopy) Status() (Status, error) {
 	return Status{
