@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/merge"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 )
 
 // maxPast bounds how far back one row is followed. What lies further back
@@ -100,6 +101,9 @@ func touchesAny(c *tidemark.Change, unit []int) bool {
 // concurrent reports whether somebody else wrote a unit last, and who: "" when
 // that is not known.
 func (p *past) concurrent(unit []int) (yes bool, by string) {
+	if planted.Is(planted.SeeNothing) {
+		return false, ""
+	}
 	for i := range p.effects {
 		if touchesAny(&p.effects[i].Change, unit) {
 			return !p.own[i], p.effects[i].Name.Replica

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/merge"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -73,7 +74,7 @@ func cells(t *tidemark.Table, c *tidemark.Change) []tidemark.Cell {
 // keepRecords adds the rows of the conflicts table to what is written. A file
 // whose conflicts table is gone, or no longer syncs, keeps none.
 func (j *trial) keepRecords() error {
-	if len(j.records) == 0 {
+	if len(j.records) == 0 || planted.Is(planted.ForgetLosers) {
 		return nil
 	}
 	t := j.schema.Named(tidemark.ConflictsTable)

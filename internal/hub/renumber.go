@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/ids"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 )
 
 // renumber gives rows of a changeset other ids where another row took the
@@ -282,7 +283,7 @@ func (n *naming) own(by tidemark.Name) (bool, error) {
 // save records what this changeset gave, also for the file that it was copied
 // from if that one brings the same changeset.
 func (n *naming) save() error {
-	if len(n.list) == 0 {
+	if len(n.list) == 0 || planted.Is(planted.ForgetNumbers) {
 		return nil
 	}
 	if err := n.g.keepRenumbered(n.cs.Replica, n.list, n.g.head+1); err != nil {

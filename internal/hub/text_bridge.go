@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
@@ -58,6 +59,9 @@ func (b *bridge) cross(p splice.Patch) splice.Patch {
 		n := len(b.steps) - fewSteps
 		old := crossing{upto: b.steps[n-1].upto, patch: splice.ComposeAll(patchesOf(b.steps[:n]))}
 		b.steps = append([]crossing{old}, b.steps[n:]...)
+	}
+	if planted.Is(planted.PlaceText) {
+		return p
 	}
 	left := b.steps[:0:0]
 	for _, s := range b.steps {

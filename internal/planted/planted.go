@@ -37,6 +37,12 @@ const (
 	IgnoreTerm         Fault = "take a restored server for the same"
 	PushOnceOnly       Fault = "never send a changeset a second time"
 	DropRejectedBehind Fault = "lose what stands behind a rejected changeset"
+	SeeNothing         Fault = "take no edit for concurrent"
+	ForgetLosers       Fault = "record nothing of what a merge throws away"
+	PlainCounters      Fault = "seal numbers that add up as plain values"
+	PlaceText          Fault = "put an edit of a text where its author had it"
+	ForgetNumbers      Fault = "forget what rows were renumbered"
+	KeepNumbers        Fault = "show renumbered rows under their old ids while they are pending"
 )
 
 // All lists the faults.
@@ -46,5 +52,6 @@ var All = []Fault{
 	SettleAnyHash, SkipForeignKeys, NoCascades, LoseOwnMark, ApplyUnsealed,
 	SumIgnoresDeletes, OutcomeEarly, KeepRejected, DropRejected, HalfChangeset,
 	StaleBatch, SkipFirstStaged, ReuseNumber, IgnoreTicket, IgnoreTerm,
-	PushOnceOnly, DropRejectedBehind,
+	PushOnceOnly, DropRejectedBehind, SeeNothing, ForgetLosers, PlainCounters,
+	PlaceText, ForgetNumbers, KeepNumbers,
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/merge"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
@@ -105,7 +106,7 @@ func (r *Replica) intent(m *merging, t *tidemark.Table, c *tidemark.Change) erro
 			continue
 		}
 		e := merge.Intent(t.PolicyOf(col), c.Old[i], c.New[i])
-		if e.Kind == tidemark.EditSet {
+		if e.Kind == tidemark.EditSet || e.Kind == tidemark.EditAdd && planted.Is(planted.PlainCounters) {
 			continue
 		}
 		if e.Kind == tidemark.EditText {
