@@ -109,10 +109,17 @@ func (m *textMeeting) plainStart(n int64) (*bridge, error) {
 		return nil, err
 	}
 	at, err := m.past.between(o.Seq-1, o.Seq)
-	if err != nil || len(at) > 0 && at[0].sent != "" {
-		return nil, err // it edited the text of a row that then came to this key
+	if err != nil || len(at) > 0 && at[0].odd() {
+		return nil, err
 	}
 	return &bridge{upto: o.Seq}, nil
+}
+
+// odd reports whether a changeset's effect need not be what its author wrote:
+// it edited the text of a row that then came to this key, or nobody knows any
+// more whether it was an edit.
+func (e *textEvent) odd() bool {
+	return e.sent != "" || !e.whole && e.sealed == tidemark.Name{}
 }
 
 // concerns reports whether a cell of an outcome is the one that is edited.

@@ -345,3 +345,20 @@ func TestTypingReadsNoHistory(t *testing.T) {
 	}
 	d.wants(strings.Repeat("x", 200))
 }
+
+// TestAChainWhoseStepsAreForgotten: what is left in the log does not tell what
+// the author saw.
+func TestAChainWhoseStepsAreForgotten(t *testing.T) {
+	d := newDesk(t, "base", 2)
+	d.forget = true
+	a, b := d.authors[0], d.authors[1]
+	a.edit(insertText(4, "!"))
+	a.edit(insertText(5, "?"))
+	b.edit(insertText(0, "the "))
+	b.push(1)
+	a.push(1)
+	clear(d.store.steps)
+	a.push(1)
+	a.rejected(2, tidemark.CodeStale)
+	d.wants("the base!")
+}
