@@ -172,6 +172,32 @@ func TestUniqueFunctions(t *testing.T) {
 			t.Fatalf("an update: %v", b.rowOf(1, key(4)))
 		}
 	})
+	t.Run("two columns", func(t *testing.T) {
+		b, ann, _ := setup(t)
+		b.group(ann.push(item(3, "tag", "once")))
+		if row := b.rowOf(1, key(3)); row[1] != text("tag''") || row[2] != text("renamed") {
+			t.Fatalf("%v", row)
+		}
+	})
+	t.Run("many", func(t *testing.T) {
+		b, ann, bob := setup(t)
+		var theirs, mine []tidemark.Change
+		for i := range int64(40) {
+			theirs, mine = append(theirs, item(100+i, fmt.Sprint("n", i), "")), append(mine, item(200+i, fmt.Sprint("n", i), ""))
+		}
+		b.group(bob.push(theirs...))
+		b.group(ann.push(mine...))
+		if o := ann.outcome(); len(o.Lost) != 40 {
+			t.Fatalf("%+v", o)
+		}
+	})
+	t.Run("never", func(t *testing.T) {
+		b, ann, _ := setup(t)
+		b.group(ann.push(item(3, "tag", "same")))
+		if o := ann.outcome(); o.Code != tidemark.CodeUnique {
+			t.Fatalf("%+v", o)
+		}
+	})
 	t.Run("merge", func(t *testing.T) {
 		b, ann, _ := setup(t)
 		b.group(ann.push(item(3, "tag", "merge"), item(5, "other", "")), ann.push(update(3, 2, text("then"))))

@@ -467,12 +467,17 @@ func rename(c hub.Clash) (hub.Resolution, error) {
 		return hub.Resolution{}, nil
 	case "fail":
 		return hub.Resolution{}, fmt.Errorf("no free name")
+	case "same": // what is taken, too
+		return hub.Resolution{Row: row}, nil
 	case "move":
 		row[0] = num(99)
 	case "panic":
 		panic("boo")
 	}
 	row[1] = text(row[1].Str() + "'")
+	if row[2] == text("once") {
+		row[2] = text("renamed")
+	}
 	return hub.Resolution{Row: row}, nil
 }
 

@@ -8,9 +8,13 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/planted"
 )
 
-// maxRounds bounds how often one changeset is tried again after something
-// that was declared for what refused it.
-const maxRounds = 8
+// Bounds on how often one changeset is run, with what was declared for that which
+// refused it: one unique value that is taken takes a run.
+const (
+	maxRuns   = 8      // in any case
+	maxWrites = 20_000 // changes, over more runs than that
+	maxTries  = 16     // for one row
+)
 
 // trial turns what the author of one changeset meant into what is written, by
 // the policies of the tables it touches, and writes it. Where a refusal of the
@@ -44,7 +48,7 @@ func (j *trial) tryAll(record func(tidemark.Outcome) error) (o tidemark.Outcome,
 			}
 			return record(j.outcome)
 		})
-		if err == nil || round == maxRounds || errors.Is(err, tidemark.ErrTransactionGone) {
+		if err == nil || round >= maxRuns && round*len(j.changes) >= maxWrites || errors.Is(err, tidemark.ErrTransactionGone) {
 			return j.outcome, effects, err
 		}
 		again, aerr := j.answer(err)

@@ -44,6 +44,7 @@ type uniqueness struct {
 	mine, row []tidemark.Value // what is replaced, and by what
 	into      []tidemark.Value // key of the row that takes this one
 	by        string           // who wrote the row that was there
+	tries     int              // how often its function was asked about this row
 }
 
 // answer looks for a declaration that says what to do about a refusal. The
@@ -75,7 +76,8 @@ func (j *trial) answerUnique(e *tidemark.Error) (again bool, err error) {
 	i := slices.IndexFunc(j.write, func(c tidemark.Change) bool {
 		return c.Table == t.ID && c.Op != tidemark.Delete && t.KeyID(movedTo(t, &c)) == id.key
 	})
-	if i < 0 || decide == nil || t.KeyID(e.Other) == id.key {
+	tries := j.fixes.unique[id].tries + 1
+	if i < 0 || decide == nil || t.KeyID(e.Other) == id.key || tries > maxTries {
 		return false, nil
 	}
 	theirs, err := j.g.tx.Row(t.ID, e.Other)
@@ -90,7 +92,10 @@ func (j *trial) answerUnique(e *tidemark.Error) (again bool, err error) {
 	if err != nil {
 		return false, unresolved(e, t, err)
 	}
-	return j.fix(t, uniqueness{mine: mine, row: r.Row, by: theirs.Writer}, r.Merge, &j.write[i], e)
+	if before, ok := j.fixes.unique[id]; ok {
+		mine = before.mine // as its author meant it
+	}
+	return j.fix(t, uniqueness{mine: mine, row: r.Row, by: theirs.Writer, tries: tries}, r.Merge, &j.write[i], e)
 }
 
 // fix keeps a resolution for the next run.
