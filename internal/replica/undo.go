@@ -38,7 +38,9 @@ type Left struct {
 // tidemark.CodeNotFound when there is nothing to undo.
 //
 // The newest 100 changesets are kept, up to 8 MiB; one of more than 1 MiB is not.
-// A rejected changeset has no effect to be undone. The app's triggers do not fire:
+// A rejected changeset has no effect to be undone. Where a pending one is undone
+// and the server rejects it afterwards, the changeset that undid it still stands: a
+// counter has then been counted back once too often. The app's triggers do not fire:
 // what they did the first time is part of the changeset.
 func (r *Replica) Undo(now int64) (*Undone, error) {
 	return r.reverse("undo", now, "WHERE undone = 0 ORDER BY id DESC LIMIT 1")

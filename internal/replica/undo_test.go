@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
 func (d *device) undo() *Undone {
@@ -169,4 +170,47 @@ func TestHistoryIsBounded(t *testing.T) {
 		}
 	}
 	d.want("SELECT votes FROM card WHERE id = 1", "[49]")
+}
+
+// TestUndoFollowsRowsToTheirNewIDs: the row that we made has another id now,
+// and what has the old one is somebody else's.
+func TestUndoFollowsRowsToTheirNewIDs(t *testing.T) {
+	o := newOrigin(t, board)
+	o.declare(boardPolicies)
+	o.schema.Tables[0].Policy.OnInsert = tidemark.InsertRenumber
+	d := o.clone()
+	d.commit("INSERT INTO card (id, title) VALUES (5, 'mine')")
+	d.commit("UPDATE card SET title = 'mine too' WHERE id = 5")
+	d.applyWell(o.do("INSERT INTO card (id, title) VALUES (5, 'theirs')"))
+	out := d.acceptance(1, 2)
+	out.Renumbered = []tidemark.Renumbered{{Table: "card", From: 5, To: 6, Before: 1}}
+	d.applyWell(o.do("INSERT INTO card (id, title) VALUES (6, 'mine')"), out)
+	d.want("SELECT group_concat(id || title) FROM card WHERE id > 4", "['5theirs,6mine too']")
+	for range 2 {
+		if u := d.undo(); len(u.Left) != 0 {
+			t.Fatal(leftOf(u))
+		}
+	}
+	d.want("SELECT group_concat(id || title) FROM card WHERE id > 4", "['5theirs']")
+	d.redo()
+	d.want("SELECT group_concat(id || title) FROM card WHERE id > 4", "['5theirs,6mine']")
+}
+
+// TestDetachTakesTheHistoryOff leaves nothing of ours in the file.
+func TestDetachTakesTheHistoryOff(t *testing.T) {
+	_, d := newBoard(t)
+	d.commit("UPDATE card SET body = 'hello', votes = 3 WHERE id = 1")
+	d.undo()
+	must(t, d.app.Close())
+	must(t, d.r.Close())
+	must(t, Detach(d.path, true))
+	var err error
+	d.app, err = lite.Open(d.path, lite.Options{})
+	must(t, err)
+	n, err := d.app.Int("SELECT count(*) FROM sqlite_master WHERE name LIKE '\\_tm%' ESCAPE '\\'")
+	if err != nil || n != 0 {
+		t.Fatalf("%d objects are left, %v", n, err)
+	}
+	d.r = &Replica{db: d.app}
+	d.want("SELECT body, votes FROM card WHERE id = 1", "['hello world' 10]")
 }
