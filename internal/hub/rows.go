@@ -66,7 +66,7 @@ func (j *trial) updateGone(t *tidemark.Table, c *tidemark.Change, row tidemark.R
 	}
 	image, by := p.deleted()
 	f := finding{col: wholeRow, policy: rowPolicy(t), by: by, base: rowObject(t, image)}
-	mine, err := onImage(t, c, p, image)
+	mine, err := j.onImage(t, c, p, row, image)
 	if err != nil {
 		return err
 	}
@@ -94,17 +94,15 @@ func (j *trial) putBack(t *tidemark.Table, c *tidemark.Change, image, mine []tid
 // onImage is what an update makes of a row that was deleted: its values,
 // parallel to c.Cols. Where an edit that is a difference has nothing to stand
 // on, it stands on NULL.
-func onImage(t *tidemark.Table, c *tidemark.Change, p *past, image []tidemark.Value) ([]tidemark.Value, error) {
+func (j *trial) onImage(t *tidemark.Table, c *tidemark.Change, p *past, row tidemark.RowState, image []tidemark.Value) ([]tidemark.Value, error) {
 	out := slices.Clone(c.New)
 	for i, col := range c.Cols {
 		now, _ := valueAt(image, col)
 		edit := c.EditOf(i)
 		var err error
 		if edit.Kind == tidemark.EditText {
-			if base, ok := p.base(col); ok {
-				now = base // what the author saw
-			}
-			out[i], err = patched(now, edit)
+			row.Values = image
+			out[i], err = j.textOnImage(t, c, i, row, p)
 		} else {
 			out[i], err = merge.Apply(now, c.New[i], edit)
 		}
@@ -116,6 +114,21 @@ func onImage(t *tidemark.Table, c *tidemark.Change, p *past, image []tidemark.Va
 		}
 	}
 	return out, nil
+}
+
+// textOnImage is what the author made of the text that it saw of a deleted row.
+func (j *trial) textOnImage(t *tidemark.Table, c *tidemark.Change, i int, row tidemark.RowState, p *past) (tidemark.Value, error) {
+	if len(row.Values) == len(t.Columns) {
+		d, err := j.g.mergeText(t, c, i, row, j.cs)
+		if err == nil || reason(err) == nil {
+			return d.value, err
+		}
+	}
+	now, _ := valueAt(row.Values, c.Cols[i])
+	if base, ok := p.base(c.Cols[i]); ok {
+		now = base
+	}
+	return patched(now, c.EditOf(i))
 }
 
 // patched puts the splices of a text edit on a text. What does not fit becomes

@@ -346,6 +346,35 @@ func TestTypingReadsNoHistory(t *testing.T) {
 	d.wants(strings.Repeat("x", 200))
 }
 
+// TestATextWhoseRowWasDeleted: under update-wins the row comes back with the
+// text as its author saw it, and the chain goes on there.
+func TestATextWhoseRowWasDeleted(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		d := newDesk(t, "base", 2)
+		d.forget = forget
+		d.store.schema.Tables[0].Policy.OnDelete = tidemark.UpdateWins
+		a, b := d.authors[0], d.authors[1]
+		a.edit(insertText(4, "!"))
+		b.edit(insertText(0, "the "))
+		b.push(1)
+		a.read(1)
+		a.edit(insertText(9, "?"))
+		a.edit(insertText(10, "."))
+		a.push(1)
+		b.read(9)
+		b.send(tidemark.Change{Table: 1, Op: tidemark.Delete, Key: docKey})
+		b.push(1)
+		a.push(2)
+		if got := d.text(); got != "the base!?." {
+			t.Fatalf("the text is %q", got)
+		}
+		a.accepted(1, 3)
+		if o := a.outcome(2); o.Kind != tidemark.Merged {
+			t.Fatalf("%+v", o)
+		}
+	}
+}
+
 // TestAChainWhoseStepsAreForgotten: what is left in the log does not tell what
 // the author saw.
 func TestAChainWhoseStepsAreForgotten(t *testing.T) {
