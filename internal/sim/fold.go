@@ -135,7 +135,7 @@ func (l *ledger) acceptForeign(s *server, e tidemark.LogEntry) {
 	if s.foreignLoose {
 		// What the server makes of writes without foreign keys is its business, as
 		// long as the result holds: it does what the actions would have done.
-		next = l.w.put(l.now.at(l.now.head()), named(s.hub.Schema(), e.Effects))
+		next = l.w.put(l.now.at(l.now.head()), l.effected(s.hub.Schema(), e.Effects))
 	}
 	if broken := l.w.model.Violations(l.now.at(l.now.head()), next); len(broken) > 0 {
 		l.w.fail("I15", "seq %d: what was written into the server's file breaks %v and was sequenced: %v", e.Seq, broken, changes)

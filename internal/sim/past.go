@@ -68,7 +68,10 @@ func (ws *writers) note(before, after oracle.State, by stamp) {
 type past struct {
 	h    *history
 	seen tidemark.Seq
-	own  map[string]bool // names of the author's replica
+	l    *ledger
+
+	judged string          // the name under which it was judged
+	own    map[string]bool // names of the author's replica
 
 	refused map[rowName]tidemark.Seq // rows that its rejected changesets would have made
 }
@@ -88,7 +91,7 @@ func (p past) Touched(table, key string) bool {
 	return slices.ContainsFunc(p.h.writers.cells[rowName{table, key}], p.behind)
 }
 
-func (p past) behind(s stamp) bool { return s.seq > p.seen && !p.own[s.writer] }
+func (p past) behind(s stamp) bool { return s.seq > p.seen && !p.stamped(s) }
 
 func (p past) Strange(table, key string) bool {
 	by := p.h.writers.made[rowName{table, key}]
@@ -102,7 +105,7 @@ func (p past) Refused(table, key string) bool {
 	if _, there := p.h.at(p.h.head())[table][key]; there {
 		return was && p.behind(made)
 	}
-	return was && !(ever && p.own[made.writer] && made.seq > at)
+	return was && !(ever && p.stamped(made) && made.seq > at)
 }
 
 // Buried knows no row that was gone when the author looked: what he changed was
@@ -116,9 +119,20 @@ func (p past) Buried(table, key string) oracle.Row {
 
 func (p past) Seen(table, key string) oracle.Row { return p.h.at(p.seen)[table][key] }
 
+// stamped reports whether the author made the changeset that left a stamp: its
+// replica did, or knows the outcome of it by a name that it got later.
+func (p past) stamped(s stamp) bool {
+	if s.writer == p.judged {
+		return true
+	}
+	c := p.l.byHash[p.h.log[s.seq]]
+	return c != nil && slices.ContainsFunc(c.names, func(n tidemark.Name) bool { return n.Replica == p.judged })
+}
+
 // pastOf is the past of a changeset that was judged under a name.
 func (l *ledger) pastOf(c *local, judged string) past {
-	return past{l.now, c.seen, map[string]bool{judged: true, c.was[judged]: true}, l.refused[judged]}
+	own := map[string]bool{judged: true, c.was[judged]: true}
+	return past{h: l.now, seen: c.seen, l: l, judged: judged, own: own, refused: l.refused[judged]}
 }
 
 // refuse notes the rows that a rejected changeset would have made, and the
@@ -217,7 +231,7 @@ func (l *ledger) choose(s *server, e tidemark.LogEntry, v oracle.Verdict) oracle
 		if !changed {
 			got = state[ch.Table][ch.Key][ch.Column]
 		}
-		if err := ch.Judge(got); err != nil && !l.w.faults.frames {
+		if err := ch.Judge(got); err != nil && !l.w.faults.frames && !l.rewound {
 			l.w.fail("I14", "seq %d: %s column %d: %v", e.Seq, ch.Table, ch.Column, err)
 		}
 		state = state.Clone()
@@ -250,6 +264,28 @@ func cellOf(sc *tidemark.Schema, t *oracle.Table, effects []tidemark.Change, ch 
 	return tidemark.Null, false
 }
 
+// effected is what effects did, with values where they hold edits.
+func (l *ledger) effected(sc *tidemark.Schema, effects []tidemark.Change) []oracle.Change {
+	out := named(sc, effects)
+	now := l.now.at(l.now.head())
+	for i := range effects {
+		c := &effects[i]
+		table := sc.Table(c.Table)
+		if table == nil || len(c.Edits) == 0 || l.w.model.Table(table.Name) == nil {
+			continue
+		}
+		t := l.w.model.Table(table.Name)
+		for j, col := range c.Cols {
+			if ed := c.EditOf(j); ed.Kind == tidemark.EditText {
+				named := &out[slices.IndexFunc(out, func(o oracle.Change) bool { return o.Table == t.Name && t.KeyOf(o.Key) == t.KeyOf(c.Key) })]
+				named.New = slices.Clone(named.New)
+				named.New[j] = spliced(now[t.Name][t.KeyOf(c.Key)][col], ed.Body)
+			}
+		}
+	}
+	return out
+}
+
 // spliced puts the splices of an edit on a text, from the last to the first.
 func spliced(now tidemark.Value, body string) tidemark.Value {
 	var doc struct{ S [][]any }
@@ -276,7 +312,7 @@ func (l *ledger) checkRecords(s *server, e tidemark.LogEntry, losers []oracle.Lo
 	var want []string
 	for _, o := range losers {
 		t := l.w.model.Table(o.Table)
-		if t.Quiet || o.Unit || o.Policy == "manual" {
+		if t.Quiet || o.Unit || o.Policy == "manual" || o.Policy == "json" {
 			continue // units name what they please, and manual adds to what is open
 		}
 		column := ""
@@ -309,7 +345,7 @@ func (l *ledger) recordsIn(s *server, e tidemark.LogEntry) (got []string) {
 			return ""
 		}
 		switch tidemark.Policy(field("policy")) {
-		case tidemark.PolicyManual, tidemark.PolicyLatestEdit, tidemark.PolicySet, tidemark.PolicyText:
+		case tidemark.PolicyManual, tidemark.PolicyLatestEdit, tidemark.PolicySet, tidemark.PolicyText, tidemark.PolicyJSON:
 			continue
 		}
 		if field("unit") != "" {

@@ -63,7 +63,7 @@ func (l *ledger) trust(s *server) {
 		if e.Name.Replica != tidemark.FileReplica {
 			l.w.fail("I3", "a scrub sequenced a changeset of replica %s", e.Name.Replica)
 		}
-		l.now.append(l.w.put(l.now.at(l.now.head()), named(s.hub.Schema(), e.Effects)), tidemark.Hash{}, tidemark.FileReplica)
+		l.now.append(l.w.put(l.now.at(l.now.head()), l.effected(s.hub.Schema(), e.Effects)), tidemark.Hash{}, tidemark.FileReplica)
 	}
 }
 

@@ -148,6 +148,7 @@ func (j *judgement) decide(e edit) result {
 		}
 	case "json":
 		if v, over, ok := mergeObjects(e.base, e.theirs, e.new); ok {
+			j.unsure = j.unsure || over // what the author saw may be its own that was rejected
 			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error { return sameObject(v, got) }})
 			return result{value: e.theirs, over: over}
 		}
