@@ -160,14 +160,14 @@ func BenchmarkSettle(b *testing.B) {
 				p, err := loadPending(r.db, int64(i+1))
 				must(b, err)
 				must(b, p.decode())
-				c := p.changes[0]
+				c := p.raw[0]
 				item := r.schema.Tables[0]
 				before := benchRow(int(c.Key[0].Int64()))
 				before[4] = tidemark.Text("x")
 				after, err := withColumns(item, before, &c)
 				must(b, err)
 				h.Sum += hasher.Row(item, after) - hasher.Row(item, before)
-				batch := &wire.Batch{From: h.Seq, To: h.Seq + 1, Term: "t", Schema: r.server.Hash, Changes: p.changes, Sum: h.Sum}
+				batch := &wire.Batch{From: h.Seq, To: h.Seq + 1, Term: "t", Schema: r.server.Hash, Changes: p.raw, Sum: h.Sum}
 				out := tidemark.Outcome{Name: tidemark.Name{N: p.n, Hash: p.hash}, Kind: tidemark.Accepted, Seq: batch.To}
 				a, err := r.Apply(batch, []tidemark.Outcome{out}, 1)
 				must(b, err)
