@@ -220,6 +220,11 @@ func (a *attempt) tryOne(p *record) error {
 		// What they changed stays changed: only the server's verdict is to come.
 		return &misfit{code: tidemark.CodeStale, message: "somebody else changed the same meanwhile"}
 	}
+	if m, err := a.numberGone(p); err != nil {
+		return err
+	} else if m != nil {
+		return m
+	}
 	if m, err := a.built(p); err != nil {
 		return err
 	} else if m != nil {

@@ -356,6 +356,49 @@ func (a *attempt) built(p *record) (*misfit, error) {
 	return nil, nil
 }
 
+// numberGone finds out whether a later changeset brings a row under the number of
+// one that a suspended changeset would bring: nobody could see that it was
+// given away. Were the first shown again, what is made then would be taken for
+// the second one's by the server; so it waits for its verdict.
+func (a *attempt) numberGone(p *record) (*misfit, error) {
+	if !p.suspended {
+		return nil, nil
+	}
+	for i := range p.changes {
+		id, t := arrival(a.r.schema, &p.changes[i])
+		if t == nil {
+			continue
+		}
+		later, err := a.pendingOf(id, map[int64]bool{})
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range later {
+			if n <= p.n {
+				continue
+			}
+			if brings, err := a.brings(n, id); err != nil || brings {
+				return &misfit{code: tidemark.CodeUnique, message: "a later changeset took the key", table: t.Name, key: keyAfter(t, &p.changes[i])}, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (a *attempt) brings(n int64, row rowID) (bool, error) {
+	p, err := loadPending(a.db, n)
+	if err != nil || p == nil {
+		return false, err
+	}
+	if err := a.r.unfold(p); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(p.changes, func(c tidemark.Change) bool {
+		id, t := arrival(a.r.schema, &c)
+		return t != nil && id == row
+	}), nil
+}
+
 func (a *attempt) meansFallen(p *record, id rowID) (bool, error) {
 	t := synced(a.r.schema, id.t)
 	if _, would := a.down.arrived[id]; !would || t == nil || !renumbers(t) {
