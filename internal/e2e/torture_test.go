@@ -306,8 +306,13 @@ func (r *torture) account() {
 		if want := map[bool]int{true: 1}[set]; members[id] != want {
 			r.t.Errorf("%s is %d times in the sets, want %d", id, members[id], want)
 		}
-		if want := map[bool]int{true: 1}[text]; strings.Count(notes, "<"+id+">") != want {
-			r.t.Errorf("%s is %d times in the texts, want %d", id, strings.Count(notes, "<"+id+">"), want)
+		if n := strings.Count(notes, string(markOf(id))); text && n != 1 {
+			r.t.Errorf("%s is %d times in the texts, want once", id, n)
+		}
+	}
+	for id := range r.committed {
+		if _, text := joins(id); text && audits[id] == 0 && strings.ContainsRune(notes, markOf(id)) {
+			r.t.Errorf("%s is in a text and was not accepted", id)
 		}
 	}
 	for id := range took {

@@ -36,14 +36,22 @@ func (w *writer) traces(audit string) []string {
 		list = append(list, fmt.Sprintf("UPDATE tally SET members = json_insert(members, '$[#]', '%s') WHERE id = %d", audit, 1+w.rng.IntN(3)))
 	}
 	if w.n%17 == 1 {
-		list = append(list, fmt.Sprintf("UPDATE tally SET note = %s WHERE id = %d", w.pick(
-			"note || '<"+audit+">'", "'<"+audit+">' || note"), 1+w.rng.IntN(3)))
+		mark := fmt.Sprintf("char(%d)", markOf(audit))
+		list = append(list, fmt.Sprintf("UPDATE tally SET note = %s WHERE id = %d", w.pick("note || "+mark, mark+" || note"), 1+w.rng.IntN(3)))
 	}
 	if slot := 1 + w.rng.IntN(4); w.n%3 == 1 {
 		list = append(list, fmt.Sprintf("INSERT INTO took SELECT '%s', holder FROM slot WHERE id = %d", audit, slot),
 			fmt.Sprintf("UPDATE slot SET holder = '%s' WHERE id = %d", audit, slot))
 	}
 	return list
+}
+
+// markOf is the character that a transaction leaves in a text: each has its
+// own. Words would not do, since two that begin alike can come out interleaved.
+func markOf(audit string) rune {
+	var w, round, n rune
+	_, _ = fmt.Sscanf(audit, "w%d.%d-%d.", &w, &round, &n)
+	return 0x4e00 + (w*10+round)*200 + n/17
 }
 
 // joins reports whether the transaction of an audit id joined a set and a text.
