@@ -156,7 +156,7 @@ func BenchmarkSettle(b *testing.B) {
 			h, err := r.Hello()
 			must(b, err)
 			b.ResetTimer()
-			for i := range min(b.N, n) {
+			for i := range min(b.N, n-1) { // the first update changes nothing
 				p, err := loadPending(r.db, int64(i+1))
 				must(b, err)
 				must(b, p.decode())
