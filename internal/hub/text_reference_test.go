@@ -209,10 +209,15 @@ func (r *rehearsal) disorder() (n int) {
 }
 
 // rehearsals is how many random schedules a test runs.
-const rehearsals = 120
+func rehearsals() uint64 {
+	if slow {
+		return 30
+	}
+	return 120
+}
 
 func TestTextEqualsTheReference(t *testing.T) {
-	for seed := range uint64(rehearsals) {
+	for seed := range rehearsals() {
 		r := rehearse(t, seed, false, false)
 		if n := r.disorder(); n > 0 {
 			t.Fatalf("seed %d: %d times the order is not what an author saw", seed, n)
@@ -223,7 +228,7 @@ func TestTextEqualsTheReference(t *testing.T) {
 // TestTextWithDeletionsHasTheReferencesCharacters also lets the hub forget its
 // bridges: what it then makes of the cell's history must be the same.
 func TestTextWithDeletionsHasTheReferencesCharacters(t *testing.T) {
-	for seed := range uint64(rehearsals) {
+	for seed := range rehearsals() {
 		r := rehearse(t, seed, true, false)
 		if again := rehearse(t, seed, true, true); again.text() != r.text() {
 			t.Fatalf("seed %d: without its memory the hub makes %+q of it, not %+q", seed, again.text(), r.text())

@@ -238,6 +238,8 @@ func TestReplicasEndWithTheRecordedText(t *testing.T) {
 			tr := readTrace(t, c.file)
 			if os.Getenv("TIDEMARK_TRACES") == "whole" {
 				c.txns = len(tr.Txns)
+			} else if slow {
+				c.txns /= 4
 			}
 			o := newOffice(t, 2)
 			o.agree(o.replay(tr, c.txns))
@@ -250,6 +252,9 @@ func TestReplicasEndWithTheRecordedText(t *testing.T) {
 // deletes the text is the reference's.
 func TestReplicasEndWithTheReferencesCharacters(t *testing.T) {
 	for seed := range uint64(6) {
+		if slow && seed > 1 {
+			break
+		}
 		r := &rehearsal{rng: rand.New(rand.NewPCG(seed, 4)), next: 0xE000, deletes: seed%3 > 0}
 		o := newOffice(t, 2+int(seed%2))
 		l := newList("")
