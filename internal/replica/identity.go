@@ -159,6 +159,10 @@ func renumber(db *lite.DB) (last int64, err error) {
 			return 0, err
 		}
 	}
+	// What was renumbered before concerns all that is pending.
+	if err := db.Run("UPDATE main._tm_renumbered SET n = 0"); err != nil {
+		return 0, err
+	}
 	return int64(len(old)), db.Run(`UPDATE main._tm_history SET n = coalesce((SELECT p.n FROM main._tm_pending p
 		WHERE p.hash = _tm_history.hash), n)`)
 }

@@ -110,7 +110,7 @@ func (r *Replica) Pending(changes bool) ([]Pending, error) {
 			if public.Changes, err = p.made(); err != nil {
 				return err
 			}
-			if public.Changes, _, err = r.renamed(public.Changes, p.seen); err != nil {
+			if public.Changes, _, err = r.renamed(public.Changes, p.n, p.seen); err != nil {
 				return err
 			}
 		}

@@ -16,7 +16,7 @@ import (
 // verdict, and the blocks of ids that were given in advance.
 const idBookkeeping = `
 CREATE TABLE main._tm_renumbered (pos INTEGER PRIMARY KEY, t INTEGER NOT NULL, old INTEGER NOT NULL,
-  new INTEGER NOT NULL, before INTEGER NOT NULL);
+  new INTEGER NOT NULL, before INTEGER NOT NULL, n INTEGER NOT NULL);
 CREATE INDEX main._tm_renumbered_old ON _tm_renumbered (t, old);
 CREATE TABLE main._tm_taken (t INTEGER NOT NULL, key BLOB NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY (t, key, n)) WITHOUT ROWID;
@@ -48,20 +48,20 @@ func (r *Replica) unfold(p *record) error {
 		return err
 	}
 	var err error
-	p.changes, _, err = r.renamed(p.raw, p.seen)
+	p.changes, _, err = r.renamed(p.raw, p.n, p.seen)
 	return err
 }
 
-// renamed calls the rows in changes that were made at seen by the ids that
-// they have now.
-func (r *Replica) renamed(changes []tidemark.Change, seen tidemark.Seq) (out []tidemark.Change, changed bool, err error) {
+// renamed calls the rows in the changes of changeset n, made at seen, by the ids
+// that they have now. What a later changeset inserted under an id is none of its rows.
+func (r *Replica) renamed(changes []tidemark.Change, n int64, seen tidemark.Seq) (out []tidemark.Change, changed bool, err error) {
 	some, err := r.db.Int("SELECT EXISTS (SELECT 1 FROM main._tm_renumbered)")
 	if err != nil || some == 0 {
 		return changes, false, err
 	}
 	out, changed = r.idColumns().Rename(changes, func(of *tidemark.Table, id int64) (int64, bool) {
-		to, qerr := r.db.Get("SELECT new FROM main._tm_renumbered WHERE t = ?1 AND old = ?2 AND before > ?3 ORDER BY pos DESC LIMIT 1",
-			tidemark.Int(int64(of.ID)), tidemark.Int(id), tidemark.Int(int64(seen)))
+		to, qerr := r.db.Get("SELECT new FROM main._tm_renumbered WHERE t = ?1 AND old = ?2 AND before > ?3 AND n <= ?4 ORDER BY pos DESC LIMIT 1",
+			tidemark.Int(int64(of.ID)), tidemark.Int(id), tidemark.Int(int64(seen)), tidemark.Int(n))
 		if qerr != nil || to == nil {
 			err = firstError(err, qerr)
 			return 0, false
@@ -85,7 +85,7 @@ func (r *Replica) named(p *record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes, changed, err := r.renamed(changes, p.seen)
+	changes, changed, err := r.renamed(changes, p.n, p.seen)
 	if err != nil || !changed {
 		return p.body, err
 	}
@@ -106,9 +106,11 @@ func (a *attempt) renumber() error {
 	if err := a.narrow(connected, "rows got other ids"); err != nil {
 		return err
 	}
-	for _, r := range list {
-		if err := a.saveRenumbered(r); err != nil {
-			return err
+	for i := range a.settle {
+		for _, r := range a.settle[i].o.Renumbered {
+			if err := a.saveRenumbered(r, a.settle[i].p.n); err != nil {
+				return err
+			}
 		}
 	}
 	if err := a.renamePending(list); err != nil {
@@ -125,14 +127,14 @@ func (a *attempt) forgetRenumbered() error {
 	return a.db.Run(`DELETE FROM main._tm_renumbered WHERE before <= coalesce((SELECT min(seen) FROM main._tm_pending), before)`)
 }
 
-func (a *attempt) saveRenumbered(r tidemark.Renumbered) error {
+func (a *attempt) saveRenumbered(r tidemark.Renumbered, n int64) error {
 	t := a.r.schema.Named(r.Table)
 	if t == nil {
 		return nil
 	}
 	a.tables[t.ID] = true
-	return a.db.Run("INSERT INTO main._tm_renumbered (t, old, new, before) VALUES (?1, ?2, ?3, ?4)",
-		tidemark.Int(int64(t.ID)), tidemark.Int(r.From), tidemark.Int(r.To), tidemark.Int(int64(r.Before)))
+	return a.db.Run("INSERT INTO main._tm_renumbered (t, old, new, before, n) VALUES (?1, ?2, ?3, ?4, ?5)",
+		tidemark.Int(int64(t.ID)), tidemark.Int(r.From), tidemark.Int(r.To), tidemark.Int(int64(r.Before)), tidemark.Int(n))
 }
 
 // renamePending enters the pending changesets that mention renumbered rows
