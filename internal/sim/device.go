@@ -39,13 +39,13 @@ type device struct {
 	offUp   bool // nothing gets out
 	offDown bool // nothing gets in
 
-	unsealed []*local                 // committed, not sealed yet, in order
-	mine     []*local                 // sealed, not settled yet
-	kept     map[*local]tidemark.Code // rejected, and kept
-	disposed map[*local]bool          // rejected, and discarded or retried since
-	maybe    *local                   // committed or not: a crash cut the commit
-	seenAt   int64                    // writes of the disk at the last look
-	named    bool                     // the server gave it a name, as it does before a clone is handed over
+	unsealed []*local         // committed, not sealed yet, in order
+	mine     []*local         // sealed, not settled yet
+	kept     map[*local]int64 // rejected, and kept as this record
+	disposed map[*local]bool  // rejected, and discarded or retried since
+	maybe    *local           // committed or not: a crash cut the commit
+	seenAt   int64            // writes of the disk at the last look
+	named    bool             // the server gave it a name, as it does before a clone is handed over
 	term     string
 	seq      tidemark.Seq
 	line     *history // the history that seq belongs to
@@ -70,7 +70,7 @@ func (w *world) newDevice(number int) {
 func (w *world) bareDevice(number int) *device {
 	d := &device{
 		w: w, number: number, name: fmt.Sprintf("device %d", number),
-		kept: map[*local]tidemark.Code{}, disposed: map[*local]bool{},
+		kept: map[*local]int64{}, disposed: map[*local]bool{},
 	}
 	d.disk = disk.New(w.source(d.name + " disk"))
 	d.plain = w.chance(w.faults.plain)

@@ -218,7 +218,7 @@ func (w *world) accountFor(c *local) {
 	case c.undone:
 	case c.outcome == nil:
 		w.fail("I6", "%s: changeset %d has no outcome", c.device.name, c.id)
-	case c.outcome.Kind == tidemark.Rejected && c.device.kept[c] == "" && !c.device.disposed[c]:
+	case c.outcome.Kind == tidemark.Rejected && c.device.kept[c] == 0 && !c.device.disposed[c]:
 		w.fail("I6", "%s: changeset %d was rejected and is not kept", c.device.name, c.id)
 	}
 }

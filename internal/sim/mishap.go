@@ -151,9 +151,8 @@ func (d *device) forgetRejected(r replica.Rejected) {
 	if slices.ContainsFunc(list, func(other replica.Rejected) bool { return other.ID == r.ID }) {
 		return
 	}
-	changes := named(d.r.Schema(), r.Changes)
-	for _, c := range d.w.ledger.locals {
-		if d.kept[c] == r.Code && sameChanges(d.follow(c, c.sealed), changes) {
+	for c, id := range d.kept {
+		if id == r.ID {
 			delete(d.kept, c)
 			d.disposed[c] = true
 			return

@@ -242,7 +242,7 @@ func (d *device) keptAsRejected(c *local) {
 	d.w.must(err, d.name+": rejected")
 	for _, r := range list {
 		if r.Code == c.outcome.Code && sameChanges(named(d.r.Schema(), r.Changes), d.follow(c, c.sealed)) {
-			d.kept[c] = r.Code
+			d.kept[c] = r.ID
 			return
 		}
 	}
