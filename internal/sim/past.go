@@ -105,7 +105,7 @@ func (p past) Refused(table, key string) bool {
 	if _, there := p.h.at(p.h.head())[table][key]; there {
 		return was && p.behind(made)
 	}
-	return was && !(ever && p.stamped(made) && made.seq > at)
+	return was && p.h.at(p.seen)[table][key] == nil && !(ever && p.stamped(made) && made.seq > at)
 }
 
 // Buried knows no row that was gone when the author looked: what he changed was
@@ -207,7 +207,7 @@ func (l *ledger) renumber(c *local, by string, p past, list []tidemark.Renumbere
 			l.w.fail("I14", "changeset %d: row %d of %s was renumbered to %d, which is taken", c.id, r.From, r.Table, r.To)
 		}
 		if l.wasGiven(r.Table, r.From) {
-			continue // what an earlier row of the author's is called now
+			continue // the author used the id before, or an earlier row of his has it now
 		}
 		// An earlier changeset of the same author may have made it, too: while
 		// that one is suspended the id looks free.
@@ -218,7 +218,7 @@ func (l *ledger) renumber(c *local, by string, p past, list []tidemark.Renumbere
 }
 
 func (l *ledger) wasGiven(table string, id int64) bool {
-	return slices.ContainsFunc(l.renumbered, func(r renumbered) bool { return r.Table == table && r.To == id })
+	return slices.ContainsFunc(l.renumbered, func(r renumbered) bool { return r.Table == table && (r.To == id || r.From == id) })
 }
 
 // choose takes over what the server made of the cells that the oracle only

@@ -182,8 +182,10 @@ func (g *gen) rewrite(body string) string {
 	}
 	fresh := make([]rune, 1+g.n(3))
 	for i := range fresh {
-		// Planes 15 and 16 are for private use: 131,000 characters beyond the surrogates.
-		fresh[i] = rune(0xF0000 + g.r.IntN(0x1FFFD))
+		// Planes 15 and 16 are for private use: 131,000 characters beyond the
+		// surrogates. A prime step spreads them, so that order says nothing.
+		g.w.letters++
+		fresh[i] = rune(0xF0000 + g.w.letters*40_503%0x1FFFD)
 	}
 	return string(slices.Insert(text, at, fresh...))
 }

@@ -47,6 +47,7 @@ type world struct {
 	recent  []string
 	faults  faults
 	calm    bool // the second phase
+	letters int  // drawn so far for texts
 	rotted  bool // the server's rows were changed behind capture's back
 	work    *workload
 	model   *oracle.Model
