@@ -69,11 +69,11 @@ func (j *trial) refusedBy(t *tidemark.Table, key []tidemark.Value, row tidemark.
 	return n, nil
 }
 
-// refusedInsert is refusedBy for a row that is not there: unless the author
-// inserted it again since.
+// refusedInsert is refusedBy for a row that is not there: unless the author had
+// seen a row of that key, or inserted it again since.
 func (j *trial) refusedInsert(t *tidemark.Table, key []tidemark.Value, p *past) (int64, error) {
 	n, err := j.g.tx.Refused(j.cs.Replica, t.ID, key)
-	if n == 0 || err != nil {
+	if n == 0 || err != nil || p.seen() != nil {
 		return 0, err
 	}
 	for i := range p.effects {
