@@ -141,12 +141,14 @@ func (j *judgement) decide(e edit) result {
 			return result{value: n}
 		}
 	case "set":
-		if e.base == e.theirs {
-			return mine // to the byte
-		}
 		if v, ok := mergeSets(e.base, e.theirs, e.new); ok {
 			j.unsure = true
-			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error { return sameSet(v, e.theirs, got) }})
+			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error {
+				if e.base == e.theirs && got == e.new {
+					return nil // to the byte
+				}
+				return sameSet(v, e.theirs, got)
+			}})
 			return result{value: e.theirs}
 		}
 	case "json":
