@@ -188,7 +188,7 @@ func chooseWorkload(title string, r *rand.Rand) *workload {
 
 // Workloads lists what Options.Workload can be.
 func Workloads() []string {
-	return []string{"W1 list", "W2 register", "W3 set", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "mixed"}
+	return []string{"W1 list", "W2 register", "W3 set", "W4 bank", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "mixed"}
 }
 
 func familiesOf(title string) []*family {
@@ -199,6 +199,8 @@ func familiesOf(title string) []*family {
 		return []*family{registers(), pairs()}
 	case "W3 set":
 		return []*family{sets(), pairs(), shelves()}
+	case "W4 bank":
+		return []*family{banks()}
 	case "W5 counter":
 		return []*family{counters(), tallies()}
 	case "W6 claim":

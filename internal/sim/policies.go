@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -88,6 +89,47 @@ func tallies() *family {
 				return g.with(one, "UPDATE tally SET high = ?2, low = ?3 WHERE id = ?1", g.n(100), g.n(100))
 			},
 			func(g *gen) error { return g.with(one, "UPDATE tally SET low = ?2 WHERE id = ?1", g.value()) },
+		},
+	}
+}
+
+// banks: money that moves between accounts, never below nothing. It is neither
+// made nor lost: whatever meets, the total stays.
+func banks() *family {
+	transfer := func(g *gen) error {
+		from, to, amount := 1+g.n(5), 1+g.n(5), 1+g.n(40)
+		if err := g.run("UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND balance >= ?2", from, amount); err != nil {
+			return err
+		}
+		if n, err := g.db.Int("SELECT changes()"); err != nil || n == 0 {
+			return err
+		}
+		return g.run("UPDATE account SET balance = balance + ?2 WHERE id = ?1", to, amount)
+	}
+	return &family{
+		title: "account",
+		sql: `CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0), owner TEXT);
+			INSERT INTO account VALUES (1, 100, 'a'), (2, 60, 'b'), (3, 20, 'c'), (4, 20, 'd'), (5, 0, 'e');`,
+		tables: []*oracle.Table{{
+			Name: "account", Columns: col("id balance owner"), Key: []int{0}, NotNull: []int{1},
+			Policy: map[int]string{1: "counter"},
+			Check:  []oracle.Check{{Code: tidemark.CodeCheck, Holds: func(r oracle.Row) bool { return r[1].Float64() >= 0 }}},
+		}},
+		ops: []op{
+			transfer, transfer, transfer, transfer,
+			func(g *gen) error {
+				return g.with("SELECT id FROM account ORDER BY id", "UPDATE account SET owner = ?2 WHERE id = ?1", g.name())
+			},
+		},
+		invariant: func(s oracle.State) string {
+			var total int64
+			for _, r := range s["account"] {
+				total += r[1].Int64()
+			}
+			if total != 200 {
+				return fmt.Sprintf("the accounts hold %d of 200", total)
+			}
+			return ""
 		},
 	}
 }
