@@ -29,7 +29,7 @@ func refuseBadReferences(db *lite.DB, entries []entry, s *tidemark.Schema, r *Re
 	bad := map[string]Verdict{}
 	for _, t := range s.Tables {
 		for _, fk := range t.ForeignKeys {
-			reason := badReference(db, entries, t, fk)
+			reason := badReference(db, entries, fk)
 			if reason == "" {
 				continue
 			}
@@ -62,7 +62,7 @@ func refuseBadReferences(db *lite.DB, entries []entry, s *tidemark.Schema, r *Re
 func lower(s string) string { return strings.ToLower(s) }
 
 // badReference says what is wrong with a foreign key, or "".
-func badReference(db *lite.DB, entries []entry, t *tidemark.Table, fk tidemark.ForeignKey) string {
+func badReference(db *lite.DB, entries []entry, fk tidemark.ForeignKey) string {
 	found := false
 	for _, e := range entries {
 		if e.kind != "table" || !strings.EqualFold(e.name, fk.Parent) {

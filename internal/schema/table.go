@@ -32,7 +32,7 @@ func readTable(db *lite.DB, e entry) (*tidemark.Table, places, error) {
 	}
 	t.RowidAlias = !t.WithoutRowid && len(t.Key) == 1 && t.Key[0] >= 0 && !hasKeyIndex
 	t.Autoinc = t.RowidAlias && mentions(e.sql, "AUTOINCREMENT")
-	return t, at, readForeignKeys(db, t, at)
+	return t, at, readForeignKeys(db, t)
 }
 
 func readColumns(db *lite.DB, t *tidemark.Table) (places, error) {
@@ -124,7 +124,7 @@ func affinity(declared string, strict bool) tidemark.Affinity {
 	return tidemark.AffinityNumeric
 }
 
-func readForeignKeys(db *lite.DB, t *tidemark.Table, at places) error {
+func readForeignKeys(db *lite.DB, t *tidemark.Table) error {
 	type row struct {
 		id     int64
 		parent string

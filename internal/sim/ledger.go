@@ -179,7 +179,7 @@ func (l *ledger) submitted(cs *tidemark.Changeset) {
 }
 
 // toldBy checks that a message to a device says only what is durable.
-func (l *ledger) toldBy(s *server, m wire.Down) {
+func (l *ledger) toldBy(m wire.Down) {
 	switch m := m.(type) {
 	case *wire.Outcomes:
 		for i := range m.List {

@@ -210,7 +210,7 @@ func (s *server) failed(err error, doing string) bool {
 // deliver sends messages, after a look at what they promise.
 func (s *server) deliver(l *link, down []wire.Down) {
 	for _, m := range down {
-		s.w.ledger.toldBy(s, m)
+		s.w.ledger.toldBy(m)
 		l.sendDown(m)
 		if r, ok := m.(*wire.Refusal); ok && r.Fatal {
 			s.w.after(s.w.delay(), l.drop)
