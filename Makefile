@@ -58,7 +58,7 @@ planted:
 	$(GO) test -tags planted -timeout 10m ./internal/sim -run 'TestPlanted'
 
 fuzz:
-	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/wire:FuzzDecodeUp \
+	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/literal:FuzzRead ./internal/wire:FuzzDecodeUp \
 		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome \
 		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees ./internal/policy:FuzzParse; do \
 		$(GO) test $${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) || exit 1; done

@@ -3,6 +3,8 @@ package merge
 import (
 	"errors"
 	"unicode/utf8"
+
+	"github.com/tidemarkdb/tidemark/internal/literal"
 )
 
 // Bounds of the JSON that merges. What is beyond them is a value like any
@@ -279,100 +281,10 @@ func (p *parser) string() string {
 		p.fail(errJSON)
 		return ""
 	}
-	p.i++
-	start := p.i
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return p.s[start : p.i-1]
-		case c == '\\':
-			return p.escaped([]byte(p.s[start:p.i]))
-		case c < ' ':
-			p.fail(errJSON)
-		default:
-			p.i++
-		}
-	}
-	p.fail(errJSON)
-	return ""
-}
-
-// escaped reads the rest of a string that has escapes.
-func (p *parser) escaped(out []byte) string {
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return string(out)
-		case c == '\\':
-			out = p.escape(out)
-		case c < ' ':
-			p.fail(errJSON)
-		default:
-			out = append(out, c)
-			p.i++
-		}
-	}
-	p.fail(errJSON)
-	return ""
-}
-
-func (p *parser) escape(out []byte) []byte {
-	p.i++
-	c := p.peek()
-	p.i++
-	switch c {
-	case '"', '\\', '/':
-		return append(out, c)
-	case 'b':
-		return append(out, '\b')
-	case 'f':
-		return append(out, '\f')
-	case 'n':
-		return append(out, '\n')
-	case 'r':
-		return append(out, '\r')
-	case 't':
-		return append(out, '\t')
-	case 'u':
-		return p.unicode(out)
-	}
-	p.fail(errJSON)
-	return out
-}
-
-// unicode reads the digits of \uXXXX, and the second half of a pair.
-func (p *parser) unicode(out []byte) []byte {
-	c := p.hex4()
-	switch {
-	case 0xDC00 <= c && c <= 0xDFFF:
+	text, end, err := literal.Read(p.s, p.i+1)
+	p.i = end
+	if err != nil {
 		p.fail(errJSON)
-	case 0xD800 <= c && c <= 0xDBFF:
-		p.literal(`\u`)
-		low := p.hex4()
-		if low < 0xDC00 || low > 0xDFFF {
-			p.fail(errJSON)
-		}
-		c = (c-0xD800)<<10 + (low - 0xDC00) + 0x10000
 	}
-	return utf8.AppendRune(out, c)
-}
-
-func (p *parser) hex4() rune {
-	var n rune
-	for range 4 {
-		c := p.peek()
-		switch {
-		case '0' <= c && c <= '9':
-			n = n<<4 | rune(c-'0')
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			n = n<<4 | rune(c|0x20-'a'+10)
-		default:
-			p.fail(errJSON)
-			return 0
-		}
-		p.i++
-	}
-	return n
+	return text
 }

@@ -1,6 +1,10 @@
 package merge
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/tidemarkdb/tidemark/internal/literal"
+)
 
 // get returns the member of an object, or nil.
 func (n *node) get(key string) *node {
@@ -109,30 +113,8 @@ func (n *node) colon() string {
 	return name[strings.LastIndexByte(name, '"')+1:]
 }
 
-const hexDigits = "0123456789abcdef"
-
-// quote writes a string as JSON, with the escapes that JSON demands and no others.
-func quote(s string) string {
-	b := make([]byte, 0, len(s)+2)
-	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			b = append(b, c)
-		}
-	}
-	return string(append(b, '"'))
-}
+// quote writes a string as JSON.
+func quote(s string) string { return string(literal.Append(make([]byte, 0, len(s)+2), s)) }
 
 // compact writes a value without the space between its tokens.
 func (n *node) compact(b *strings.Builder) {

@@ -1,6 +1,10 @@
 package splice
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/tidemarkdb/tidemark/internal/literal"
+)
 
 // Edit is the body of an EditText as its author sends it.
 type Edit struct {
@@ -41,44 +45,13 @@ func appendPatch(b []byte, p Patch, deleted bool) []byte {
 		}
 		b = strconv.AppendInt(append(b, '['), int64(s.At), 10)
 		b = strconv.AppendInt(append(b, ','), int64(s.Delete), 10)
-		b = appendString(append(b, ','), s.Insert)
+		b = literal.Append(append(b, ','), s.Insert)
 		if deleted && s.Deleted != "" {
-			b = appendString(append(b, ','), s.Deleted)
+			b = literal.Append(append(b, ','), s.Deleted)
 		}
 		b = append(b, ']')
 	}
 	return append(b, ']')
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendString writes a JSON string as the rest of the protocol does.
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	done := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		b = appendEscape(append(b, s[done:i]...), c)
-		done = i + 1
-	}
-	return append(append(b, s[done:]...), '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, '\\', 'n')
-	case '\r':
-		return append(b, '\\', 'r')
-	case '\t':
-		return append(b, '\\', 't')
-	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
 // ParseEdit reads what Edit.Body wrote, and nothing else.

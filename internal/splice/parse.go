@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/tidemarkdb/tidemark/internal/literal"
 )
 
 // parser reads the one form in which edits are written: JSON without space,
@@ -111,100 +112,10 @@ func (p *parser) str() string {
 		p.fail("expected a string")
 		return ""
 	}
-	start := p.i
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return p.text(p.s[start : p.i-1])
-		case c == '\\':
-			return p.escaped(p.s[start:p.i])
-		case c < 0x20:
-			p.fail("a control character in a string")
-			return ""
-		}
-		p.i++
-	}
-	p.fail("a string has no end")
-	return ""
-}
-
-func (p *parser) text(s string) string {
-	if !utf8.ValidString(s) {
-		p.fail("a string is not UTF-8")
-		return ""
-	}
-	return s
-}
-
-// escaped reads the rest of a string that has escapes.
-func (p *parser) escaped(head string) string {
-	out := []byte(head)
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return p.text(string(out))
-		case c == '\\':
-			out = p.escape(out)
-		case c < 0x20:
-			p.fail("a control character in a string")
-		default:
-			out = append(out, c)
-			p.i++
-		}
-	}
-	p.fail("a string has no end")
-	return ""
-}
-
-func (p *parser) escape(out []byte) []byte {
-	if p.i+1 >= len(p.s) {
-		p.fail("a string has no end")
-		return out
-	}
-	c := p.s[p.i+1]
-	if c == 'u' {
-		return p.unicode(out)
-	}
-	at := strings.IndexByte(`"\/bfnrt`, c)
-	if at < 0 {
-		p.fail("no such escape")
-		return out
-	}
-	p.i += 2
-	return append(out, "\"\\/\b\f\n\r\t"[at])
-}
-
-// unicode reads \uXXXX, two of them for a character beyond U+FFFF. Half of a
-// pair names no character and is refused.
-func (p *parser) unicode(out []byte) []byte {
-	c := p.hex4()
-	switch {
-	case 0xDC00 <= c && c <= 0xDFFF:
-		p.fail("half of a surrogate pair")
-		return out
-	case 0xD800 <= c && c <= 0xDBFF:
-		low := p.hex4()
-		if low < 0xDC00 || low > 0xDFFF {
-			p.fail("half of a surrogate pair")
-			return out
-		}
-		c = (c-0xD800)<<10 + (low - 0xDC00) + 0x10000
-	}
-	return utf8.AppendRune(out, c)
-}
-
-func (p *parser) hex4() rune {
-	if len(p.s)-p.i < 6 || p.s[p.i] != '\\' || p.s[p.i+1] != 'u' {
-		p.fail(`expected \u and four digits`)
-		return 0
-	}
-	n, err := strconv.ParseUint(p.s[p.i+2:p.i+6], 16, 16)
+	text, end, err := literal.Read(p.s, p.i)
+	p.i = end
 	if err != nil {
-		p.fail(`expected \u and four digits`)
-		return 0
+		p.fail(err.Error())
 	}
-	p.i += 6
-	return rune(n)
+	return text
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/literal"
 )
 
 // writer writes one array. Elements at the end that have their zero value are
@@ -118,45 +119,11 @@ func allZero(p []byte) bool {
 	return true
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendString writes a JSON string. Bytes that are not UTF-8 become U+FFFD:
 // only names and sentences for people come here unchecked, values do not.
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	done := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				b = append(append(b, s[done:i]...), "\uFFFD"...)
-				done = i + 1
-			}
-			i += size
-			continue
-		}
-		b = appendEscape(append(b, s[done:i]...), c)
-		i++
-		done = i
+	if !utf8.ValidString(s) {
+		s = string([]rune(s))
 	}
-	return append(append(b, s[done:]...), '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, '\\', 'n')
-	case '\r':
-		return append(b, '\\', 'r')
-	case '\t':
-		return append(b, '\\', 't')
-	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	return literal.Append(b, s)
 }
