@@ -256,6 +256,9 @@ type TextStep struct {
 	Seen Seq    // of its changeset
 	Done string // body of the EditText from the value before it to the value after it; "": the value was replaced as a whole
 	Sent string // body of the EditText as its author sent it; "" when it came from elsewhere
+	// Refused says that the changeset was rejected: nothing was done, and Seq is
+	// the one that it would have had.
+	Refused bool
 }
 
 // Lease is a block of ids of a table with an integer key: First to Last.

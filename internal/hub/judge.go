@@ -168,7 +168,10 @@ func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*
 
 func (g *group) reject(cs *tidemark.Changeset, r *tidemark.ReplicaState, why *tidemark.Error) (*tidemark.Outcome, error) {
 	o := g.rejected(cs.Name, why)
-	return &o, g.tx.Savepoint(func() error {
+	err := g.tx.Savepoint(func() error {
+		if err := g.refuseTexts(cs); err != nil {
+			return err
+		}
 		if err := g.saveRefused(cs, cs.Name); err != nil {
 			return err
 		}
@@ -182,6 +185,10 @@ func (g *group) reject(cs *tidemark.Changeset, r *tidemark.ReplicaState, why *ti
 		}
 		return g.record(cs, r, o)
 	})
+	if err == nil {
+		g.textsStand()
+	}
+	return &o, err
 }
 
 // hopeless returns why a changeset is not even tried any more, or nil.

@@ -387,10 +387,10 @@ func (a *author) edit(p splice.Patch) {
 }
 
 // send puts a changeset into the outbox.
-func (a *author) send(c tidemark.Change) {
+func (a *author) send(changes ...tidemark.Change) {
 	a.desk.t.Helper()
 	a.n++
-	push := pushOf(a.n, "docs", c)
+	push := pushOf(a.n, "docs", changes...)
 	push.Seen = a.seq
 	a.bytes += len(push.Body)
 	_, sub, err := a.session.Receive(ctx, 1, push)

@@ -52,8 +52,7 @@ func (g *group) mergeText(t *tidemark.Table, c *tidemark.Change, i int, row tide
 	if edit.After != 0 && edit.After >= sealedName(cs).N {
 		return textVerdict{}, misfit(t, fmt.Sprintf("builds on changeset %d, which does not come before it", edit.After))
 	}
-	m := &textMeeting{g: g, table: t, key: c.Key, col: c.Cols[i], row: row, cs: cs, edit: edit}
-	m.past = &textPast{v: g.tx, table: t, key: c.Key, col: m.col, row: row, head: g.head, loaded: g.head}
+	m := g.meetText(t, c, i, row, cs, edit)
 	g.texts.begin(cs.Name)
 	b, err := m.bridge()
 	if err != nil {
@@ -68,6 +67,12 @@ func (g *group) mergeText(t *tidemark.Table, c *tidemark.Change, i int, row tide
 		col: m.col, table: t.ID, key: c.Key, to: movedTo(t, c), bridged: len(b.steps) > 0,
 	})
 	return v, nil
+}
+
+func (g *group) meetText(t *tidemark.Table, c *tidemark.Change, i int, row tidemark.RowState, cs *tidemark.Changeset, edit splice.Edit) *textMeeting {
+	m := &textMeeting{g: g, table: t, key: c.Key, col: c.Cols[i], row: row, cs: cs, edit: edit}
+	m.past = &textPast{v: g.tx, table: t, key: c.Key, col: m.col, row: row, head: g.head, loaded: g.head}
+	return m
 }
 
 // sealedName is the name under which a changeset was sealed: numbers in its

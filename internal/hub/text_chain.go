@@ -84,10 +84,15 @@ func (m *textMeeting) own(n int64) (textEvent, bool) {
 			found = e
 		}
 	}
-	if found == nil {
-		return textEvent{}, false
+	if found != nil {
+		return *found, true
 	}
-	return *found, true
+	for i := range m.past.refused {
+		if e := &m.past.refused[i]; e.sealed.N == n && e.sealed.Replica == replica {
+			return *e, true
+		}
+	}
+	return textEvent{}, false
 }
 
 // plainStart begins a bridge behind a changeset of the author that wrote the
@@ -143,6 +148,8 @@ func (m *textMeeting) replay(b *bridge, l *link) (*bridge, error) {
 		}
 	}
 	switch {
+	case l.refused:
+		return m.refusedLink(b, l)
 	case l.moved:
 		return nil, nil
 	case l.whole || b.whole > 0:

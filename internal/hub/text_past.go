@@ -17,8 +17,10 @@ type textEvent struct {
 	patch  splice.Patch // what it did, with what it deleted
 	whole  bool         // the cell was replaced as a whole
 	moved  bool         // by a row that came to this key
-	old    tidemark.Value
-	known  bool // old is the value before, where whole is set; NULL where there was no row
+	// refused says that the changeset was rejected: seq is what it would have had.
+	refused bool
+	old     tidemark.Value
+	known   bool // old is the value before, where whole is set; NULL where there was no row
 }
 
 // textPast reads what happened to a cell, as far back as it is asked.
@@ -31,6 +33,8 @@ type textPast struct {
 	head   tidemark.Seq
 	loaded tidemark.Seq // events behind it are in
 	events []textEvent  // oldest first
+
+	refused []textEvent // edits of rejected changesets, which did nothing
 }
 
 // between lists what happened behind after and not behind upto.
@@ -61,7 +65,12 @@ func (p *textPast) load(after tidemark.Seq) error {
 	if err != nil {
 		return err
 	}
+	p.refused = nil
 	for _, s := range steps {
+		if s.Refused {
+			p.refused = append(p.refused, textEvent{seq: s.Seq, sealed: s.Name, seen: s.Seen, sent: s.Sent, refused: true})
+			continue
+		}
 		i, found := slices.BinarySearchFunc(events, s.Seq, func(e textEvent, q tidemark.Seq) int { return int(e.seq - q) })
 		if !found {
 			events = slices.Insert(events, i, textEvent{seq: s.Seq, name: s.Name})

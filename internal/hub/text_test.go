@@ -158,6 +158,38 @@ func TestALinkThatWasRejected(t *testing.T) {
 	}
 }
 
+// TestWhatWasTypedOnARejectedEdit: it stands without it, also when the bridge
+// has to be made again.
+func TestWhatWasTypedOnARejectedEdit(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		d := newDesk(t, "base", 2)
+		d.forget = forget
+		a, b := d.authors[0], d.authors[1]
+		text := func(body string) tidemark.Change {
+			return tidemark.Change{
+				Table: 1, Op: tidemark.Update, Key: docKey, Cols: []int{bodyCol}, New: []tidemark.Value{tidemark.Null},
+				Edits: []tidemark.Edit{{Kind: tidemark.EditText, Body: body}},
+			}
+		}
+		nowhere := tidemark.Change{Table: 1, Op: tidemark.Update, Key: []tidemark.Value{tidemark.Int(99)}, Cols: []int{bodyCol}, New: []tidemark.Value{tidemark.Text("x")}}
+		a.send(text(`{"s":[[2,0,"rejected"]]}`), nowhere) // barejectedse
+		a.send(text(`{"s":[[12,0,"!"]],"after":1}`))      // barejectedse!
+		a.send(text(`{"s":[[0,0,">"],[4,3,"on"]],"after":2}`), nowhere)
+		a.send(text(`{"s":[[1,1,"B"],[13,0,"?"]],"after":3}`))
+		b.edit(insertText(4, " of b"))
+		b.push(1)
+		for range 4 {
+			a.pending = append(a.pending, pendingEdit{n: int64(len(a.pending) + 1)})
+		}
+		a.push(4)
+		a.rejected(1, tidemark.CodeDependsOn)
+		a.accepted(2)
+		a.rejected(3, tidemark.CodeDependsOn)
+		a.accepted(4)
+		d.wants("Base!? of b")
+	}
+}
+
 func TestEditsThatCannotBeRead(t *testing.T) {
 	for _, body := range []string{`{"s":[[0,0,""]]}`, `{"s":[[0,1,"a"],[1,1,""]]}`, `{"s":[],"after":1}`, `{"s":[],"after":7}`, `{}`} {
 		d := newDesk(t, "base", 1)

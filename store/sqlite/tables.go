@@ -21,7 +21,7 @@ var bookkeeping = []string{
 	`CREATE TABLE main._tm_digest (t INTEGER, c INTEGER, sum INTEGER, PRIMARY KEY (t, c)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, seq INTEGER, code TEXT, message TEXT, detail TEXT, body)`,
 	`CREATE TABLE main._tm_text (t INTEGER, key BLOB, c INTEGER, seq INTEGER, i INTEGER, replica TEXT, n INTEGER,
-	 seen INTEGER, done TEXT, sent TEXT, PRIMARY KEY (t, key, c, seq, i)) WITHOUT ROWID`,
+	 seen INTEGER, done TEXT, sent TEXT, refused INTEGER, PRIMARY KEY (t, key, c, seq, i)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_time (t INTEGER, key BLOB, c INTEGER, at INTEGER, PRIMARY KEY (t, key, c)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_renumbered (replica TEXT, i INTEGER, tbl TEXT, was INTEGER, id INTEGER, before INTEGER,
 	 PRIMARY KEY (replica, i)) WITHOUT ROWID`,

@@ -21,11 +21,11 @@ func (v *view) Texts(table int, key []tidemark.Value, col int, after tidemark.Se
 		return nil, err
 	}
 	var steps []tidemark.TextStep
-	err = v.db.Each(`SELECT seq, replica, n, seen, done, sent FROM main._tm_text
+	err = v.db.Each(`SELECT seq, replica, n, seen, done, sent, refused FROM main._tm_text
 		WHERE t = ?1 AND key = ?2 AND c = ?3 AND seq > ?4 ORDER BY seq, i`, func(s *lite.Stmt) error {
 		steps = append(steps, tidemark.TextStep{
 			Seq: tidemark.Seq(s.Int(0)), Name: tidemark.Name{Replica: s.Text(1), N: s.Int(2)},
-			Seen: tidemark.Seq(s.Int(3)), Done: s.Text(4), Sent: s.Text(5),
+			Seen: tidemark.Seq(s.Int(3)), Done: s.Text(4), Sent: s.Text(5), Refused: s.Int(6) != 0,
 		})
 		return nil
 	}, append(args, tidemark.Int(int64(after)))...)
@@ -38,10 +38,14 @@ func (x *tx) SaveText(table int, key []tidemark.Value, col int, s tidemark.TextS
 	if err != nil {
 		return err
 	}
-	return x.db.Run(`INSERT INTO main._tm_text (t, key, c, seq, i, replica, n, seen, done, sent)
-		VALUES (?1, ?2, ?3, ?4, (SELECT count(*) FROM main._tm_text WHERE t = ?1 AND key = ?2 AND c = ?3 AND seq = ?4), ?5, ?6, ?7, ?8, ?9)`,
+	refused := int64(0)
+	if s.Refused {
+		refused = 1
+	}
+	return x.db.Run(`INSERT INTO main._tm_text (t, key, c, seq, i, replica, n, seen, done, sent, refused)
+		VALUES (?1, ?2, ?3, ?4, (SELECT count(*) FROM main._tm_text WHERE t = ?1 AND key = ?2 AND c = ?3 AND seq = ?4), ?5, ?6, ?7, ?8, ?9, ?10)`,
 		append(args, tidemark.Int(int64(s.Seq)), tidemark.Text(s.Name.Replica), tidemark.Int(s.Name.N),
-			tidemark.Int(int64(s.Seen)), tidemark.Text(s.Done), tidemark.Text(s.Sent))...)
+			tidemark.Int(int64(s.Seen)), tidemark.Text(s.Done), tidemark.Text(s.Sent), tidemark.Int(refused))...)
 }
 
 // DropTexts forgets the text history of a row.

@@ -16,7 +16,7 @@ CREATE TABLE word (w TEXT PRIMARY KEY, n INT);`
 var mergeTests = []test{
 	{"steps of a text", `CREATE TABLE note (id TEXT COLLATE NOCASE PRIMARY KEY, a TEXT, b TEXT)`, func(b *bench) {
 		step := func(seq tidemark.Seq, done string) tidemark.TextStep {
-			return tidemark.TextStep{Seq: seq, Name: tidemark.Name{Replica: "r", N: int64(seq) * 2}, Seen: seq - 1, Done: done, Sent: "sent " + done}
+			return tidemark.TextStep{Seq: seq, Name: tidemark.Name{Replica: "r", N: int64(seq) * 2}, Seen: seq - 1, Done: done, Sent: "sent " + done, Refused: seq == 3}
 		}
 		b.must(b.group(func(tx tidemark.Tx) error {
 			return errors.Join(
