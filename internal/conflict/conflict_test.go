@@ -359,6 +359,13 @@ func TestAnotherRowUnderTheKeyIsNotOverwritten(t *testing.T) {
 	}
 	want(t, db, "SELECT title FROM task WHERE id = 2", "'two'")
 	want(t, db, "SELECT state FROM tm_conflicts", "'open'")
+
+	res, err := resolve(db, s, "17-1", Theirs)
+	if err != nil || res.Row != "" || res.Moved || len(res.Cells) > 0 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	want(t, db, "SELECT title FROM task WHERE id = 2", "'two'")
+	want(t, db, "SELECT state FROM tm_conflicts", "'resolved'")
 }
 
 func TestNamesAndKeysOfEverySort(t *testing.T) {

@@ -24,13 +24,16 @@ func (j *judge) takeRow(side string) (*Resolved, error) {
 	res := j.result()
 	res.IDs = []string{j.c.ID}
 	res.Moved = j.rowMoved(now)
+	// SQLite gives the id of a deleted row to another one.
+	another := now != nil && j.left() == nil && j.c.State != tidemark.StateResolved
 	switch {
+	case want == nil && another:
+		res.Moved = false // the row that the conflict is about stays deleted
 	case want == nil:
 		err = j.remove(res, now)
 	case now == nil:
 		err = j.insert(res, want, other)
-	case j.left() == nil && j.c.State != tidemark.StateResolved:
-		// SQLite gives the id of a deleted row to another one.
+	case another:
 		return nil, &tidemark.Error{Code: tidemark.CodeUnique, Op: "resolve", Table: j.t.Name, Key: j.c.Key, Columns: keyNames(j.t),
 			Msg:  "a row with this key was inserted since, which may be another row",
 			Hint: "the record shows the values: write them where they belong, then set the record to resolved"}
