@@ -247,6 +247,24 @@ func TestReplicasEndWithTheRecordedText(t *testing.T) {
 	}
 }
 
+// TestReplicasHoldTheWholePaper writes all of it on one real replica, many
+// keystrokes in one transaction, which the other one reads.
+func TestReplicasHoldTheWholePaper(t *testing.T) {
+	if slow {
+		t.Skip("takes minutes under the race detector")
+	}
+	const each = 500
+	tr := readTrace(t, "trace-automerge-paper.json.gz")
+	o := newOffice(t, 2)
+	w := o.writers[0]
+	for i := 0; i < len(tr.Txns); i += each {
+		w.readUpTo(o.hub.State().Head - 3)
+		w.write(tr.patch(i, min(i+each, len(tr.Txns))))
+		w.push(1)
+	}
+	o.agree(tr.EndContent)
+}
+
 // TestReplicasEndWithTheReferencesCharacters lets real replicas type, push and
 // read at random. Nothing is lost, doubled or brought back, and where nobody
 // deletes the text is the reference's.
