@@ -163,7 +163,7 @@ func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*
 	if err = j.blameParent(err); reason(err) == nil {
 		return nil, err
 	}
-	return g.reject(cs, r, reason(err))
+	return g.reject(cs, r, j.asMeant(reason(err)))
 }
 
 func (g *group) reject(cs *tidemark.Changeset, r *tidemark.ReplicaState, why *tidemark.Error) (*tidemark.Outcome, error) {

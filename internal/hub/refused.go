@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -120,4 +121,21 @@ func (j *trial) blameParent(err error) error {
 		}
 	}
 	return err
+}
+
+// asMeant names the row of a refusal as its author does: the numbers that the
+// changeset's rows were given in this trial go with it.
+func (j *trial) asMeant(why *tidemark.Error) *tidemark.Error {
+	t := j.schema.Named(why.Table)
+	if t == nil || len(why.Key) != len(t.Key) || len(j.outcome.Renumbered) == 0 {
+		return why
+	}
+	back := slices.Clone(j.outcome.Renumbered)
+	for i := range back {
+		back[i].From, back[i].To = back[i].To, back[i].From
+	}
+	row := mapRenumbered(j.schema, []tidemark.Change{{Table: t.ID, Op: tidemark.Delete, Key: why.Key}}, back)
+	own := *why
+	own.Key = row[0].Key
+	return &own
 }

@@ -43,6 +43,20 @@ func (b *boat) want(sql string, rows ...string) {
 	}
 }
 
+// Numbers that rows were given go with the changeset when it is rejected.
+func TestARejectionNamesRowsAsTheirAuthorDid(t *testing.T) {
+	f := newFleet(t, 1, partsSchema, sqlite.Options{})
+	a, b := f.launch(), f.launch()
+	a.commit("INSERT INTO item VALUES (1, 'code', 'first')")
+	b.commit("INSERT INTO item VALUES (1, 'code', 'second')")
+	f.sail(a)
+	f.calm()
+	o := b.settled[0]
+	if o.Code != tidemark.CodeUnique || !slices.Equal(o.Key, key(1)) {
+		t.Fatalf("%s %v", o.Code, o.Key)
+	}
+}
+
 // Two people may write down the same: these are two rows.
 func TestEqualInsertsStayTwoRows(t *testing.T) {
 	f := newFleet(t, 1, partsSchema, sqlite.Options{})
