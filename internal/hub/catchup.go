@@ -87,7 +87,7 @@ func (s *Session) chunk(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, e
 	} else {
 		b.Sum, s.at, s.place = st.Sum, st.Head, nil
 	}
-	return append(append(down, s.leases(nil)...), b), nil
+	return append(append(down, s.leases()...), b), nil
 }
 
 // sizeOf estimates the bytes of a change on the wire.

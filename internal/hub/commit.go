@@ -9,7 +9,7 @@ import (
 // A larger one is not sent as one: sessions catch up by chunks.
 const liveChunks = 4
 
-// Submission is a changeset that a session received and that waits for its verdict.
+// Submission is a changeset that a session received and that waits for its outcome.
 type Submission struct {
 	Session   *Session
 	Changeset tidemark.Changeset
@@ -123,7 +123,7 @@ func (s *Session) Deliver(c *Commit) []wire.Down {
 	}
 	outcomes, refusals := s.split(c)
 	s.at, s.place = c.To, nil
-	down = append(append(down, outcomes...), s.leases(c)...)
+	down = append(append(down, outcomes...), s.leases()...)
 	return append(append(down, c.Batch), refusals...)
 }
 

@@ -93,7 +93,8 @@ func (g *group) append(name tidemark.Name, author string, effects []tidemark.Cha
 	if err != nil {
 		return err
 	}
-	return g.leaseUsed(effects)
+	g.leaseUsed(effects)
+	return nil
 }
 
 // advance follows what was appended once no savepoint can undo it.

@@ -39,7 +39,7 @@ func spent(l tidemark.Lease, id int64) bool {
 }
 
 // leaseUsed notes which ids came into tables with leases.
-func (g *group) leaseUsed(effects []tidemark.Change) error {
+func (g *group) leaseUsed(effects []tidemark.Change) {
 	for i := range effects {
 		c := &effects[i]
 		if c.Op != tidemark.Insert {
@@ -54,7 +54,6 @@ func (g *group) leaseUsed(effects []tidemark.Change) error {
 		}
 		g.leases.used[t.ID] = max(g.leases.used[t.ID], c.Key[0].Int64())
 	}
-	return nil
 }
 
 // renewLeases gives connected replicas other blocks in place of those that
@@ -135,7 +134,7 @@ func (s *leaseState) forget(replica string) {
 // leases returns the blocks of the session's replica in a message if it was not
 // told of them. They were given by commits up to the last: a block that is
 // newer than the rows of the batch behind it is as good.
-func (s *Session) leases(*Commit) []wire.Down {
+func (s *Session) leases() []wire.Down {
 	list, known := s.hub.leases.held[s.replica]
 	if !known || slices.Equal(list, s.hub.leases.told[s.replica]) {
 		return nil

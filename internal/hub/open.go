@@ -18,7 +18,7 @@ type openConflicts struct {
 type openCell struct{ replica, table, row, column string }
 
 // find returns the open record that a replica's edit of a cell follows up:
-// made by a changeset whose verdict the replica had not seen yet.
+// made by a changeset whose outcome the replica had not seen yet.
 func (o *openConflicts) find(j *trial, t *tidemark.Table, r *record) (id string, row []tidemark.Value, err error) {
 	if o.ids == nil {
 		if err := o.load(j.g.tx, t); err != nil {
