@@ -145,7 +145,7 @@ func (a *attempt) visible(t *tidemark.Table, before, after []tidemark.Value) err
 // keys pending may depend on. Looking at the end state alone finds every
 // changeset that cannot stand, but not one that could not have stood at its
 // turn and is made good by a later one. While pending is short, all of it is
-// tried again, which is exact; when it is long, the server's verdict has to do.
+// tried again, which is exact; when it is long, the server's word has to do.
 func (a *attempt) meets(t *tidemark.Table) error {
 	if a.short && (len(t.Uniques) > 0 && a.pending[t.ID] || a.r.refs.linked(t.ID, a.pending)) {
 		return a.narrow(whole, "constraints of "+t.Name)

@@ -158,15 +158,12 @@ func (a *attempt) putBack(ns []int64) error {
 			}
 			continue
 		}
-		p, err := loadPending(a.db, n)
+		p, err := a.r.unfolded(n)
 		if err != nil {
 			return err
 		}
 		if p == nil {
 			continue
-		}
-		if err := a.r.unfold(p); err != nil {
-			return err
 		}
 		if err := a.putBackOne(p); err != nil {
 			return err
@@ -217,7 +214,7 @@ func (a *attempt) putBackOne(p *record) error {
 // returns a misfit.
 func (a *attempt) tryOne(p *record) error {
 	if p.suspended && p.cause == string(tidemark.CodeStale) {
-		// What they changed stays changed: only the server's verdict is to come.
+		// What they changed stays changed: only the server's word is to come.
 		return &misfit{code: tidemark.CodeStale, message: "somebody else changed the same meanwhile"}
 	}
 	if m, err := a.numberGone(p); err != nil {

@@ -91,7 +91,30 @@ func (a *attempt) reconcileTables() error {
 		return err
 	}
 	a.db.Forget()
-	failed := map[int]string{}
+	failed, err := a.grow()
+	if err != nil {
+		return err
+	}
+	if err := a.takeSchema(failed); err != nil {
+		return err
+	}
+	if err := a.compareTables(); err != nil {
+		return err
+	}
+	if err := a.notePending(); err != nil {
+		return err
+	}
+	a.dropObjects()
+	if err := a.r.mirror(); err != nil {
+		return err
+	}
+	a.out.Schema = true
+	return a.recount()
+}
+
+// grow adds columns and tables, and says by table what could not be added.
+func (a *attempt) grow() (failed map[int]string, err error) {
+	failed = map[int]string{}
 	for _, w := range a.move.Widened {
 		if synced(a.r.schema, w.From.ID) != nil {
 			note(failed, w.To, a.addColumns(w))
@@ -99,9 +122,14 @@ func (a *attempt) reconcileTables() error {
 	}
 	for _, t := range a.move.Added {
 		if err := a.addTable(t, failed); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return failed, nil
+}
+
+// takeSchema makes the new schema the replica's, without the tables that failed.
+func (a *attempt) takeSchema(failed map[int]string) error {
 	err := store(a.db, text(meta.KeySchema, a.next.Hash), fact{meta.KeySchemaBody, a.body})
 	if err != nil {
 		return err
@@ -117,21 +145,7 @@ func (a *attempt) reconcileTables() error {
 			}
 		}
 	}
-	if err := a.r.overlay(); err != nil {
-		return err
-	}
-	if err := a.compareTables(); err != nil {
-		return err
-	}
-	if err := a.notePending(); err != nil {
-		return err
-	}
-	a.dropObjects()
-	if err := a.r.mirror(); err != nil {
-		return err
-	}
-	a.out.Schema = true
-	return a.recount()
+	return a.r.overlay()
 }
 
 func note(failed map[int]string, t *tidemark.Table, err error) {
@@ -200,11 +214,8 @@ func (a *attempt) notePending() error {
 		return err
 	}
 	for _, n := range ns {
-		p, err := loadPending(a.db, n)
+		p, err := a.r.unfolded(n)
 		if err != nil {
-			return err
-		}
-		if err := a.r.unfold(p); err != nil {
 			return err
 		}
 		if err := a.r.noteTexts(n, p.changes); err != nil {

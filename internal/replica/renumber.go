@@ -13,7 +13,7 @@ import (
 
 // idBookkeeping keeps which rows the server gave other ids than their author
 // did, at which seq other rows took the ids of rows that wait for their
-// verdict, and the blocks of ids that were given in advance.
+// outcome, and the blocks of ids that were given in advance.
 const idBookkeeping = `
 CREATE TABLE main._tm_renumbered (pos INTEGER PRIMARY KEY, t INTEGER NOT NULL, old INTEGER NOT NULL,
   new INTEGER NOT NULL, before INTEGER NOT NULL, n INTEGER NOT NULL);
@@ -50,6 +50,15 @@ func (r *Replica) unfold(p *record) error {
 	var err error
 	p.changes, _, err = r.renamed(p.raw, p.n, p.seen)
 	return err
+}
+
+// unfolded reads one pending changeset and decodes it, or nil.
+func (r *Replica) unfolded(n int64) (*record, error) {
+	p, err := loadPending(r.db, n)
+	if p == nil || err != nil {
+		return nil, err
+	}
+	return p, r.unfold(p)
 }
 
 // renamed calls the rows in the changes of changeset n, made at seen, by the ids
@@ -189,11 +198,8 @@ func (a *attempt) reindex(n int64) error {
 	if err := a.rowsOfPending(n, a.renamed); err != nil {
 		return err
 	}
-	p, err := loadPending(a.db, n)
+	p, err := a.r.unfolded(n)
 	if err != nil {
-		return err
-	}
-	if err := a.r.unfold(p); err != nil {
 		return err
 	}
 	if err := a.renameTexts(p); err != nil {
@@ -361,7 +367,7 @@ func (a *attempt) built(p *record) (*misfit, error) {
 // numberGone finds out whether a later changeset brings a row under the number of
 // one that a suspended changeset would bring: nobody could see that it was
 // given away. Were the first shown again, what is made then would be taken for
-// the second one's by the server; so it waits for its verdict.
+// the second one's by the server; so it waits for its outcome.
 func (a *attempt) numberGone(p *record) (*misfit, error) {
 	if !p.suspended {
 		return nil, nil
@@ -388,11 +394,8 @@ func (a *attempt) numberGone(p *record) (*misfit, error) {
 }
 
 func (a *attempt) brings(n int64, row rowID) (bool, error) {
-	p, err := loadPending(a.db, n)
+	p, err := a.r.unfolded(n)
 	if err != nil || p == nil {
-		return false, err
-	}
-	if err := a.r.unfold(p); err != nil {
 		return false, err
 	}
 	return slices.ContainsFunc(p.changes, func(c tidemark.Change) bool {

@@ -17,7 +17,7 @@
 // changeset touches, _tm_base holds the confirmed image; every other row is
 // confirmed as it stands. A pending changeset that does not fit is suspended:
 // its effect is out of the tables, and it is tried again whenever rows that it
-// may depend on change. The server gives the verdict either way.
+// may depend on change. The server has the last word either way.
 package replica
 
 import (
