@@ -60,6 +60,7 @@ planted:
 fuzz:
 	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/literal:FuzzRead ./internal/wire:FuzzDecodeUp \
 		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome \
+		./internal/schema:FuzzTokens ./internal/splice:FuzzParseEdit ./internal/splice:FuzzParseBody \
 		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees ./internal/policy:FuzzParse; do \
 		$(GO) test $${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) || exit 1; done
 
