@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -228,12 +229,20 @@ func (c *rejectedCommand) retry(s *shell, box *box, list []replica.Rejected) err
 	return s.document(d)
 }
 
-// stillRejected gives a retry that a constraint refused the exit code of a rejection.
+// stillRejected gives a retry that does not fit the exit code of a rejection, and says which row it is about.
 func stillRejected(err error) error {
-	switch code := tidemark.CodeOf(err); code {
-	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull,
-		tidemark.CodeType, tidemark.CodeRaised, tidemark.CodeDependsOn, tidemark.CodeNotFound:
-		return &ending{exit: exitRejected, code: code, msg: err.Error(), hint: tidemark.HintOf(err)}
+	var e *tidemark.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull, tidemark.CodeType,
+		tidemark.CodeRaised, tidemark.CodeDependsOn, tidemark.CodeNotFound, tidemark.CodeConflict, tidemark.CodeStale:
+		msg := err.Error()
+		if e.Table != "" && len(e.Key) > 0 {
+			msg += " (" + e.Table + " " + keyText(e.Key) + ")"
+		}
+		return &ending{exit: exitRejected, code: e.Code, msg: msg, hint: tidemark.HintOf(err)}
 	}
 	return err
 }
