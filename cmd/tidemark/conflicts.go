@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
 type conflictsCommand struct {
@@ -154,6 +155,9 @@ func (c *conflictsCommand) list(s *shell, f *conflictFile) error {
 		return err
 	}
 	if len(list) == 0 {
+		if err := c.mustKnowTable(s); err != nil {
+			return err
+		}
 		s.printf("%s\n", c.nothing())
 		return s.document(conflictList(c.File, nil))
 	}
@@ -166,6 +170,20 @@ func (c *conflictsCommand) list(s *shell, f *conflictFile) error {
 	s.table(rows)
 	s.printf("\n* won.%s\n", c.next(list))
 	return s.document(conflictList(c.File, list))
+}
+
+// mustKnowTable tells a table without conflicts from a slip of the pen.
+func (c *conflictsCommand) mustKnowTable(s *shell) error {
+	if c.Table == "" {
+		return nil
+	}
+	return withFile(s.ctx, c.File, lite.Options{ReadOnly: true}, func(db *lite.DB) error {
+		found, err := db.Get("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE", tidemark.Text(c.Table))
+		if err != nil || found != nil {
+			return err
+		}
+		return usageError("there is no table "+c.Table, "tidemark conflicts "+quoteArg(c.File)+" lists the conflicts of all tables")
+	})
 }
 
 // next is what can be done about the first that nobody decided, open ones before the others.
