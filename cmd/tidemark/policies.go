@@ -86,6 +86,7 @@ type declared struct {
 	Problems policy.Problems     `json:"problems,omitempty"`
 
 	ofServer bool // a copy goes by what its server declares
+	unusable bool // the file that declares them, or a part of it
 }
 
 // policiesOf holds the policies of a file against its schema. The error says
@@ -95,7 +96,10 @@ func policiesOf(a *sqlite.Adoption, file string) (*declared, error) {
 	s := a.Schema
 	var c *policy.Config
 	var err error
-	if !d.ofServer {
+	switch {
+	case d.ofServer && file != "":
+		err = usageError(a.Path+" is a copy: its server declares the policies", "leave --policies out, or name the server's file")
+	case !d.ofServer:
 		if c, err = loadPolicies(a.Path, file); err == nil {
 			s, err = policy.Apply(c, a.Schema, policy.Functions{Any: true})
 		} else {
@@ -112,6 +116,7 @@ func policiesOf(a *sqlite.Adoption, file string) (*declared, error) {
 		}
 	}
 	_ = errors.As(err, &d.Problems)
+	d.unusable = err != nil
 	return d, unusableFor(a.Path, err)
 }
 
@@ -120,8 +125,9 @@ func loadPolicies(database, file string) (*policy.Config, error) {
 	if file == "" {
 		return policy.Load(policy.Beside(database))
 	}
-	if err := mustBeThere(file); err != nil {
-		return nil, err
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "there is no file " + file,
+			Hint: "tidemark policies " + quoteArg(database) + " init writes one to begin with"}
 	}
 	return policy.Load(file)
 }
@@ -130,6 +136,10 @@ func printPolicies(s *shell, d *declared) {
 	switch {
 	case d.ofServer:
 		s.printf("Policies, as the server declares them:\n\n")
+	case d.File == "" && d.unusable:
+		s.printf("Policies: the defaults, because the file that declares others cannot be used.\n\n")
+	case d.unusable:
+		s.printf("Policies of %s, as far as they can be used:\n\n", d.File)
 	case d.File == "":
 		s.printf("Policies: the defaults. Others would be declared in %s beside the file.\n\n", policy.FileName)
 	default:
