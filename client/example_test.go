@@ -236,7 +236,7 @@ func ExampleOptions_onEvent() {
 		case ev.Outcome.Kind == tidemark.Rejected:
 			fmt.Println("rejected:", ev.Outcome.Message)
 		case ev.Outcome.Kind == tidemark.Merged:
-			fmt.Println("lost:", len(ev.Outcome.Lost), "overwrote:", ev.Outcome.Over[0].Column)
+			fmt.Println("lost:", len(ev.Outcome.Lost), "overwrote:", len(ev.Outcome.Over))
 		}
 	}
 	db, err := client.Open(path, client.Options{OnEvent: hear})
@@ -249,7 +249,7 @@ func ExampleOptions_onEvent() {
 	check(err)
 	_, err = db.Sync(ctx)
 	check(err)
-	// Output: lost: 0 overwrote: title
+	// Output: lost: 0 overwrote: 1
 }
 
 func Example_databaseSQL() {
