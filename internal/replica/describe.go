@@ -20,7 +20,7 @@ type ChangeView struct {
 	Set   map[string]any `json:"set,omitempty"`
 
 	// Edit says of columns whose edits are no plain values what they do, as
-	// DescribeEdit writes it.
+	// describeEdit writes it.
 	Edit map[string]string `json:"edit,omitempty"`
 }
 
@@ -60,7 +60,7 @@ func (r *Replica) describe(c *tidemark.Change) ChangeView {
 			if v.Edit == nil {
 				v.Edit = map[string]string{}
 			}
-			v.Edit[name] = DescribeEdit(e)
+			v.Edit[name] = describeEdit(e)
 			continue
 		}
 		v.Set[name] = viewOf(value)

@@ -9,10 +9,10 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
-// DescribeEdit says for people what an edit does to the value that it meets:
+// describeEdit says for people what an edit does to the value that it meets:
 // "+3", "add "c", remove "b"", "set /x/y = 1, remove /z", "at 6 insert "brave "".
 // It is "" for an edit that sets a value.
-func DescribeEdit(e tidemark.Edit) string {
+func describeEdit(e tidemark.Edit) string {
 	s, ok := "", false
 	switch e.Kind {
 	case tidemark.EditSet:
