@@ -88,63 +88,72 @@ func (j *judgement) refuse(code tidemark.Code) {
 	}
 }
 
+// arrival is a row that a change brings, under whatever key.
+type arrival struct {
+	t   *Table
+	row Row
+	ins bool
+	c   Change
+}
+
 // write does what the changes say, all at once: rows leave first, then they arrive.
 func (j *judgement) write(changes []Change) {
-	type arrival struct {
-		t   *Table
-		row Row
-		ins bool
-		c   Change
-	}
 	var arrivals []arrival
 	for _, c := range changes {
-		t := j.model.Table(c.Table)
-		key := t.KeyOf(c.Key)
-		old, there := j.before[t.Name][key]
-		switch c.Op {
-		case tidemark.Insert:
-			arrivals = append(arrivals, arrival{t: t, row: t.pad(c.New, j.before.Width(t)), ins: true, c: c})
-		case tidemark.Delete:
-			if there && !j.mayDelete(t, key) {
-				continue
-			}
-			if there {
-				delete(j.after[t.Name], key)
-				j.deleted = append(j.deleted, moved{table: t, from: old})
-			}
-		case tidemark.Update:
-			if !there {
-				if row := j.missing(t, key, c); row != nil {
-					arrivals = append(arrivals, arrival{t: t, row: row, c: c})
-				}
-				continue
-			}
-			row := j.updated(t, key, old, c)
-			delete(j.after[t.Name], key)
-			arrivals = append(arrivals, arrival{t: t, row: row, c: c})
-			j.moved = append(j.moved, moved{table: t, from: old, to: row})
-		}
+		arrivals = append(arrivals, j.leave(c)...)
 	}
 	for _, a := range arrivals {
-		key := a.t.KeyOfRow(a.row)
-		if held, taken := j.after[a.t.Name][key]; taken {
-			if a.ins && a.t.MergeInserts && j.past != nil && slices.Equal(held, j.before[a.t.Name][key]) {
-				j.mergeInsert(a.t, key, held, a.row)
-				continue
+		j.arrive(a)
+	}
+}
+
+// leave takes away the row that a change deletes or replaces, and returns the
+// one that comes for it, if any.
+func (j *judgement) leave(c Change) []arrival {
+	t := j.model.Table(c.Table)
+	key := t.KeyOf(c.Key)
+	old, there := j.before[t.Name][key]
+	switch c.Op {
+	case tidemark.Insert:
+		return []arrival{{t: t, row: t.pad(c.New, j.before.Width(t)), ins: true, c: c}}
+	case tidemark.Delete:
+		if there && j.mayDelete(t, key) {
+			delete(j.after[t.Name], key)
+			j.deleted = append(j.deleted, moved{table: t, from: old})
+		}
+	case tidemark.Update:
+		if !there {
+			if row := j.missing(t, key, c); row != nil {
+				return []arrival{{t: t, row: row, c: c}}
 			}
-			if !a.ins || !slices.Equal(held[:len(a.c.New)], a.c.New) {
-				j.refuse(tidemark.CodeUnique)
-			}
-			continue
+			return nil
 		}
-		j.model.Put(j.after, a.t.Name, a.row)
-		cols := a.c.Cols
-		if a.ins {
-			cols = allColumns(a.row)
+		row := j.updated(t, key, old, c)
+		delete(j.after[t.Name], key)
+		j.moved = append(j.moved, moved{table: t, from: old, to: row})
+		return []arrival{{t: t, row: row, c: c}}
+	}
+	return nil
+}
+
+func (j *judgement) arrive(a arrival) {
+	key := a.t.KeyOfRow(a.row)
+	if held, taken := j.after[a.t.Name][key]; taken {
+		switch {
+		case a.ins && a.t.MergeInserts && j.past != nil && slices.Equal(held, j.before[a.t.Name][key]):
+			j.mergeInsert(a.t, key, held, a.row)
+		case !a.ins || !slices.Equal(held[:len(a.c.New)], a.c.New):
+			j.refuse(tidemark.CodeUnique)
 		}
-		for _, col := range cols {
-			j.set[cell{a.t.Name, key, col}] = true
-		}
+		return
+	}
+	j.model.Put(j.after, a.t.Name, a.row)
+	cols := a.c.Cols
+	if a.ins {
+		cols = allColumns(a.row)
+	}
+	for _, col := range cols {
+		j.set[cell{a.t.Name, key, col}] = true
 	}
 }
 
