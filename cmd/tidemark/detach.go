@@ -63,7 +63,7 @@ func (c *detachCommand) served() error {
 	if n > 0 && !c.Force {
 		return &tidemark.Error{
 			Code: tidemark.CodePending, Op: "detach", Msg: fmt.Sprintf("in %s %s for a decision", c.File, waiting(n)),
-			Hint: "see them with tidemark conflicts list, or force it and lose their record: tidemark detach --force FILE",
+			Hint: "see them with tidemark conflicts " + quoteArg(c.File) + " --open, or force it and lose their record: tidemark detach --force " + quoteArg(c.File),
 		}
 	}
 	return sqlite.Detach(c.File)
