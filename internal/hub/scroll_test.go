@@ -450,12 +450,11 @@ func (a *author) apply(m *wire.Batch) {
 		over = splice.Diff(mine, confirmed)
 	}
 	a.pending = a.pending[settled:]
-	rebased, rest := splice.Rebase(a.patches(), over)
-	for i := range rebased {
-		a.pending[i].patch = rebased[i]
+	for i := range a.pending {
+		a.pending[i].patch, over = splice.Transform(a.pending[i].patch, over, true)
 	}
 	a.text, a.seq = confirmed, m.To
-	a.moved = len(a.pending) > 0 && (a.moved || len(rest) > 0)
+	a.moved = len(a.pending) > 0 && (a.moved || len(over) > 0)
 }
 
 // incoming is what a change makes of the confirmed text.

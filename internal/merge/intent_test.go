@@ -48,7 +48,7 @@ func checkIntent(t *rapid.T, p tidemark.Policy, e tidemark.Edit) {
 	if Natural(e.Kind) != p {
 		t.Fatalf("%s made %v", p, e)
 	}
-	if err := Check(e); err != nil {
+	if err := readable(e); err != nil {
 		t.Fatalf("%v: %v", e, err)
 	}
 	c := tidemark.Change{
@@ -173,7 +173,7 @@ func TestErrorsOfApply(t *testing.T) {
 		if tidemark.CodeOf(err) != c.code {
 			t.Errorf("%c %s on %v: %v, %v, want code %s", c.kind, c.body, c.now, v, err, c.code)
 		}
-		if c.code == tidemark.CodeSchema != (Check(tidemark.Edit{Kind: c.kind, Body: c.body}) != nil) {
+		if c.code == tidemark.CodeSchema != (readable(tidemark.Edit{Kind: c.kind, Body: c.body}) != nil) {
 			t.Errorf("Check of %c %s disagrees", c.kind, c.body)
 		}
 	}

@@ -119,26 +119,6 @@ func Natural(k tidemark.EditKind) tidemark.Policy {
 	return ""
 }
 
-// Check returns an error with code schema when the body of an edit cannot be
-// read, whatever it would be put on.
-func Check(e tidemark.Edit) error {
-	var err error
-	switch e.Kind {
-	case tidemark.EditSet:
-	case tidemark.EditAdd:
-		_, err = differenceOf(e.Body)
-	case tidemark.EditMembers:
-		_, err = parseMembers(e.Body)
-	case tidemark.EditKeys:
-		_, err = parseKeys(e.Body)
-	case tidemark.EditText:
-		_, err = patchOf(e.Body)
-	default:
-		err = unreadable("there is no such kind of edit")
-	}
-	return err
-}
-
 // Meet decides a meeting. Its errors are *tidemark.Error and reject the changeset. Text is
 // not combined here, since that needs the history of the cell: it meets as under last-write.
 func Meet(m Meeting) (Verdict, error) {

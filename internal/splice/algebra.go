@@ -84,15 +84,3 @@ func transform(outA, outB *builder, a, b part) {
 		outB.retain(a.n)
 	}
 }
-
-// Rebase carries pending patches, each made on the text that the one before it
-// left, over one that the server put on the text before them: what of over is
-// left behind the last of them is rest. What comes to the server later stands
-// first, which here is what is pending.
-func Rebase(pending []Patch, over Patch) (rebased []Patch, rest Patch) {
-	rebased = make([]Patch, len(pending))
-	for i, p := range pending {
-		rebased[i], over = Transform(p, over, true)
-	}
-	return rebased, over
-}

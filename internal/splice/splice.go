@@ -1,6 +1,6 @@
 // Package splice edits text by patches. Diff finds what changed between two
 // texts, Apply puts a patch on a text, Compose makes one patch of two that
-// follow one another, Invert takes one back, and Transform and Rebase carry a
+// follow one another, Invert takes one back, and Transform carries a
 // patch over another that was made to the same text at the same time.
 //
 // Texts are strings of Unicode code points, so that two languages count alike.

@@ -171,9 +171,9 @@ func TestTransformOverTwo(t *testing.T) {
 			p := patches(t, mine, "p")
 			mine, pending = must(t, mine, p), append(pending, p)
 		}
-		rebased, rest := Rebase(pending, over)
-		got := must(t, text, over)
-		for _, p := range rebased {
+		got, rest := must(t, text, over), over
+		for _, p := range pending {
+			p, rest = Transform(p, rest, true)
 			got = must(t, got, p)
 		}
 		if want := must(t, mine, rest); got != want {
