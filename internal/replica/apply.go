@@ -222,7 +222,8 @@ func (r *Replica) advance(j *job) (*attempt, error) {
 		way = whole
 	}
 	for {
-		a := &attempt{r: r, db: r.db, job: j, way: way, out: &Applied{}, tables: map[int]bool{}}
+		a := r.newAttempt(way)
+		a.job = j
 		err := r.db.Savepoint("advance", a.run)
 		var narrow *tooNarrow
 		if errors.As(err, &narrow) && narrow.take > way {

@@ -62,6 +62,10 @@ type attempt struct {
 	move *structure.Move
 }
 
+func (r *Replica) newAttempt(w way) *attempt {
+	return &attempt{r: r, db: r.db, way: w, out: &Applied{}, tables: map[int]bool{}}
+}
+
 // step is a visible change of a row in a table that foreign keys link with pending.
 type step struct {
 	t             *tidemark.Table

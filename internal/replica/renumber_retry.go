@@ -8,7 +8,6 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/ids"
 	"github.com/tidemarkdb/tidemark/internal/lite"
-	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // renumberRetry gives rows that a rejected changeset inserts other ids where
@@ -178,8 +177,7 @@ func (r *Replica) renameRejected(behind int64, to func(*tidemark.Table, int64) (
 		if !changed {
 			continue
 		}
-		body := wire.AppendChanges(nil, changes, false)
-		if err := r.db.Run("UPDATE main._tm_rejected SET body = ?1 WHERE id = ?2", tidemark.Blob(body), tidemark.Int(later[i].ID)); err != nil {
+		if err := r.rewriteRejected(later[i].ID, changes); err != nil {
 			return err
 		}
 	}

@@ -132,10 +132,7 @@ func withValue(t *tidemark.Table, c *tidemark.Change, col int, v tidemark.Value)
 func (r *Replica) retry(id, now int64, partsOf func(*Rejected) ([][]tidemark.Change, error)) (int, error) {
 	made := 0
 	err := r.transaction("retry", now, func() error {
-		if r.readOnly {
-			return &tidemark.Error{Code: tidemark.CodeReadOnly, Msg: "this copy is read-only", Hint: "clone again without --read-only"}
-		}
-		if _, err := r.seal(); err != nil {
+		if err := r.sealToWrite(); err != nil {
 			return err
 		}
 		rej, err := r.oneRejected(id)
@@ -163,6 +160,16 @@ func (r *Replica) retry(id, now int64, partsOf func(*Rejected) ([][]tidemark.Cha
 	return made, err
 }
 
+// sealToWrite seals what the app wrote, before the engine itself writes. In a
+// read-only copy nobody does.
+func (r *Replica) sealToWrite() error {
+	if r.readOnly {
+		return &tidemark.Error{Code: tidemark.CodeReadOnly, Msg: "this copy is read-only", Hint: "clone again without --read-only"}
+	}
+	_, err := r.seal()
+	return err
+}
+
 func (r *Replica) canRetry(changes []tidemark.Change) error {
 	for i := range changes {
 		if synced(r.schema, changes[i].Table) == nil {
@@ -176,7 +183,7 @@ func (r *Replica) canRetry(changes []tidemark.Change) error {
 // retryParts makes a pending changeset of each part that fits. Where there is
 // only one part, its misfit is the error.
 func (r *Replica) retryParts(parts [][]tidemark.Change) (made int, rest []tidemark.Change, err error) {
-	a := &attempt{r: r, db: r.db, way: whole, out: &Applied{}, tables: map[int]bool{}}
+	a := r.newAttempt(whole)
 	for _, part := range parts {
 		ok, err := a.retryPart(part)
 		var m *misfit
@@ -231,8 +238,13 @@ func (r *Replica) keepRest(rej *Rejected, rest []tidemark.Change) error {
 	if len(rest) == 0 {
 		return r.dropRejected(rej.ID)
 	}
-	body := wire.AppendChanges(nil, rest, false)
-	return r.db.Run("UPDATE main._tm_rejected SET body = ?1 WHERE id = ?2", tidemark.Blob(body), tidemark.Int(rej.ID))
+	return r.rewriteRejected(rej.ID, rest)
+}
+
+// rewriteRejected puts other changes into a record.
+func (r *Replica) rewriteRejected(id int64, changes []tidemark.Change) error {
+	body := wire.AppendChanges(nil, changes, false)
+	return r.db.Run("UPDATE main._tm_rejected SET body = ?1 WHERE id = ?2", tidemark.Blob(body), tidemark.Int(id))
 }
 
 // apart splits changes into parts that no row and no foreign key connects.

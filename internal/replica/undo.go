@@ -55,10 +55,7 @@ func (r *Replica) Redo(now int64) (*Undone, error) {
 func (r *Replica) reverse(op string, now int64, which string) (*Undone, error) {
 	var out *Undone
 	err := r.transaction(op, now, func() error {
-		if r.readOnly {
-			return &tidemark.Error{Code: tidemark.CodeReadOnly, Msg: "this copy is read-only", Hint: "clone again without --read-only"}
-		}
-		if _, err := r.seal(); err != nil {
+		if err := r.sealToWrite(); err != nil {
 			return err
 		}
 		m, err := r.recall(which)
@@ -68,7 +65,7 @@ func (r *Replica) reverse(op string, now int64, which string) (*Undone, error) {
 		if m == nil {
 			return &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "there is nothing to " + op}
 		}
-		u := &undo{r: r, a: &attempt{r: r, db: r.db, way: whole, out: &Applied{}, tables: map[int]bool{}}, m: m}
+		u := &undo{r: r, a: r.newAttempt(whole), m: m}
 		out = &u.out
 		out.Of = m.n
 		if err := u.run(op == "undo"); err != nil {
