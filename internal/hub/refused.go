@@ -17,10 +17,7 @@ const maxRefused = 10_000
 // an entry counts only for what was made before its author saw the row that is
 // there now. as is the name under which its replica knows the changeset.
 func (g *group) saveRefused(cs *tidemark.Changeset, as tidemark.Name) error {
-	changes, err := g.read(cs)
-	if reason(err) != nil {
-		return nil // nobody knows its rows
-	}
+	changes, err := g.readRefused(cs)
 	if err != nil {
 		return err
 	}
@@ -40,6 +37,15 @@ func (g *group) saveRefused(cs *tidemark.Changeset, as tidemark.Name) error {
 		}
 	}
 	return nil
+}
+
+// readRefused reads a rejected changeset, as far as anybody can.
+func (g *group) readRefused(cs *tidemark.Changeset) ([]tidemark.Change, error) {
+	changes, err := g.read(cs)
+	if reason(err) != nil {
+		return nil, nil // nobody knows what it is about
+	}
+	return changes, err
 }
 
 // builtOnRefused rejects an update of a row that is another's: what the author

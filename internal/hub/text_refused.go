@@ -13,10 +13,7 @@ import (
 // such an edit begins with what takes the rejected one back.
 func (g *group) refuseTexts(cs *tidemark.Changeset) error {
 	g.texts.restart()
-	changes, err := g.read(cs)
-	if reason(err) != nil {
-		return nil // nobody knows what it edits
-	}
+	changes, err := g.readRefused(cs)
 	if err != nil {
 		return err
 	}
@@ -93,9 +90,10 @@ func (m *textMeeting) disown(b *bridge, edit splice.Edit, at tidemark.Seq) error
 func (m *textMeeting) refusedLink(b *bridge, l *link) (*bridge, error) {
 	err := m.disown(b, l.edit, l.seq-1)
 	if reason(err) != nil {
+		column := m.table.Columns[m.col].Name
 		return nil, &tidemark.Error{
-			Code: tidemark.CodeDependsOn, Table: m.table.Name, Key: m.key, Columns: []string{m.table.Columns[m.col].Name},
-			Msg: fmt.Sprintf("it edits the text of %s.%s that its changeset %d left, which was rejected", m.table.Name, m.table.Columns[m.col].Name, l.sealed.N),
+			Code: tidemark.CodeDependsOn, Table: m.table.Name, Key: m.key, Columns: []string{column},
+			Msg: fmt.Sprintf("it edits the text of %s.%s that its changeset %d left, which was rejected", m.table.Name, column, l.sealed.N),
 		}
 	}
 	b.upto = l.seq - 1
