@@ -103,10 +103,7 @@ func (m *textMeeting) plainStart(n int64) (*bridge, error) {
 	case err != nil || o == nil:
 		return nil, err
 	case o.Kind == tidemark.Rejected:
-		return nil, &tidemark.Error{
-			Code: tidemark.CodeDependsOn, Table: m.table.Name, Key: m.key, Columns: []string{m.table.Columns[m.col].Name},
-			Msg: fmt.Sprintf("it edits the text of %s.%s that its changeset %d left, which was rejected", m.table.Name, m.table.Columns[m.col].Name, n),
-		}
+		return nil, m.onRejected(n)
 	case slices.ContainsFunc(o.Lost, m.concerns):
 		return nil, nil
 	}

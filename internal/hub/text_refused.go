@@ -90,12 +90,18 @@ func (m *textMeeting) disown(b *bridge, edit splice.Edit, at tidemark.Seq) error
 func (m *textMeeting) refusedLink(b *bridge, l *link) (*bridge, error) {
 	err := m.disown(b, l.edit, l.seq-1)
 	if reason(err) != nil {
-		column := m.table.Columns[m.col].Name
-		return nil, &tidemark.Error{
-			Code: tidemark.CodeDependsOn, Table: m.table.Name, Key: m.key, Columns: []string{column},
-			Msg: fmt.Sprintf("it edits the text of %s.%s that its changeset %d left, which was rejected", m.table.Name, column, l.sealed.N),
-		}
+		return nil, m.onRejected(l.sealed.N)
 	}
 	b.upto = l.seq - 1
 	return b, err
+}
+
+// onRejected rejects an edit of a text that the rejected changeset n left, where
+// it is not known what that one was made on.
+func (m *textMeeting) onRejected(n int64) error {
+	column := m.table.Columns[m.col].Name
+	return &tidemark.Error{
+		Code: tidemark.CodeDependsOn, Table: m.table.Name, Key: m.key, Columns: []string{column},
+		Msg: fmt.Sprintf("it edits the text of %s.%s that its changeset %d left, which was rejected", m.table.Name, column, n),
+	}
 }
