@@ -86,7 +86,7 @@ type Changeset struct {
 	Was     *Name  // the name that it had before its replica got a new identity
 	Seen    Seq    // checkpoint of the replica when it was made
 	Schema  string // hash of the schema under which it was made
-	MadeAt  int64  // Unix milliseconds by the replica's clock: a stored fact, never an order
+	MadeAt  int64  // Unix milliseconds by the replica's clock; only PolicyLatestEdit decides by it
 	Body    []byte // the encoded changes, exactly as hashed
 	Changes []Change
 }
@@ -111,8 +111,8 @@ type Outcome struct {
 	Table   string  // name of the table concerned, if one is
 	Key     []Value // key of the row concerned, if one is
 	Columns []string
-	Lost    []Cell // merged: what of this changeset did not survive
-	Over    []Cell // merged: where it overwrote a concurrent edit
+	Lost    []Cell // merged: what of this changeset did not survive, or not as a whole
+	Over    []Cell // merged: where it overwrote a concurrent edit, or a part of one
 
 	Renumbered []Renumbered // rows that got other keys than their author gave them
 }

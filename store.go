@@ -249,7 +249,7 @@ type RowEffect struct {
 	Change Change // with Old; an Update only with the columns that changed
 }
 
-// TextStep is one accepted edit of a text cell.
+// TextStep is one edit of a text cell: an accepted one, or one that was rejected.
 type TextStep struct {
 	Seq  Seq
 	Name Name   // Replica and N
