@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
