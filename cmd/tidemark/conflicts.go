@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -321,21 +322,38 @@ func (c *conflictsCommand) take(s *shell, f *conflictFile) error {
 	}
 	res, err := f.resolve(s.ctx, c.Words[0], choice)
 	if err != nil {
-		return err
+		return unwritten(c.Words[0], err)
 	}
 	return c.tell(s, f, []*client.Resolved{res})
 }
 
+// restore ends with the first record that cannot be restored: those before it are.
 func (c *conflictsCommand) restore(s *shell, f *conflictFile) error {
 	var done []*client.Resolved
 	for _, id := range c.Words {
 		res, err := f.restore(s.ctx, id)
 		if err != nil {
+			err = unwritten(id, err)
+			if len(done) > 0 {
+				err = errors.Join(err, c.tell(s, f, done))
+			}
 			return err
 		}
 		done = append(done, res)
 	}
 	return c.tell(s, f, done)
+}
+
+// unwritten says what can be done about a constraint that refused a value.
+func unwritten(id string, err error) error {
+	switch code := tidemark.CodeOf(err); code {
+	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull, tidemark.CodeType, tidemark.CodeRaised:
+		if tidemark.HintOf(err) == "" {
+			return &ending{exit: exitError, code: code, msg: "conflict " + id + ": " + err.Error(),
+				hint: "nothing was written for it: mend what the constraint names first, or take another value"}
+		}
+	}
+	return err
 }
 
 // tell says what was written.
