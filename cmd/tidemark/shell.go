@@ -115,6 +115,7 @@ func (s *shell) fail(err error) int {
 	var ps policy.Problems
 	if errors.As(err, &ps) {
 		s.problems(err, ps)
+		f.Message, f.Problems = ps[0].Error(), ps
 	}
 	if f.Message != "" && len(ps) == 0 {
 		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", f.Message)
@@ -136,15 +137,17 @@ type failure struct {
 	Message string        `json:"message"`
 	Hint    string        `json:"hint,omitempty"`
 	Exit    int           `json:"exit"`
+
+	Problems policy.Problems `json:"problems,omitempty"` // of tidemark.yaml
 }
 
 func (s *shell) failure(err error) failure {
 	var e *ending
 	switch {
 	case errors.As(err, &e):
-		return failure{e.code, oneLine(e.msg), e.hint, e.exit}
+		return failure{Code: e.code, Message: oneLine(e.msg), Hint: e.hint, Exit: e.exit}
 	case s.ctx.Err() != nil:
-		return failure{"interrupted", "interrupted", tidemark.HintOf(err), exitInterrupted}
+		return failure{Code: "interrupted", Message: "interrupted", Hint: tidemark.HintOf(err), Exit: exitInterrupted}
 	}
 	code := tidemark.CodeOf(err)
 	hint := tidemark.HintOf(err)
@@ -154,7 +157,7 @@ func (s *shell) failure(err error) failure {
 	if code == "" {
 		code = tidemark.CodeInternal
 	}
-	return failure{code, oneLine(err.Error()), hint, exitOf(code)}
+	return failure{Code: code, Message: oneLine(err.Error()), Hint: hint, Exit: exitOf(code)}
 }
 
 // withoutDocument is the same shell for a part of a command's text.
