@@ -64,7 +64,9 @@ func initPolicies(s *shell, a *sqlite.Adoption) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return &tidemark.Error{Code: tidemark.CodeExists, Msg: path + " is there already", Hint: "edit it, or move it away first"}
+		base := filepath.Base(a.Path)
+		return &tidemark.Error{Code: tidemark.CodeExists, Msg: path + " is there already",
+			Hint: "edit it, or move it away first; what holds for " + base + " alone stands in " + strings.TrimSuffix(base, filepath.Ext(base)) + "." + policy.FileName}
 	case err != nil:
 		return &tidemark.Error{Code: tidemark.CodeReadOnly, Err: err, Hint: "make the folder writable"}
 	}
