@@ -12,6 +12,8 @@ type layout struct {
 	values []int // the columns that are not in the key
 	per    int   // values in a record
 	groups int   // at least 1
+
+	newest int64 // bits in a mask of group 0 whose columns keep the newest edit; all, where such a column is in another group
 }
 
 func layoutOf(t *tidemark.Table) *layout {
@@ -28,7 +30,21 @@ func layoutOf(t *tidemark.Table) *layout {
 	}
 	l.per = slots - len(l.inline)
 	l.groups = max(1, (len(l.values)+l.per-1)/l.per)
+	l.newest = l.newestOf(t)
 	return l
+}
+
+func (l *layout) newestOf(t *tidemark.Table) (bits int64) {
+	for i, c := range l.values {
+		switch {
+		case t.PolicyOf(c) != tidemark.PolicyLatestEdit:
+		case i >= l.per:
+			return -1
+		default:
+			bits |= 1 << i
+		}
+	}
+	return bits
 }
 
 // group lists the columns of group g.

@@ -56,13 +56,13 @@ func (p *pass) net() []RowChange {
 	}
 	for _, id := range p.touched {
 		r := p.rows[id]
-		before, at := r.now, r.at
+		before, at := r.now, r.edited()
 		if left[id] {
 			before = nil // told as the beginning of the row that left
 		}
 		if o, ok := from[id]; ok {
 			add(r.table, before, nil, at) // what was here made room
-			before, at = p.rows[o].now, max(at, p.rows[o].at)
+			before, at = p.rows[o].now, max(at, p.rows[o].edited())
 		}
 		add(r.table, before, r.after, at)
 	}

@@ -103,7 +103,8 @@ type rowState struct {
 	segment int
 	after   image // at the segment's end
 	first   int64 // the oldest record that names the row
-	at      int64 // when it was edited last, by its newest record with a time
+	at      int64 // when a column that keeps the newest edit was edited last, by the newest record that says so
+	last    int64 // the same of all its columns
 }
 
 func newPass(db *lite.DB, s *tidemark.Schema) *pass {

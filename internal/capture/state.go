@@ -57,14 +57,31 @@ func (p *pass) touch(id rowID, e entry) (*rowState, error) {
 		p.rows[id] = r
 	}
 	if r.segment != p.number {
-		r.segment, r.after, r.at = p.number, r.now, 0
+		r.segment, r.after, r.at, r.last = p.number, r.now, 0, 0
 		p.touched = append(p.touched, id)
 	}
 	r.first = e.n
-	if r.at == 0 {
-		r.at = e.at // the pass comes from the end: the first time that it meets is the last edit's
+	// The pass comes from the end: the first time that it meets is the last edit's.
+	if r.last == 0 {
+		r.last = e.at
+	}
+	if r.at == 0 && e.timely() {
+		r.at = e.at
 	}
 	return r, nil
+}
+
+// timely reports whether the record's time is that of an edit of a column which keeps the newest.
+func (e entry) timely() bool {
+	return e.op != opPart || e.lay.newest < 0 || e.mask&e.lay.newest != 0
+}
+
+// edited is the time that counts for the row.
+func (r *rowState) edited() int64 {
+	if r.at == 0 {
+		return r.last
+	}
+	return r.at
 }
 
 // over returns a copy of the row with the record's key and cells in place.

@@ -51,3 +51,17 @@ func TestNewestEditCounts(t *testing.T) {
 		t.Fatalf("%+v", rows)
 	}
 }
+
+// TestOtherColumnsKeepTheTime: an edit of a column that does not go by the time makes an earlier one no newer.
+func TestOtherColumnsKeepTheTime(t *testing.T) {
+	db, s := openWith(t, "CREATE TABLE a(id INTEGER PRIMARY KEY, b, c); INSERT INTO a VALUES (1, 'x', 'y'), (2, 'x', 'y')")
+	s.Named("a").Columns[1].Policy = tidemark.PolicyLatestEdit
+	must(t, Install(db, Main, s, false))
+	must(t, db.Script("UPDATE a SET b = 1 WHERE id = 1; UPDATE a SET c = 2"))
+	must(t, db.Script("UPDATE _tm_log SET m = (m & 65535) + 65536 * 1000 * n"))
+	rows, err := Net(db, Main, s, 0)
+	must(t, err)
+	if len(rows) != 2 || rows[0].EditedAt != 1000 || rows[1].EditedAt != 3000 {
+		t.Fatalf("%+v", rows)
+	}
+}
