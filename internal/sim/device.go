@@ -97,7 +97,7 @@ func (d *device) create(state tidemark.SpaceState, schema *tidemark.Schema) {
 func (d *device) startApp() {
 	d.apps++
 	d.app = d.disk.Start(d.w.vfsName(d.name+" app", d.apps))
-	d.db = d.w.openShell(d.app, replicaFile)
+	d.db = d.w.openShell(d.app, replicaFile, d.clock)
 }
 
 // start brings app and engine up, after a crash too.

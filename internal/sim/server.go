@@ -53,7 +53,7 @@ type waiting struct {
 func (w *world) newServer() *server {
 	s := &server{w: w, disk: disk.New(w.source("server disk"))}
 	s.tool = s.disk.Start(w.vfsName("shell", 0))
-	s.shell = w.openShell(s.tool, spaceFile)
+	s.shell = w.openShell(s.tool, spaceFile, func() int64 { return w.now })
 	w.must(s.shell.Script(w.work.schema()), "making the served file")
 	first, err := dump(s.shell, w.model)
 	w.must(err, "dumping the served file")
@@ -67,10 +67,11 @@ func (w *world) vfsName(part string, life int) string {
 	return fmt.Sprintf("sim-%d-%s-%d", w.id, part, life)
 }
 
-func (w *world) openShell(p *disk.Process, file string) *lite.DB {
+func (w *world) openShell(p *disk.Process, file string, clock func() int64) *lite.DB {
 	db, err := lite.Open(file, lite.Options{VFS: p.Name(), Create: true, Busy: -1})
 	w.must(err, "opening "+file)
 	w.must(db.Run("PRAGMA foreign_keys = ON"), "switching foreign keys on")
+	w.must(db.SetClock(clock), "setting the clock")
 	return db
 }
 
@@ -81,7 +82,7 @@ func (s *server) start() {
 	s.host = s.disk.Start(w.vfsName("host", s.lives))
 	if s.tool.Dead() {
 		s.tool = s.disk.Start(w.vfsName("shell", s.lives))
-		s.shell = w.openShell(s.tool, spaceFile)
+		s.shell = w.openShell(s.tool, spaceFile, func() int64 { return w.now })
 	}
 	store, err := sqlite.Open(spaceFile, sqlite.Options{
 		Space: "sim", VFS: s.host.Name(), Journal: "delete", Readers: 1,
