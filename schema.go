@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -117,6 +118,24 @@ func (t *Table) KeyOf(row []Value) []Value {
 		key[i] = row[c]
 	}
 	return key
+}
+
+// Place returns where the column of a name stands in Columns, or -1. It
+// compares as SQLite does.
+func (t *Table) Place(name string) int {
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+}
+
+// ColumnNames names columns by their places. "?" stands for a generated
+// column, which has none.
+func (t *Table) ColumnNames(places []int) []string {
+	names := make([]string, len(places))
+	for i, c := range places {
+		if names[i] = "?"; c >= 0 {
+			names[i] = t.Columns[c].Name
+		}
+	}
+	return names
 }
 
 // KeyID returns the identity of the row with this key: a compact string that

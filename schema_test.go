@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -134,4 +135,19 @@ func FuzzParseKeyID(f *testing.F) {
 			t.Fatalf("%q: %v came back as %v, %v", id, key, again, err)
 		}
 	})
+}
+
+func TestColumnsByNameAndPlace(t *testing.T) {
+	table := &tidemark.Table{Columns: []tidemark.Column{{Name: "id"}, {Name: "Straße"}, {Name: "b"}}}
+	for name, want := range map[string]int{"ID": 0, "straße": 1, "b": 2, "c": -1, "": -1} {
+		if got := table.Place(name); got != want {
+			t.Errorf("%q is at %d, want %d", name, got, want)
+		}
+	}
+	if got := strings.Join(table.ColumnNames([]int{2, -1, 0}), " "); got != "b ? id" {
+		t.Errorf("%s", got)
+	}
+	if got := table.ColumnNames(nil); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
 }

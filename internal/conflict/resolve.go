@@ -1,9 +1,6 @@
 package conflict
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/row"
@@ -155,7 +152,7 @@ func (j *judge) write(records []Conflict, value func(*Conflict) tidemark.Value) 
 	var values []tidemark.Value
 	for i := range records {
 		c := &records[i]
-		col := place(j.t, c.Column)
+		col := j.t.Place(c.Column)
 		if col < 0 {
 			return nil, j.c.refusal(tidemark.CodeNotFound, "table "+c.Table+" has no column "+c.Column+" any more")
 		}
@@ -196,9 +193,4 @@ func (j *judge) settle(res *Resolved) error {
 		}
 	}
 	return nil
-}
-
-// place finds a column by its name, comparing as SQLite does.
-func place(t *tidemark.Table, name string) int {
-	return slices.IndexFunc(t.Columns, func(c tidemark.Column) bool { return strings.EqualFold(c.Name, name) })
 }

@@ -34,7 +34,7 @@ func (j *judge) takeRow(side string) (*Resolved, error) {
 	case now == nil:
 		err = j.insert(res, want, other)
 	case another:
-		return nil, &tidemark.Error{Code: tidemark.CodeUnique, Op: "resolve", Table: j.t.Name, Key: j.c.Key, Columns: keyNames(j.t),
+		return nil, &tidemark.Error{Code: tidemark.CodeUnique, Op: "resolve", Table: j.t.Name, Key: j.c.Key, Columns: j.t.ColumnNames(j.t.Key),
 			Msg:  "a row with this key was inserted since, which may be another row",
 			Hint: "the record shows the values: write them where they belong, then set the record to resolved"}
 	default:
@@ -64,7 +64,7 @@ func (j *judge) rowMoved(now []tidemark.Value) bool {
 		return true
 	}
 	for name, v := range left {
-		if col := place(j.t, name); col >= 0 && now[col] != v {
+		if col := j.t.Place(name); col >= 0 && now[col] != v {
 			return true
 		}
 	}
@@ -90,7 +90,7 @@ func (j *judge) insert(res *Resolved, want, other map[string]tidemark.Value) err
 	}
 	for _, side := range []map[string]tidemark.Value{other, j.c.Rows.Base, want} {
 		for name, v := range side {
-			if col := place(j.t, name); col >= 0 {
+			if col := j.t.Place(name); col >= 0 {
 				whole[col] = v
 			}
 		}
@@ -137,12 +137,4 @@ func lookup(side map[string]tidemark.Value, column string) (tidemark.Value, bool
 		}
 	}
 	return tidemark.Null, false
-}
-
-func keyNames(t *tidemark.Table) []string {
-	names := make([]string, len(t.Key))
-	for i, col := range t.Key {
-		names[i] = t.Columns[col].Name
-	}
-	return names
 }

@@ -252,18 +252,10 @@ func (e *encounter) refusal(why error, cols ...int) error {
 		return why
 	}
 	r := *own
-	r.Table, r.Key, r.Columns = e.t.Name, e.c.Key, columnNames(e.t, cols)
+	r.Table, r.Key, r.Columns = e.t.Name, e.c.Key, e.t.ColumnNames(cols)
 	r.Msg = fmt.Sprintf("a row of %s: %s", e.t.Name, own.Msg)
 	if own.Err != nil {
 		r.Msg += ": " + own.Err.Error() // what a function of the app says
 	}
 	return &r
-}
-
-func columnNames(t *tidemark.Table, cols []int) []string {
-	names := make([]string, len(cols))
-	for i, col := range cols {
-		names[i] = t.Columns[col].Name
-	}
-	return names
 }

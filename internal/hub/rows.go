@@ -199,7 +199,7 @@ func neverThere(t *tidemark.Table, c *tidemark.Change) error {
 // taken rejects an insert under a key that another row has.
 func taken(t *tidemark.Table, c *tidemark.Change) error {
 	return &tidemark.Error{
-		Code: tidemark.CodeUnique, Table: t.Name, Key: c.Key, Columns: columnNames(t, t.Key), Other: c.Key,
+		Code: tidemark.CodeUnique, Table: t.Name, Key: c.Key, Columns: t.ColumnNames(t.Key), Other: c.Key,
 		Msg: fmt.Sprintf("a row of %s with this primary key is there already", t.Name),
 	}
 }

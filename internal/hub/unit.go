@@ -100,7 +100,7 @@ func unitVerdict(f finding, stays bool, policy tidemark.Policy) merge.Verdict {
 
 // stale rejects an edit of a unit that somebody else changed meanwhile.
 func (e *encounter) stale(unit []int) error {
-	names := columnNames(e.t, unit)
+	names := e.t.ColumnNames(unit)
 	return &tidemark.Error{
 		Code: tidemark.CodeStale, Table: e.t.Name, Key: e.c.Key, Columns: names,
 		Msg: fmt.Sprintf("a row of %s: somebody else changed %s since this replica saw it", e.t.Name, strings.Join(names, ", ")),

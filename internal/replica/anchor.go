@@ -188,7 +188,7 @@ func placeTexts(t *tidemark.Table, c *tidemark.Change, now []tidemark.Value) *mi
 			text, ok = place(p, now[col].Str())
 		}
 		if !ok {
-			return &misfit{code: tidemark.CodeConflict, table: t.Name, key: c.Key, columns: columnNames(t, []int{col}), row: idOf(t, c.Key),
+			return &misfit{code: tidemark.CodeConflict, table: t.Name, key: c.Key, columns: t.ColumnNames([]int{col}), row: idOf(t, c.Key),
 				message: "what stood around the edit of " + t.Columns[col].Name + " is not there any more"}
 		}
 		c.New[i], c.Edits[i] = tidemark.Text(text), tidemark.Edit{}

@@ -85,18 +85,10 @@ func (a *attempt) lookUp(s *sketch) error {
 			return err
 		}
 		if b != nil {
-			return &misfit{code: tidemark.CodeForeignKey, table: b.ref.child.Name, columns: columnNames(b.ref.child, b.ref.cols),
+			return &misfit{code: tidemark.CodeForeignKey, table: b.ref.child.Name, columns: b.ref.child.ColumnNames(b.ref.cols),
 				message: fmt.Sprintf("%s refers to a row of %s that is not there", b.ref.child.Name, b.ref.parent.Name),
 				on:      a.down.parent(b), row: id}
 		}
 	}
 	return nil
-}
-
-func columnNames(t *tidemark.Table, cols []int) []string {
-	names := make([]string, len(cols))
-	for i, c := range cols {
-		names[i] = t.Columns[c].Name
-	}
-	return names
 }

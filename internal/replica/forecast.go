@@ -279,7 +279,7 @@ func (f *forecast) reviseColumns(t *tidemark.Table, id rowID, c *tidemark.Change
 
 func stale(t *tidemark.Table, c *tidemark.Change, col int) *misfit {
 	return &misfit{code: tidemark.CodeStale, message: fmt.Sprintf("%s.%s was changed by somebody else meanwhile", t.Name, t.Columns[col].Name),
-		table: t.Name, key: c.Key, columns: columnNames(t, []int{col})}
+		table: t.Name, key: c.Key, columns: t.ColumnNames([]int{col})}
 }
 
 // reviseText carries an edit of a text over what became of the text since.

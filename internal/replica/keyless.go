@@ -52,7 +52,7 @@ func (r *Replica) keepKeyless(t *tidemark.Table, rows []tidemark.Change) error {
 	body := wire.AppendChanges(nil, rows, false)
 	hash := wire.HashOf(tidemark.Salt{}, body)
 	rej := Rejected{Code: tidemark.CodeNotNull, Message: "a primary key must not be NULL", Table: t.Name, Key: rows[0].Key,
-		Columns: keyNames(t), MadeAt: r.now, At: r.now, Schema: r.server.Hash}
+		Columns: t.ColumnNames(t.Key), MadeAt: r.now, At: r.now, Schema: r.server.Hash}
 	return r.keepRejected(rej, hash[:], body)
 }
 
@@ -61,7 +61,7 @@ func keyless(t *tidemark.Table, key []tidemark.Value) *misfit {
 	for i, v := range key {
 		if v.IsNull() {
 			return &misfit{code: tidemark.CodeNotNull, message: "a primary key must not be NULL", table: t.Name, key: key,
-				columns: columnNames(t, t.Key[i:i+1])}
+				columns: t.ColumnNames(t.Key[i : i+1])}
 		}
 	}
 	return nil

@@ -212,7 +212,7 @@ func hasUnique(t *tidemark.Table, name string) bool {
 // holds reports whether a table still has all columns of t.
 func holds(here, t *tidemark.Table) bool {
 	for _, c := range t.Columns {
-		if columnNamed(here, c.Name) < 0 {
+		if here.Place(c.Name) < 0 {
 			return false
 		}
 	}

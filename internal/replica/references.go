@@ -47,7 +47,7 @@ func newReference(s *tidemark.Schema, child *tidemark.Table, fk *tidemark.Foreig
 	}
 	ref := &reference{child: child, parent: parent}
 	for i, c := range fk.Columns {
-		p := columnNamed(parent, fk.To[i])
+		p := parent.Place(fk.To[i])
 		if c < 0 || p < 0 {
 			return nil
 		}
@@ -78,15 +78,6 @@ func (ref *reference) equals(t *tidemark.Table, cols []int) string {
 		}
 	}
 	return strings.Join(parts, " AND ")
-}
-
-func columnNamed(t *tidemark.Table, name string) int {
-	for i := range t.Columns {
-		if strings.EqualFold(t.Columns[i].Name, name) {
-			return i
-		}
-	}
-	return -1
 }
 
 // linked reports whether a table has a foreign key to or from one of tables.

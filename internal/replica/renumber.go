@@ -32,10 +32,6 @@ func (r *Replica) idColumns() *ids.Columns {
 	return r.ids
 }
 
-// renumbers reports whether the server gives a row of the table another id when
-// its own is taken.
-func renumbers(t *tidemark.Table) bool { return ids.Renumbers(t) }
-
 // unfold decodes a pending changeset. Its body and its view call rows as their
 // author did; changes call them by the ids that they have now. One changeset may
 // mention one number for two rows, of which the first became what the author
@@ -321,7 +317,7 @@ func (a *attempt) unsyncedReferences() (list []unsyncedReference, err error) {
 			if parent == nil || !parent.RowidAlias {
 				return nil
 			}
-			if s.Null(2) || columnNamed(parent, s.Text(2)) == parent.Key[0] {
+			if s.Null(2) || parent.Place(s.Text(2)) == parent.Key[0] {
 				list = append(list, unsyncedReference{name, s.Text(0), parent})
 			}
 			return nil
@@ -406,7 +402,7 @@ func (a *attempt) brings(n int64, row rowID) (bool, error) {
 
 func (a *attempt) meansFallen(p *record, id rowID) (bool, error) {
 	t := synced(a.r.schema, id.t)
-	if _, would := a.down.arrived[id]; !would || t == nil || !renumbers(t) {
+	if _, would := a.down.arrived[id]; !would || t == nil || !ids.Renumbers(t) {
 		return false, nil
 	}
 	table, key := id.args()
@@ -446,7 +442,7 @@ func (a *attempt) noteTaken(p *record) error {
 // arrival is the row that a change brings to a table that renumbers; no table: none.
 func arrival(s *tidemark.Schema, c *tidemark.Change) (rowID, *tidemark.Table) {
 	t := synced(s, c.Table)
-	if t == nil || !renumbers(t) || c.Op == tidemark.Delete || !wellFormed(t, c) {
+	if t == nil || !ids.Renumbers(t) || c.Op == tidemark.Delete || !wellFormed(t, c) {
 		return rowID{}, nil
 	}
 	rows := rowsOf(t, c)

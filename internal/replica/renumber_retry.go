@@ -42,7 +42,7 @@ func (r *Replica) freshIDs(changes []tidemark.Change) (map[rowID]int64, error) {
 	for i := range changes {
 		c := &changes[i]
 		t := synced(r.schema, c.Table)
-		if t == nil || !renumbers(t) || !wellFormed(t, c) {
+		if t == nil || !ids.Renumbers(t) || !wellFormed(t, c) {
 			continue
 		}
 		id, of := arrival(r.schema, c)

@@ -89,10 +89,10 @@ func (r *Replica) ReplaceAndRetry(id int64, edits []Replacement, now int64) (int
 // replace sets the value in the change that inserts or updates the row.
 func (r *Replica) replace(changes []tidemark.Change, e *Replacement) error {
 	t := r.schema.Named(e.Table)
-	if t == nil || columnNamed(t, e.Column) < 0 {
+	if t == nil || t.Place(e.Column) < 0 {
 		return &tidemark.Error{Code: tidemark.CodeUsage, Msg: fmt.Sprintf("there is no column %s.%s", e.Table, e.Column)}
 	}
-	col := columnNamed(t, e.Column)
+	col := t.Place(e.Column)
 	for i := range changes {
 		c := &changes[i]
 		if c.Table != t.ID || c.Op == tidemark.Delete || idOf(t, c.Key) != idOf(t, e.Key) {

@@ -3,6 +3,7 @@ package replica
 import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/ids"
 )
 
 // sketch is what a changeset makes of the rows that it touches.
@@ -71,8 +72,8 @@ func (s *sketch) leave(sc *tidemark.Schema, c *tidemark.Change) {
 	if t == nil {
 		return
 	}
-	if ids := rowsOf(t, c); c.Op == tidemark.Delete || len(ids) == 2 {
-		s.after[ids[0]] = nil
+	if rows := rowsOf(t, c); c.Op == tidemark.Delete || len(rows) == 2 {
+		s.after[rows[0]] = nil
 	}
 }
 
@@ -84,8 +85,8 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 	if m := keyless(t, keyAfter(t, c)); m != nil {
 		return m
 	}
-	ids := rowsOf(t, c)
-	from, to := ids[0], ids[len(ids)-1]
+	rows := rowsOf(t, c)
+	from, to := rows[0], rows[len(rows)-1]
 	if c.Op == tidemark.Update && len(c.Cols) == 0 {
 		return nil // predicted to be lost
 	}
@@ -108,10 +109,10 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 		}
 	}
 	if there := s.after[to]; there != nil {
-		if c.Op == tidemark.Insert && (how == strict || !renumbers(t)) && equal(there[:min(len(there), len(after))], after) {
+		if c.Op == tidemark.Insert && (how == strict || !ids.Renumbers(t)) && equal(there[:min(len(there), len(after))], after) {
 			return nil
 		}
-		return &misfit{code: tidemark.CodeUnique, message: "the key is taken", table: t.Name, key: keyAfter(t, c), columns: keyNames(t),
+		return &misfit{code: tidemark.CodeUnique, message: "the key is taken", table: t.Name, key: keyAfter(t, c), columns: t.ColumnNames(t.Key),
 			on: a.down.touched[to], row: to}
 	}
 	s.after[to] = after
@@ -124,7 +125,7 @@ func (a *attempt) arriveAt(s *sketch, c *tidemark.Change, how strictness) error 
 // unfit is an edit that cannot be made of what the row holds now.
 func unfit(t *tidemark.Table, c *tidemark.Change, why error) *misfit {
 	return &misfit{code: tidemark.CodeConflict, message: "the edit does not fit what is there now: " + why.Error(),
-		table: t.Name, key: c.Key, columns: columnNames(t, c.Cols), row: idOf(t, c.Key)}
+		table: t.Name, key: c.Key, columns: t.ColumnNames(c.Cols), row: idOf(t, c.Key)}
 }
 
 // missing judges an update of a row that is not here.
@@ -136,14 +137,6 @@ func (a *attempt) missing(t *tidemark.Table, id rowID, c *tidemark.Change, how s
 		return &misfit{code: tidemark.CodeNotFound, message: "the row is gone", table: t.Name, key: c.Key}
 	}
 	return nil
-}
-
-func keyNames(t *tidemark.Table) []string {
-	names := make([]string, len(t.Key))
-	for i, c := range t.Key {
-		names[i] = t.Columns[c].Name
-	}
-	return names
 }
 
 // rows are the sketch's row changes, as capture would have seen them.

@@ -119,7 +119,7 @@ func keyCollations(db *lite.DB, t *tidemark.Table) (reason, hint string, err err
 	const sql = `SELECT x.name, x.coll FROM pragma_index_list(?1, 'main') AS l, pragma_index_xinfo(l.name, 'main') AS x
 		WHERE l.origin = 'pk' AND x.key = 1`
 	err = db.Each(sql, func(s *lite.Stmt) error {
-		if i := columnPlace(t, s.Text(0)); i >= 0 && t.Columns[i].Collation != collation(s.Text(1)) {
+		if i := t.Place(s.Text(0)); i >= 0 && t.Columns[i].Collation != collation(s.Text(1)) {
 			reason = fmt.Sprintf("its primary key compares %s by %s, the column itself by %s",
 				t.Columns[i].Name, collation(s.Text(1)), t.Columns[i].Collation)
 			hint = "declare the collation on the column"

@@ -87,7 +87,7 @@ func badReference(db *lite.DB, entries []entry, fk tidemark.ForeignKey) string {
 func uniqueOn(t *tidemark.Table, names []string) bool {
 	want := map[int]bool{}
 	for _, n := range names {
-		p := columnPlace(t, n)
+		p := t.Place(n)
 		if p < 0 {
 			return true // a generated column: left to SQLite
 		}

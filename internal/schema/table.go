@@ -150,7 +150,7 @@ func readForeignKeys(db *lite.DB, t *tidemark.Table) error {
 			last = r.id
 		}
 		fk := &t.ForeignKeys[len(t.ForeignKeys)-1]
-		fk.Columns = append(fk.Columns, columnPlace(t, r.from))
+		fk.Columns = append(fk.Columns, t.Place(r.from))
 		if r.to != "" {
 			fk.To = append(fk.To, r.to)
 		}
@@ -175,13 +175,4 @@ func resolveParents(db *lite.DB, t *tidemark.Table) error {
 		}
 	}
 	return nil
-}
-
-func columnPlace(t *tidemark.Table, name string) int {
-	for i, c := range t.Columns {
-		if strings.EqualFold(c.Name, name) {
-			return i
-		}
-	}
-	return -1
 }

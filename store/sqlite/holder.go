@@ -21,7 +21,7 @@ func (x *tx) holder(t *tidemark.Table, columns []string, i *item) []tidemark.Val
 	if wanted == nil {
 		return nil
 	}
-	if slices.Equal(columns, names(t, t.Key)) {
+	if slices.Equal(columns, t.ColumnNames(t.Key)) {
 		there, err := row.Get(x.db, t, t.KeyOf(wanted))
 		if err == nil && there != nil {
 			return t.KeyOf(there)

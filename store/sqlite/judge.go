@@ -86,7 +86,7 @@ func (j *judge) try(t *tidemark.Table, values []tidemark.Value) (*tidemark.Error
 	}
 	for k, v := range t.KeyOf(values) {
 		if v.IsNull() {
-			return &tidemark.Error{Code: tidemark.CodeNotNull, Columns: names(t, t.Key[k:k+1]), Msg: "a primary key must not be NULL"}, nil
+			return &tidemark.Error{Code: tidemark.CodeNotNull, Columns: t.ColumnNames(t.Key[k : k+1]), Msg: "a primary key must not be NULL"}, nil
 		}
 	}
 	if err := j.db.Run("BEGIN"); err != nil {

@@ -50,7 +50,7 @@ func (x *tx) refuseKeyless(c *tidemark.Change) *tidemark.Error {
 	var columns []string
 	for i, v := range c.Key {
 		if v.IsNull() {
-			columns = append(columns, names(t, t.Key[i:i+1])...)
+			columns = append(columns, t.ColumnNames(t.Key[i:i+1])...)
 		}
 	}
 	return &tidemark.Error{

@@ -183,7 +183,7 @@ func (x *tx) orphans(ref reference, before, after []tidemark.Value) ([][]tidemar
 
 // orphan says which row refers to nothing.
 func (x *tx) orphan(ref reference, key []tidemark.Value) *tidemark.Error {
-	columns := names(ref.child, ref.key.Columns)
+	columns := ref.child.ColumnNames(ref.key.Columns)
 	return &tidemark.Error{
 		Code: tidemark.CodeForeignKey, Space: x.s.opts.Space, Table: ref.child.Name, Key: key, Columns: columns,
 		Msg: fmt.Sprintf("%s (%s) refers to a row of %s that is not there", ref.child.Name, strings.Join(columns, ", "), ref.key.Parent),

@@ -69,7 +69,7 @@ func (x *tx) straysOf(table string, strays map[int][]reference) error {
 			continue
 		}
 		if len(fk.To) == 0 {
-			fk.To = names(parent, parent.Key)
+			fk.To = parent.ColumnNames(parent.Key)
 		}
 		if len(fk.To) == len(fk.Columns) {
 			strays[parent.ID] = append(strays[parent.ID], reference{child: child, key: fk, parent: parent, to: places(parent, fk.To)})

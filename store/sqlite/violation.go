@@ -54,7 +54,7 @@ func (x *tx) locate(v *tidemark.Error, i *item) {
 			v.Key = keyAfter(i)
 		}
 		if v.Code == tidemark.CodeUnique && len(v.Columns) == 0 {
-			v.Columns = names(t, t.Key)
+			v.Columns = t.ColumnNames(t.Key)
 		}
 		if v.Code == tidemark.CodeUnique {
 			v.Other = x.holder(t, v.Columns, i)
@@ -123,16 +123,6 @@ func termNames(t *tidemark.Table, u *tidemark.Unique) []string {
 			continue
 		}
 		out = append(out, term.Expr)
-	}
-	return out
-}
-
-func names(t *tidemark.Table, cols []int) []string {
-	out := make([]string, len(cols))
-	for i, c := range cols {
-		if out[i] = "?"; c >= 0 {
-			out[i] = t.Columns[c].Name
-		}
 	}
 	return out
 }

@@ -163,7 +163,7 @@ func (b *batch) put(i *item) error {
 			if v.IsNull() {
 				// SQLite would make a key up, or let the row be without one.
 				return &tidemark.Error{Code: tidemark.CodeNotNull, Space: b.x.s.opts.Space, Table: i.table.Name, Key: i.c.Key,
-					Columns: names(i.table, i.table.Key[k:k+1]), Msg: "a primary key must not be NULL"}
+					Columns: i.table.ColumnNames(i.table.Key[k : k+1]), Msg: "a primary key must not be NULL"}
 			}
 		}
 		return row.Insert(db, i.table, i.c.New)
