@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
@@ -121,4 +122,22 @@ func openCount(ctx context.Context, path string) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// recorded reports whether a copy has conflicts of a table that changesets met others in: some tables keep none.
+func recorded(ctx context.Context, path string, settled []tidemark.Outcome) bool {
+	met := map[string]bool{}
+	for _, o := range settled {
+		for _, c := range slices.Concat(o.Lost, o.Over) {
+			met[c.Table] = true
+		}
+	}
+	found := false
+	err := withFile(ctx, path, lite.Options{ReadOnly: true}, func(db *lite.DB) error {
+		return db.Each("SELECT DISTINCT tbl FROM main."+tidemark.ConflictsTable, func(row *lite.Stmt) error {
+			found = found || met[row.Text(0)]
+			return nil
+		})
+	})
+	return found || err != nil
 }

@@ -65,6 +65,10 @@ func renumberedOf(list []tidemark.Renumbered) []renumbered {
 func particulars(o tidemark.Outcome) []string {
 	var lines []string
 	for _, c := range o.Lost {
+		if c.Table == tidemark.ConflictsTable {
+			lines = append(lines, clean("conflict "+keyText(c.Key)+" is gone, so its state was not set: its time was over, or somebody deleted it"))
+			continue
+		}
 		lines = append(lines, "your edit of "+cellText(c)+" met another and did not survive as it was")
 	}
 	for _, c := range o.Over {

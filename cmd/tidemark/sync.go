@@ -142,7 +142,7 @@ func (c *syncCommand) explain(s *shell, d synced, settled []tidemark.Outcome) {
 	if more := len(lines) - mostLines; more > 0 {
 		s.printf("  and %s more\n", grouped(int64(more)))
 	}
-	if d.Merged > 0 {
+	if d.Merged > 0 && recorded(s.ctx, c.File, settled) {
 		s.printf("  both values: tidemark conflicts %s\n", quoteArg(c.File))
 	}
 }
