@@ -137,7 +137,11 @@ func (j *judgement) decide(e edit) result {
 	differ := e.concurrent && e.theirs != e.new
 	switch e.t.policyOf(e.col) {
 	case "counter":
-		if n, ok := add(e.theirs, e.base, e.new); ok {
+		theirs := e.theirs
+		if theirs.IsNull() {
+			theirs, j.unsure = tidemark.Int(0), true // as no number yet
+		}
+		if n, ok := add(theirs, e.base, e.new); ok {
 			return result{value: n}
 		}
 	case "set":
