@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -215,36 +216,50 @@ func (c *rejectedCommand) export(s *shell, box *box, list []replica.Rejected) er
 	return s.document(map[string]any{"path": c.File, "out": c.Out, "changesets": len(list)})
 }
 
+// retry goes on behind a changeset that still does not fit.
 func (c *rejectedCommand) retry(s *shell, box *box, list []replica.Rejected) error {
 	d := disposed{Path: c.File, IDs: []int64{}}
+	var failed error
 	for _, r := range list {
 		parts, err := box.retry(s.ctx, r.ID, c.Apart)
 		if err != nil {
-			return stillRejected(err)
+			still := stillRejected(r.ID, err)
+			if still == nil {
+				return err
+			}
+			if failed != nil {
+				s.note("tidemark: %s", oneLine(failed.Error())) // the last one ends the command
+			}
+			failed = still
+			continue
 		}
 		d.IDs, d.Parts = append(d.IDs, r.ID), d.Parts+parts
 		s.printf("changeset %d: %s pending again\n", r.ID, plural(parts, "part"))
 	}
+	if len(d.IDs) == 0 {
+		return failed
+	}
 	s.printf("\nnext: tidemark sync %s\n", quoteArg(c.File))
-	return s.document(d)
+	return errors.Join(failed, s.document(d))
 }
 
-// stillRejected gives a retry that does not fit the exit code of a rejection, and says which row it is about.
-func stillRejected(err error) error {
+// stillRejected gives a retry that does not fit the exit code of a rejection, and says which row it is about. It is
+// nil for any other failure.
+func stillRejected(id int64, err error) error {
 	var e *tidemark.Error
 	if !errors.As(err, &e) {
-		return err
+		return nil
 	}
 	switch e.Code {
 	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull, tidemark.CodeType,
 		tidemark.CodeRaised, tidemark.CodeDependsOn, tidemark.CodeNotFound, tidemark.CodeConflict, tidemark.CodeStale:
-		msg := err.Error()
+		msg := fmt.Sprintf("changeset %d: %s", id, err)
 		if e.Table != "" && len(e.Key) > 0 {
 			msg += " (" + e.Table + " " + keyText(e.Key) + ")"
 		}
 		return &ending{exit: exitRejected, code: e.Code, msg: msg, hint: tidemark.HintOf(err)}
 	}
-	return err
+	return nil
 }
 
 func (c *rejectedCommand) discard(s *shell, box *box, list []replica.Rejected) error {
