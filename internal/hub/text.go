@@ -24,9 +24,8 @@ type textVerdict struct {
 	// over says that what the cell holds is no longer the text that was
 	// edited: it was replaced as a whole, or is no text. Then mine takes its
 	// place, and the record needs what both started from.
-	over  bool
-	base  tidemark.Value // what the author edited, where over is set
-	based bool           // base is known
+	over bool
+	base tidemark.Value // what the author edited, where over is set
 }
 
 // textMeeting is an edit of a text cell that meets the server's row.
@@ -215,7 +214,7 @@ func (m *textMeeting) replace(b *bridge) (textVerdict, error) {
 		return textVerdict{}, m.stale("it does not fit the text that it was made on")
 	}
 	*b = bridge{upto: b.upto}
-	return textVerdict{value: tidemark.Text(after), over: true, base: tidemark.Text(view), based: true}, nil
+	return textVerdict{value: tidemark.Text(after), over: true, base: tidemark.Text(view)}, nil
 }
 
 // lostView is the text that the author edited, when the server's was replaced since.
