@@ -360,7 +360,10 @@ func unwritten(id string, err error) error {
 func (c *conflictsCommand) tell(s *shell, f *conflictFile, done []*client.Resolved) error {
 	for _, res := range done {
 		s.printf("%s: %s\n", strings.Join(res.IDs, ", "), clean(resolvedText(res)))
-		if res.Moved {
+		switch {
+		case res.Moved && res.Row != "":
+			s.note("tidemark: somebody had changed the row since the conflict")
+		case res.Moved:
 			s.note("tidemark: somebody had changed it since the conflict; what was there is shown as \"was\"")
 		}
 	}
