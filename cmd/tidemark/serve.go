@@ -363,15 +363,32 @@ func untilDone(s *shell, srv *server.Server, failed <-chan error) error {
 // reload tells on standard error how it went: nobody reads a log otherwise.
 func reload(s *shell, srv *server.Server) {
 	err := srv.Reload()
-	var ps policy.Problems
-	switch {
-	case err == nil:
+	if err == nil {
 		s.note("policies read again")
 		return
-	case errors.As(err, &ps):
-		s.problems(err, ps)
-	default:
+	}
+	failed := []error{err}
+	var all interface{ Unwrap() []error }
+	if errors.As(err, &all) {
+		failed = all.Unwrap()
+	}
+	for _, err := range failed {
+		notReloaded(s, err)
+	}
+}
+
+// notReloaded tells of one space: the others have theirs.
+func notReloaded(s *shell, err error) {
+	space := ""
+	var e *tidemark.Error
+	if errors.As(err, &e) && e.Space != "" {
+		space = "space " + e.Space
+	}
+	var ps policy.Problems
+	if errors.As(err, &ps) {
+		s.problems(unusableFor(space, err), ps)
+	} else {
 		_, _ = fmt.Fprintf(s.err, "tidemark: %s\n", oneLine(err.Error()))
 	}
-	_, _ = fmt.Fprintln(s.err, "tidemark: the policies that were in force stay")
+	_, _ = fmt.Fprintf(s.err, "tidemark: %s: the policies that were in force stay\n", clean(space))
 }
