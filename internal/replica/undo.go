@@ -163,6 +163,11 @@ func (u *undo) inverse() (list []tidemark.Change, err error) {
 }
 
 func (u *undo) inverseOf(t *tidemark.Table, c *tidemark.Change, now []tidemark.Value) (*tidemark.Change, error) {
+	if t.AppendOnly() && c.Op != tidemark.Delete {
+		u.skipTexts(c)
+		u.leave(t, keyAfter(t, c), -1, "rows of its table are only added")
+		return nil, nil
+	}
 	switch c.Op {
 	case tidemark.Insert:
 		switch {
