@@ -200,19 +200,10 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 // greeting is Welcome and everything that was decided while the replica was away.
 func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark.ReplicaState) ([]wire.Down, error) {
 	st := s.hub.state
-	down := []wire.Down{&wire.Welcome{
-		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
-		Replica: r.ID, Ticket: r.Ticket, Head: st.Head, Schema: st.SchemaHash, DigestKey: st.DigestKey,
-		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
-	}}
-	if m.Schema != st.SchemaHash {
-		sm, err := schemaMessage(tx, st.SchemaHash)
-		if err != nil {
-			return nil, err
-		}
-		down = append(down, sm)
-	}
+	var down []wire.Down
 	if !m.ReadOnly {
+		// In front of Welcome: a replica that has nothing else to wait for may
+		// hang up as soon as it has that.
 		blocks, err := s.hub.greetLeases(tx, r.ID)
 		if err != nil {
 			return nil, err
@@ -220,6 +211,18 @@ func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark
 		if blocks != nil {
 			down = append(down, blocks)
 		}
+	}
+	down = append(down, &wire.Welcome{
+		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
+		Replica: r.ID, Ticket: r.Ticket, Head: st.Head, Schema: st.SchemaHash, DigestKey: st.DigestKey,
+		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
+	})
+	if m.Schema != st.SchemaHash {
+		sm, err := schemaMessage(tx, st.SchemaHash)
+		if err != nil {
+			return nil, err
+		}
+		down = append(down, sm)
 	}
 	for n := m.Settled; ; {
 		list, err := tx.Outcomes(r.ID, n, outcomesPerMessage)

@@ -116,9 +116,14 @@ func schema(l *Loop, now int64, ev Event) error {
 	return l.decide(now, true)
 }
 
+// early takes over the blocks of ids that come in front of Welcome.
+func early(l *Loop, now int64, ev Event) error {
+	return l.e.Lease(ev.(Received).Msg.(*wire.Leases), now)
+}
+
 // blocks takes over blocks of ids. They prove nothing about what else is to come.
 func blocks(l *Loop, now int64, ev Event) error {
-	if err := l.e.Lease(ev.(Received).Msg.(*wire.Leases), now); err != nil {
+	if err := early(l, now, ev); err != nil {
 		return err
 	}
 	return l.decide(now, l.state == Idle)

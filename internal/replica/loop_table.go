@@ -49,7 +49,7 @@ func init() {
 		kBatch:        {skip, skip, skip, batch, batch, batch, batch, skip, skip, skip},
 		kRanges:       {skip, skip, skip, skip, skip, skip, ranges, skip, skip, skip},
 		kRows:         {skip, skip, skip, skip, skip, skip, rows, skip, skip, skip},
-		kLeases:       {skip, skip, skip, blocks, blocks, blocks, blocks, skip, skip, skip},
+		kLeases:       {skip, skip, early, blocks, blocks, blocks, blocks, skip, skip, skip},
 		kRefusal:      {skip, skip, refused, refused, refused, refused, refused, skip, skip, skip},
 		kGarbage:      {skip, garbage, garbage, garbage, garbage, garbage, garbage, skip, skip, skip},
 		kDisconnected: {skip, lost, lost, lost, lost, lost, lost, skip, skip, skip},
