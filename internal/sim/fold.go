@@ -157,7 +157,7 @@ func (l *ledger) judgeRejected(outcomes []verdict, k tidemark.Seq) {
 		if v.o.Kind != tidemark.Rejected || v.o.Seq != k {
 			continue
 		}
-		if (l.forked || l.rewound || l.w.faults.frames) && v.o.Code == tidemark.CodeStale {
+		if l.loose() && (v.o.Code == tidemark.CodeStale || v.o.Code == tidemark.CodeDependsOn) {
 			l.refuse(v.of, v.o.Replica)
 			continue // a copy may build on a text that only the original can tell, or on a damaged one
 		}

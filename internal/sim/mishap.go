@@ -56,6 +56,8 @@ type backup struct {
 	disk     *disk.Disk
 	head     int
 	recorded int
+
+	renumbered int
 }
 
 // backupOrRestore takes a copy of the server's file, or puts the one taken
@@ -66,7 +68,7 @@ func (w *world) backupOrRestore() {
 		return
 	}
 	if s.backup == nil {
-		s.backup = &backup{disk: s.disk.Copy(w.rand), head: int(w.ledger.now.head()), recorded: w.ledger.recordedSoFar}
+		s.backup = &backup{disk: s.disk.Copy(w.rand), head: int(w.ledger.now.head()), recorded: w.ledger.recordedSoFar, renumbered: len(w.ledger.renumbered)}
 		w.trace("the server's file is copied at head %d", s.backup.head)
 		return
 	}
@@ -82,7 +84,14 @@ func (w *world) backupOrRestore() {
 // rewind goes back to what the ledger was when the backup was made.
 func (l *ledger) rewind(b *backup) {
 	l.now = l.now.cut(seqOf(b.head))
-	l.rewound = true
+	l.rewound, l.renumbered = true, l.renumbered[:b.renumbered]
+	for _, rows := range l.refused {
+		for row, at := range rows {
+			if at > l.now.head() {
+				delete(rows, row)
+			}
+		}
+	}
 	clear(l.order)
 	for _, c := range l.locals {
 		if c.outcome != nil && c.place >= b.recorded {

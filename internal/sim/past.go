@@ -94,6 +94,9 @@ func (p past) Touched(table, key string) bool {
 func (p past) behind(s stamp) bool { return s.seq > p.seen && !p.stamped(s) }
 
 func (p past) Strange(table, key string) bool {
+	if p.l.loose() {
+		return false
+	}
 	by := p.h.writers.made[rowName{table, key}]
 	return p.behind(by)
 }
@@ -128,6 +131,10 @@ func (p past) stamped(s stamp) bool {
 	c := p.l.byHash[p.h.log[s.seq]]
 	return c != nil && slices.ContainsFunc(c.names, func(n tidemark.Name) bool { return n.Replica == p.judged })
 }
+
+// loose reports whether it is hard to tell who an author was and what it had
+// seen: copies were made, the server went back, or messages went astray.
+func (l *ledger) loose() bool { return l.forked || l.rewound || l.w.faults.frames }
 
 // pastOf is the past of a changeset that was judged under a name.
 func (l *ledger) pastOf(c *local, judged string) past {
