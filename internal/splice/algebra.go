@@ -3,8 +3,13 @@ package splice
 // Compose returns the patch that does what a and then b do. What it deletes is
 // known where a and b know it.
 func Compose(a, b Patch) Patch {
-	if len(a) == 0 || len(b) == 0 {
-		return append(a[:len(a):len(a)], b...)
+	switch {
+	case len(a)+len(b) == 0:
+		return nil
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
 	}
 	var out builder
 	first, second := walk(a), walk(b)
