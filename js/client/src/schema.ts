@@ -1,0 +1,99 @@
+/** What a space's synced tables look like, and the other objects of the database. Mirrors schema.go. */
+export interface Schema {
+  /** Names this schema: 16 hexadecimal digits. */
+  readonly hash: string;
+  /** Synced tables, by id. */
+  readonly tables: Table[];
+  /** Everything else in sqlite_schema that is not Tidemark's, in creation order. */
+  readonly objects: SchemaObject[];
+}
+
+export interface SchemaObject {
+  readonly type: string;
+  readonly name: string;
+  readonly table: string;
+  readonly sql: string;
+}
+
+export interface Table {
+  readonly id: number;
+  readonly name: string;
+  readonly sql: string;
+  /** The stored columns: not the generated ones. */
+  readonly columns: Column[];
+  /** Places of the primary key's columns, in key order. */
+  readonly key: number[];
+  readonly rowidAlias: boolean;
+  readonly withoutRowid: boolean;
+  readonly strict: boolean;
+  readonly autoincrement: boolean;
+  readonly uniques: Unique[];
+  readonly foreignKeys: ForeignKey[];
+  /** Why the table no longer syncs; "" while it does. */
+  readonly out: string;
+  readonly policy: TablePolicy;
+}
+
+/** 0 BLOB, 1 TEXT, 2 NUMERIC, 3 INTEGER, 4 REAL. */
+export type Affinity = 0 | 1 | 2 | 3 | 4;
+
+export type Collation = string;
+
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly affinity: Affinity;
+  /** Upper case; BINARY unless declared. */
+  readonly collation: Collation;
+  readonly notNull: boolean;
+  /** SQL text of the default, "" for none. */
+  readonly default: string;
+  /** "": the table's. */
+  readonly policy: Policy | "";
+  /** Name of the function of policy custom. */
+  readonly custom: string;
+  /** Columns of one group merge as one unit; "": alone. */
+  readonly group: string;
+}
+
+export interface Unique {
+  readonly name: string;
+  readonly terms: readonly { readonly column: number; readonly expr: string; readonly collation: Collation }[];
+  readonly where: string;
+}
+
+export interface ForeignKey {
+  /** Places in the child's columns; -1 for a generated column. */
+  readonly columns: number[];
+  readonly parent: string;
+  readonly to: string[];
+  readonly onUpdate: string;
+  readonly onDelete: string;
+  readonly setNull: boolean;
+}
+
+export type Policy =
+  | "last-write"
+  | "latest-edit"
+  | "first-write"
+  | "counter"
+  | "max"
+  | "min"
+  | "set"
+  | "json"
+  | "text"
+  | "append-only"
+  | "reject"
+  | "manual"
+  | "custom";
+
+export interface TablePolicy {
+  readonly columns: Policy | "";
+  readonly onDelete: "" | "delete-wins" | "update-wins" | "manual";
+  readonly onInsert: "" | "reject" | "merge" | "renumber";
+  readonly onUnique: string;
+  readonly keep: "" | "losers" | "nothing";
+  readonly keepFor: number;
+  readonly maxSkew: number;
+  readonly lease: number;
+}
