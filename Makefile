@@ -1,9 +1,9 @@
-# make run   serves a sample space and says what to do next
+# make run   serves the demo and says where
 # make test  everything that CI runs
 #
-# Needs Go and nothing else; the race detector needs a C compiler. What the tests
-# use beyond that (sqlite3, python3) is found when it is there; `make tools`
-# installs it on Debian.
+# Needs Go and Node; the race detector needs a C compiler, the browser tests
+# Chromium. What the tests use beyond that (sqlite3, python3) is found when it is
+# there; `make tools` installs all of it on Debian.
 
 GO      ?= go
 BIN     := bin/tidemark
@@ -13,20 +13,36 @@ REPLICAS ?= 3
 RUNS    ?= 1
 FUZZTIME ?= 20s
 
-.PHONY: run build test needs fmt fmt-check lint gen gen-check unit sim planted fuzz bench soak tools clean
+.PHONY: run build page test needs fmt fmt-check lint gen gen-check js js-check js-unit e2e unit sim planted fuzz bench bench-browser soak tools clean
 
 run: build
 	$(BIN) demo
 
-build:
+build: page
 	$(GO) build -o $(BIN) ./cmd/tidemark
 
-# The order is from cheap to dear, so that a slip shows early. The test runner's
+# The demo's page, which the binary carries.
+PAGE := internal/page/dist
+page: js
+	cd js && npm run --silent build
+	find $(PAGE) -mindepth 1 ! -name .gitignore -delete
+	cp -R js/demo/dist/. $(PAGE)/
+
+# The packages of the npm workspace, as the lockfile pins them.
+js: js/node_modules/.package-lock.json
+
+js/node_modules/.package-lock.json: js/package-lock.json
+	@command -v npm >/dev/null || { echo "not installed: node and npm, version 20 or newer (Debian: apt-get install nodejs npm; macOS: brew install node)"; exit 1; }
+	cd js && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The order is from cheap to dear, so that a slip shows early. The test runners'
 # own summary lines come last.
-test: needs fmt-check gen-check lint planted unit
+test: needs fmt-check gen-check lint js-check planted unit js-unit e2e
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
+	cd js && npm run --silent format
 
 fmt-check:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not formatted (run make fmt):"; echo "$$out"; exit 1; fi
@@ -45,6 +61,20 @@ gen:
 
 gen-check:
 	@cp codes.go .codes.before && $(GO) generate ./... && if ! cmp -s codes.go .codes.before; then rm -f .codes.before; echo "generated files changed (commit what make gen writes)"; exit 1; fi; rm -f .codes.before
+
+# Formatting, lint and types of the TypeScript; the packages' sizes.
+js-check: js
+	cd js && npm run --silent lint && npm run --silent types && npm run --silent build && npm run --silent size
+
+js-unit: js
+	cd js && npm run --silent unit
+
+# Real browsers against the real binary.
+e2e: build
+	cd js && npm run --silent e2e
+
+bench-browser: build
+	cd js && npm run --silent bench:browser
 
 # All packages with the race detector; the simulator is one of them.
 unit:
@@ -72,16 +102,16 @@ soak:
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000
 
 # The race detector needs a C compiler; sqlite3 and python3 write into replicas in
-# the tests, as any user's tools would. CI installs what is missing.
+# the tests, as any user's tools would; Chromium shows the pages. CI installs what is missing.
 tools:
-	apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev sqlite3 python3
+	apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev sqlite3 python3 chromium
 
 needs:
-	@missing=; for tool in cc sqlite3 python3; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=; for tool in cc sqlite3 python3 chromium; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$CI" = true ]; then exec $(MAKE) tools; fi; \
 	case "$$missing" in \
-	*cc*) echo "the race detector needs a C compiler: make tools (Debian, as root) or xcode-select --install (macOS)"; exit 1;; \
-	?*) echo "not installed:$$missing; tests that write with them are skipped (Debian: make tools)";; \
+	*\ cc*) echo "the race detector needs a C compiler: make tools (Debian, as root) or xcode-select --install (macOS)"; exit 1;; \
+	?*) echo "not installed:$$missing; tests that use them are skipped (Debian: make tools)";; \
 	esac
 
 clean:

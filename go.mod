@@ -2,6 +2,8 @@ module github.com/tidemarkdb/tidemark
 
 go 1.26.0
 
+ignore ./js
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/aymanbagabas/go-udiff v0.4.1
