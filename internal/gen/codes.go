@@ -105,3 +105,25 @@ type Code string
 	}
 	return format.Source(b.Bytes())
 }
+
+// tsSource writes codes.ts: a type only, since every byte of the client counts.
+func tsSource(codes []code) []byte {
+	var b bytes.Buffer
+	b.WriteString(`// Generated from spec/errors.json by internal/gen; do not edit.
+
+/** A stable error code; spec/errors.json says what each means and what to do. */
+export type Code =
+`)
+	var lines []string
+	for _, k := range kinds {
+		comment := "  // " + k.comment + "\n"
+		for _, c := range codes {
+			if c.Kind == k.name {
+				lines = append(lines, fmt.Sprintf("%s  | %q", comment, c.Code))
+				comment = ""
+			}
+		}
+	}
+	b.WriteString(strings.Join(lines, "\n") + ";\n")
+	return b.Bytes()
+}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// codes.go must be what spec/errors.json makes of it.
+// codes.go and codes.ts must be what spec/errors.json makes of them.
 func TestCodesAreUpToDate(t *testing.T) {
 	text, err := os.ReadFile("../../spec/errors.json")
 	if err != nil {
@@ -16,16 +16,18 @@ func TestCodesAreUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := goSource(codes)
+	source, err := goSource(codes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("../../codes.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Error("codes.go is not what spec/errors.json makes of it; run make gen")
+	for path, want := range map[string][]byte{"codes.go": source, "js/client/src/codes.ts": tsSource(codes)} {
+		got, err := os.ReadFile("../../" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is not what spec/errors.json makes of it; run make gen", path)
+		}
 	}
 }
 

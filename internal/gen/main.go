@@ -1,5 +1,5 @@
-// Command gen writes codes.go from spec/errors.json. Run it in the root of the
-// repository, by way of go generate.
+// Command gen writes codes.go and the client's codes.ts from spec/errors.json.
+// Run it in the root of the repository, by way of go generate.
 package main
 
 import (
@@ -11,12 +11,12 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("gen: ")
-	if err := run("spec/errors.json", "codes.go"); err != nil {
+	if err := run("spec/errors.json", "codes.go", "js/client/src/codes.ts"); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(from, to string) error {
+func run(from, toGo, toTS string) error {
 	text, err := os.ReadFile(from)
 	if err != nil {
 		return err
@@ -29,5 +29,8 @@ func run(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, source, 0o644)
+	if err := os.WriteFile(toGo, source, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(toTS, tsSource(codes), 0o644)
 }

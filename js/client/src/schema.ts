@@ -1,3 +1,5 @@
+import type { Row, Value } from "./value.ts";
+
 /** What a space's synced tables look like, and the other objects of the database. Mirrors schema.go. */
 export interface Schema {
   /** Names this schema: 16 hexadecimal digits. */
@@ -96,4 +98,35 @@ export interface TablePolicy {
   readonly keepFor: number;
   readonly maxSkew: number;
   readonly lease: number;
+}
+
+/** Finds a synced table by its id. */
+export function tableByID(s: Schema, id: number): Table | null {
+  const t = s.tables[id - 1];
+  return t?.id === id ? t : (s.tables.find((x) => x.id === id) ?? null);
+}
+
+/** Finds a synced table by its name. */
+export function tableNamed(s: Schema, name: string): Table | null {
+  return s.tables.find((t) => sameName(t.name, name)) ?? null;
+}
+
+/** Whether two names are the same to SQLite. */
+export function sameName(a: string, b: string): boolean {
+  return a === b || a.toLowerCase() === b.toLowerCase();
+}
+
+/** Picks the key's values from a whole row. */
+export function keyOf(t: Table, row: Row): Value[] {
+  return t.key.map((c) => row[c]!);
+}
+
+/** Where the column of a name stands, or -1. */
+export function place(t: Table, name: string): number {
+  return t.columns.findIndex((c) => sameName(c.name, name));
+}
+
+/** Names columns by their places; "?" is a generated column, which has none. */
+export function columnNames(t: Table, places: readonly number[]): string[] {
+  return places.map((c) => t.columns[c]?.name ?? "?");
 }

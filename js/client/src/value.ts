@@ -37,3 +37,60 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** Text of these bytes: a string, or RawText where they are not UTF-8. */
+export function textOf(bytes: Uint8Array): string | RawText {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return new RawText(bytes.slice());
+  }
+}
+
+/** The bytes of a text or blob, not to be written to; none for other values. */
+export function bytesOf(v: Value): Uint8Array {
+  if (typeof v === "string") return encoder.encode(v);
+  if (v instanceof RawText) return v.bytes;
+  return v instanceof Uint8Array ? v : new Uint8Array();
+}
+
+/** Bytes as a string of one character each, usable as the key of a Map. */
+export function binaryOf(bytes: Uint8Array): string {
+  let s = "";
+  for (let i = 0; i < bytes.length; i++) s += String.fromCharCode(bytes[i]!);
+  return s;
+}
+
+/** The bytes of such a string. */
+export function bytesOfBinary(s: string): Uint8Array {
+  const b = new Uint8Array(s.length);
+  for (let i = 0; i < s.length; i++) b[i] = s.charCodeAt(i);
+  return b;
+}
+
+/** The bytes that v takes, roughly, for limits and budgets. */
+export function sizeOf(v: Value): number {
+  if (typeof v !== "string") return 9 + bytesOf(v).length;
+  let n = 9 + v.length;
+  for (let i = 0; i < v.length; i++) {
+    const c = v.charCodeAt(i);
+    if (c > 0x7f) n += c < 0x800 || (c & 0xf800) === 0xd800 ? 1 : 2;
+  }
+  return n;
+}
+
+/** Hexadecimal digits of bytes. */
+export function hex(bytes: Uint8Array): string {
+  let s = "";
+  for (const b of bytes) s += (b < 16 ? "0" : "") + b.toString(16);
+  return s;
+}
+
+/** The bytes that hexadecimal digits spell, or null where they spell none. */
+export function unhex(s: string): Uint8Array | null {
+  if (s.length % 2 !== 0 || /[^0-9a-fA-F]/.test(s)) return null;
+  return Uint8Array.from({ length: s.length / 2 }, (_, i) => Number.parseInt(s.slice(2 * i, 2 * i + 2), 16));
+}
