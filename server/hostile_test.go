@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,57 @@ func TestOrigins(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != want {
 			t.Errorf("origin %q: %d", origin, resp.StatusCode)
+		}
+	}
+}
+
+func TestPagesOfNamedOriginsMayReadTheAnswers(t *testing.T) {
+	d := newDeck(t, Options{AllowOrigins: []string{"https://app.example"}}, testTuning())
+	ask := func(method, path, origin string) *http.Response {
+		req, err := http.NewRequest(method, d.url(path), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		resp, err := d.http.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	resp := ask(http.MethodGet, "/snapshot", "https://app.example")
+	h := resp.Header
+	if h.Get("Access-Control-Allow-Origin") != "https://app.example" || !strings.Contains(h.Get("Access-Control-Expose-Headers"), wire.HeaderState) ||
+		!slices.Contains(h.Values("Vary"), "Origin") {
+		t.Errorf("%v", h)
+	}
+	if h := ask(http.MethodGet, "/nothing", "https://app.example").Header; h.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("outside of a space: %v", h)
+	}
+	for _, path := range []string{"", "/sync", "/snapshot", "/schema/00"} {
+		resp := ask(http.MethodOptions, path, "https://app.example")
+		h := resp.Header
+		if resp.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != "https://app.example" ||
+			!strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "If-Range") {
+			t.Errorf("preflight of %q: %d %v", path, resp.StatusCode, h)
+		}
+		if resp := ask(http.MethodOptions, path, "https://evil.example"); resp.StatusCode != http.StatusForbidden || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("preflight of %q from elsewhere: %d", path, resp.StatusCode)
+		}
+	}
+}
+
+func TestWebSocketsOfOtherOriginsAreRefused(t *testing.T) {
+	d := newDeck(t, Options{AllowOrigins: []string{"https://app.example"}}, testTuning())
+	dialer := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}}
+	for origin, want := range map[string]int{"https://app.example": http.StatusSwitchingProtocols, "https://evil.example": http.StatusForbidden} {
+		conn, resp, err := dialer.Dial("ws"+strings.TrimPrefix(d.url("/ws"), "http"), http.Header{"Origin": {origin}})
+		if resp == nil || resp.StatusCode != want {
+			t.Errorf("%s: %v, %v", origin, resp, err)
+		}
+		if err == nil {
+			conn.Close()
 		}
 	}
 }

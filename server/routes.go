@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -30,6 +27,8 @@ func (s *Server) routes() *http.ServeMux {
 		mux.HandleFunc("POST "+base+"/sync", s.in(s.serveSync))
 		mux.HandleFunc("GET "+base+"/snapshot", s.in(s.serveSnapshot))
 		mux.HandleFunc("GET "+base+"/schema/{hash}", s.in(s.serveSchema))
+		mux.HandleFunc("OPTIONS "+base, s.servePreflight)
+		mux.HandleFunc("OPTIONS "+base+"/{rest...}", s.servePreflight)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, tidemark.CodeNotFound, "nothing is served at "+r.URL.Path, "a space is at /v1/spaces/NAME, or /NAME for short")
@@ -41,8 +40,7 @@ func (s *Server) routes() *http.ServeMux {
 // pages of other origins.
 func (s *Server) in(h spaceHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.originAllowed(r) {
-			writeError(w, http.StatusForbidden, tidemark.CodeForbidden, "pages of "+r.Header.Get("Origin")+" may not use this server", "serve it with that origin allowed")
+		if !s.letIn(w, r) {
 			return
 		}
 		sp, err := s.space(r.Context(), r.PathValue("name"))
@@ -52,17 +50,6 @@ func (s *Server) in(h spaceHandler) http.HandlerFunc {
 		}
 		h(w, r, sp)
 	}
-}
-
-// originAllowed lets through what is no web page (it sends no Origin), the
-// server's own pages and those of the origins that the options name.
-func (s *Server) originAllowed(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(s.opts.AllowOrigins, "*") || slices.Contains(s.opts.AllowOrigins, origin) {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host)
 }
 
 // spaceJSON says where a space is.

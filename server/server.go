@@ -15,7 +15,7 @@
 //	GET  /v1/spaces/NAME              where the space is, as JSON
 //	GET  /v1/spaces/NAME/ws           WebSocket, one message per text frame
 //	POST /v1/spaces/NAME/sync         the same in one round trip; ?wait=25s holds it until there is news
-//	GET  /v1/spaces/NAME/snapshot     the space as a compressed SQLite file; takes Range
+//	GET  /v1/spaces/NAME/snapshot     the space as a compressed SQLite file; takes Accept and Range
 //	GET  /v1/spaces/NAME/schema/HASH  an earlier or the current schema
 //	GET  /v1/health /v1/ready /metrics
 //
@@ -190,7 +190,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if closing {
-		comeBack(w)
+		if s.letIn(w, r) {
+			comeBack(w)
+		}
 		return
 	}
 	defer s.idle.Done()

@@ -28,9 +28,10 @@ const (
 // shot is one snapshot in the cache.
 type shot struct {
 	info tidemark.SnapshotInfo
-	path string
+	path string // compressed with zstd
 	etag string
 	made time.Time
+	gzip gzipped
 }
 
 // snapshots are those of one space: the newest and, for downloads that go on,
@@ -46,7 +47,8 @@ type snapshots struct {
 // serveSnapshot sends the space as a compressed SQLite file. A part of one is
 // sent from the very file that the first part came from.
 func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, sp *space) {
-	sh := sp.shots.find(r.Header.Get("If-Range"))
+	form := formOf(r)
+	sh := sp.shots.find(form, r.Header.Get("If-Range"))
 	if sh == nil {
 		var err error
 		if sh, err = sp.snapshot(r.Context()); err != nil {
@@ -54,28 +56,29 @@ func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, sp *space
 			return
 		}
 	}
-	f, err := os.Open(sh.path)
+	f, err := sp.openShot(r.Context(), sh, form)
 	if err != nil {
-		s.writeErr(w, fmt.Errorf("server: snapshot: %w", err))
+		s.writeErr(w, err)
 		return
 	}
 	defer func() { _ = f.Close() }()
 	h := w.Header()
-	h.Set("Content-Type", "application/zstd")
+	h.Set("Content-Type", string(form))
+	h.Add("Vary", "Accept")
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", sh.etag)
+	h.Set("ETag", sh.tag(form))
 	h.Set(wire.HeaderState, wire.FormatState(sh.info.State))
 	h.Set(wire.HeaderRows, strconv.FormatInt(sh.info.Rows, 10))
 	h.Set(wire.HeaderBytes, strconv.FormatInt(sh.info.Bytes, 10))
 	http.ServeContent(w, r, "", time.Time{}, f)
 }
 
-// find returns the snapshot with this tag.
-func (c *snapshots) find(etag string) *shot {
+// find returns the snapshot whose file of this form has this tag.
+func (c *snapshots) find(form form, etag string) *shot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, sh := range c.list {
-		if sh.etag == etag {
+		if sh.tag(form) == etag {
 			return sh
 		}
 	}
@@ -194,7 +197,7 @@ func (c *snapshots) trim() {
 			continue
 		}
 		for _, old := range c.list[i:] {
-			_ = os.Remove(old.path)
+			old.remove()
 		}
 		c.list = c.list[:i]
 		return
@@ -205,7 +208,7 @@ func (c *snapshots) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, sh := range c.list {
-		_ = os.Remove(sh.path)
+		sh.remove()
 	}
 	c.list = nil
 }

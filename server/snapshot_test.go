@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -117,11 +118,105 @@ func TestADownloadGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+var gzipAccepted = http.Header{"Accept": {"application/gzip"}}
+
+func ungzip(t *testing.T, b []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+func TestASnapshotInGzipIsTheSameFile(t *testing.T) {
+	d := newDeck(t, Options{}, testTuning())
+	v := d.newDevice()
+	v.dial()
+	v.send(v.push(insertItem(1, "one")))
+	v.reach(1)
+	z, zstdBody := d.download(nil)
+	g, gzipBody := d.download(gzipAccepted)
+	if z.Header.Get("Content-Type") != "application/zstd" || g.Header.Get("Content-Type") != "application/gzip" {
+		t.Fatalf("%q and %q", z.Header.Get("Content-Type"), g.Header.Get("Content-Type"))
+	}
+	if g.Header.Get("ETag") == z.Header.Get("ETag") || g.Header.Get("Vary") != "Accept" || g.Header.Get("Content-Encoding") != "" {
+		t.Fatalf("%v", g.Header)
+	}
+	for _, h := range []string{wire.HeaderState, wire.HeaderRows, wire.HeaderBytes} {
+		if g.Header.Get(h) != z.Header.Get(h) {
+			t.Errorf("%s: %q, and %q in zstd", h, g.Header.Get(h), z.Header.Get(h))
+		}
+	}
+	dec, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	plain, err := dec.DecodeAll(zstdBody, nil)
+	if err != nil || !bytes.Equal(plain, ungzip(t, gzipBody)) {
+		t.Fatalf("the two forms hold different files, %v", err)
+	}
+	for accept, want := range map[string]string{
+		"*/*": "application/zstd", "application/gzip;q=0": "application/zstd", "application/zstd, application/gzip": "application/zstd",
+		"text/html, application/gzip;q=0.5": "application/gzip",
+	} {
+		if resp, _ := d.download(http.Header{"Accept": {accept}}); resp.Header.Get("Content-Type") != want {
+			t.Errorf("Accept: %s gives %s", accept, resp.Header.Get("Content-Type"))
+		}
+	}
+}
+
+func TestADownloadInGzipGoesOnWhereItWas(t *testing.T) {
+	d := newDeck(t, Options{}, testTuning())
+	v := d.newDevice()
+	v.dial()
+	v.send(v.push(insertItem(1, "one")))
+	v.reach(1)
+	first, whole := d.download(gzipAccepted)
+	other, _ := d.download(nil)
+	d.byHand("ALTER TABLE item ADD COLUMN price") // from now on a new snapshot is due
+	wait[*wire.Schema](v)
+	part := func(etag string) (*http.Response, []byte) {
+		return d.download(http.Header{"Accept": {"application/gzip"}, "Range": {"bytes=100-"}, "If-Range": {etag}})
+	}
+	resp, rest := part(first.Header.Get("ETag"))
+	if resp.StatusCode != http.StatusPartialContent || !bytes.Equal(rest, whole[100:]) {
+		t.Fatalf("%d with %d bytes", resp.StatusCode, len(rest))
+	}
+	resp, all := part(other.Header.Get("ETag")) // the beginning was in the other form
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("ETag") == first.Header.Get("ETag") {
+		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
+	}
+	ungzip(t, all)
+}
+
+func TestSnapshotsThatAreDroppedLeaveNoFiles(t *testing.T) {
+	d := newDeck(t, Options{}, testTuning())
+	v := d.newDevice()
+	v.dial()
+	for n := range 4 {
+		d.download(gzipAccepted)
+		d.byHand(fmt.Sprintf("ALTER TABLE item ADD COLUMN more_%d", n))
+		wait[*wire.Schema](v)
+	}
+	d.download(nil)
+	files, err := filepath.Glob(filepath.Join(d.srv.tempDir, "*"))
+	if err != nil || len(files) != 3 { // the newest in zstd, the one before in both forms
+		t.Fatalf("%q, %v", files, err)
+	}
+}
+
 func TestOneSnapshotForManyWhoAsk(t *testing.T) {
 	d := newDeck(t, Options{}, testTuning())
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() { d.download(nil) })
+		wg.Go(func() { d.download(gzipAccepted) })
 	}
 	wg.Wait()
 	if line := d.metric("tidemark_snapshots_total"); line != `tidemark_snapshots_total{space="shop"} 1` {
