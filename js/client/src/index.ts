@@ -1,0 +1,36 @@
+export type { Code } from "./codes.ts";
+export { CONFLICTS_TABLE, type ConflictState, type Winner } from "./conflict.ts";
+export type {
+  ChangeView,
+  Choice,
+  Conflict,
+  ConflictFilter,
+  Database,
+  DatabaseEvent,
+  Diff,
+  ErrorInfo,
+  ExecResult,
+  Level,
+  OutcomeInfo,
+  Param,
+  PendingChangeset,
+  Phase,
+  Progress,
+  RejectedChangeset,
+  Replacement,
+  Resolved,
+  Risk,
+  Row,
+  SqlValue,
+  Status,
+  Storage,
+  SyncResult,
+  SyncState,
+  Transaction,
+  VerifyReport,
+} from "./database.ts";
+export { codeOf, TidemarkError } from "./error.ts";
+export { id } from "./id.ts";
+export { open } from "./open.ts";
+export type { CallOptions, OpenOptions, TokenSource, WatchOptions } from "./options.ts";
+export { type Query, sql } from "./sql.ts";
