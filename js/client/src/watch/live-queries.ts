@@ -1,0 +1,225 @@
+import { type Cell, type Cells, difference, type Part } from "./difference.ts";
+import { nameOf, type Patch, type Spec } from "./watches.ts";
+
+/** A row of a result by the names of its columns. Rows are shared by all who watch and frozen. */
+export type ResultRow = Readonly<Record<string, Cell>>;
+
+/** What became of a result. At the first call every row is added. */
+export interface Difference<T = ResultRow> {
+  readonly added: readonly T[];
+  readonly changed: readonly { readonly before: T; readonly after: T }[];
+  readonly removed: readonly T[];
+  /** Whether rows that stayed are in another order. */
+  readonly moved: boolean;
+}
+
+/** Called with the result and with what became of it. */
+export type OnRows = (rows: readonly ResultRow[], difference: Difference) => void;
+
+/** How a tab reaches the worker. */
+export interface Door {
+  /** `Watches.add`; resolves before the patches that build on its answer are received. */
+  watch(spec: Spec): Promise<Patch>;
+  /** `Watches.remove`. */
+  unwatch(id: number): void;
+}
+
+interface Listener {
+  readonly rows: OnRows;
+  readonly error: (err: unknown) => void;
+  told: boolean;
+}
+
+interface LiveQuery {
+  readonly name: string;
+  readonly spec: Spec;
+  readonly listeners: Set<Listener>;
+  /** Of the worker; 0 while it has not answered. */
+  id: number;
+  version: number;
+  columns: readonly string[];
+  rows: readonly ResultRow[];
+  error: unknown;
+  /** The question whose answer counts. */
+  asked: number;
+}
+
+const none: Difference = { added: [], changed: [], removed: [], moved: false };
+
+/** A row as an object; a column named twice shows its last value. */
+export function rowOf(columns: readonly string[], cells: Cells): ResultRow {
+  if (columns.includes("__proto__")) return Object.freeze(Object.fromEntries(columns.map((c, i) => [c, cells[i]!])));
+  const row: Record<string, Cell> = {};
+  for (let i = 0; i < columns.length; i++) row[columns[i]!] = cells[i]!;
+  return Object.freeze(row);
+}
+
+/** Puts a result together; rows that did not change are the same objects as before. */
+function compose(
+  old: readonly ResultRow[],
+  parts: readonly Part[],
+  columns: readonly string[],
+): [readonly ResultRow[], Difference] {
+  const rows: ResultRow[] = [];
+  const added: ResultRow[] = [];
+  const changed: { before: ResultRow; after: ResultRow }[] = [];
+  const stays = new Uint8Array(old.length);
+  let moved = false;
+  let last = -1;
+  const stay = (from: number, end: number): void => {
+    stays.fill(1, from, end);
+    moved ||= from < last;
+    last = end;
+  };
+  for (const [at, what] of parts) {
+    if (typeof what === "number") {
+      stay(at, at + what);
+      for (let i = at; i < at + what; i++) rows.push(old[i]!);
+      continue;
+    }
+    const after = rowOf(columns, what);
+    rows.push(after);
+    if (at < 0) added.push(after);
+    else {
+      stay(at, at + 1);
+      changed.push({ before: old[at]!, after });
+    }
+  }
+  return [Object.freeze(rows), { added, changed, removed: old.filter((_, i) => !stays[i]), moved }];
+}
+
+/** The live queries of one tab: shares each among its listeners and keeps their rows. */
+export class LiveQueries {
+  readonly #door: Door;
+  readonly #queries = new Map<string, LiveQuery>();
+  readonly #byId = new Map<number, LiveQuery>();
+  #asked = 0;
+
+  constructor(door: Door) {
+    this.#door = door;
+  }
+
+  /**
+   * Calls `rows` with the result soon, and whenever it changed. Returns what
+   * ends it: no call begins after that.
+   */
+  watch(spec: Spec, rows: OnRows, error: (err: unknown) => void): () => void {
+    const name = nameOf(spec);
+    const l: Listener = { rows, error, told: false };
+    let q = this.#queries.get(name);
+    if (q) {
+      q.listeners.add(l);
+      const known = q;
+      if (q.id > 0) queueMicrotask(() => this.#call(known, l, none));
+    } else {
+      q = { name, spec, listeners: new Set([l]), id: 0, version: 0, columns: [], rows: [], error: undefined, asked: 0 };
+      this.#queries.set(name, q);
+      this.#ask(q);
+    }
+    return () => this.#stop(q, l);
+  }
+
+  /** What the worker sends, in order. Everything is put together before anybody is called. */
+  receive(patches: readonly Patch[]): void {
+    const news: [LiveQuery, Difference][] = [];
+    for (const p of patches) {
+      const q = this.#byId.get(p.id);
+      if (!q) continue;
+      const d = this.#apply(q, p);
+      if (d) news.push([q, d]);
+    }
+    for (const [q, d] of news) this.#tell(q, d);
+  }
+
+  /** Another worker took over: every query is asked for again, and what listeners have stands until then. */
+  reconnect(): void {
+    this.#byId.clear();
+    for (const q of this.#queries.values()) this.#ask(q);
+  }
+
+  /** Nobody is called any more. */
+  close(): void {
+    for (const q of this.#queries.values()) q.listeners.clear();
+    this.#queries.clear();
+    this.#byId.clear();
+  }
+
+  #ask(q: LiveQuery): void {
+    const asked = ++this.#asked;
+    q.asked = asked;
+    this.#byId.delete(q.id);
+    q.id = 0;
+    this.#door.watch(q.spec).then(
+      (p) => this.#answered(q, asked, p),
+      (err) => {
+        if (q.asked !== asked) return;
+        q.error = err;
+        this.#tell(q, none);
+      },
+    );
+  }
+
+  #answered(q: LiveQuery, asked: number, p: Patch): void {
+    if (q.asked !== asked) return;
+    if (q.listeners.size === 0) {
+      this.#door.unwatch(p.id);
+      return;
+    }
+    q.id = p.id;
+    this.#byId.set(p.id, q);
+    const d = this.#apply(q, p);
+    this.#tell(q, d ?? none);
+  }
+
+  /** Takes a patch; null when the result is the same and nobody need be called. */
+  #apply(q: LiveQuery, p: Patch): Difference | null {
+    if (!p.whole && p.version !== q.version + 1) {
+      this.#ask(q);
+      return null;
+    }
+    const failed = q.error;
+    q.version = p.version;
+    q.error = p.error;
+    const parts = p.whole ? this.#partsOf(q, p.whole) : p.error === undefined ? (p.parts ?? null) : null;
+    if (parts === null) return p.error === failed ? null : none;
+    const [rows, d] = compose(q.rows, parts, q.columns);
+    q.rows = rows;
+    return d;
+  }
+
+  /** How a whole result comes out of the rows that are here; null when it is the same. */
+  #partsOf(q: LiveQuery, whole: NonNullable<Patch["whole"]>): Part[] | null {
+    const alike = q.columns.join("\0") === whole.columns.join("\0");
+    q.columns = whole.columns;
+    const old = alike ? q.rows.map((r) => q.columns.map((c) => r[c]!)) : [];
+    return difference(old, [...whole.rows], whole.key);
+  }
+
+  #tell(q: LiveQuery, d: Difference): void {
+    for (const l of [...q.listeners]) this.#call(q, l, d);
+  }
+
+  #call(q: LiveQuery, l: Listener, d: Difference): void {
+    const failed = q.error !== undefined;
+    try {
+      if (q.listeners.has(l) && (l.told ? d !== none : !failed)) {
+        const first = !l.told;
+        l.told = true;
+        l.rows(q.rows, first ? { ...none, added: q.rows } : d);
+      }
+      if (q.listeners.has(l) && failed) l.error(q.error);
+    } catch (err) {
+      queueMicrotask(() => {
+        throw err;
+      });
+    }
+  }
+
+  #stop(q: LiveQuery, l: Listener): void {
+    q.listeners.delete(l);
+    if (q.listeners.size > 0 || this.#queries.get(q.name) !== q) return;
+    this.#queries.delete(q.name);
+    if (q.id > 0) this.#door.unwatch(q.id);
+    this.#byId.delete(q.id);
+  }
+}

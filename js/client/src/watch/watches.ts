@@ -1,0 +1,271 @@
+import type { Value } from "../value.ts";
+import { type Cell, type Cells, difference, type Part } from "./difference.ts";
+
+/** A query to keep up to date. Two that are equal share one run. */
+export interface Spec {
+  readonly sql: string;
+  readonly params: Cells;
+  /** Columns of the result that tell its rows apart; without it the primary keys of the tables, where the result has them. */
+  readonly key?: readonly string[] | undefined;
+  /** Give every integer as a bigint. */
+  readonly bigint?: boolean | undefined;
+}
+
+/** What a query reads, as SQLite tells it. Names are as declared. */
+export interface Reads {
+  /** Synced tables, and the columns that are read of them; null: any change matters. An empty set: which rows there are. */
+  readonly tables: ReadonlyMap<string, ReadonlySet<string> | null>;
+  /** Also something of which commits do not tell: an unsynced table, the structure. */
+  readonly other: boolean;
+  /** Names of the result's columns. */
+  readonly columns: readonly string[];
+  /** Places of the columns that tell rows apart: the primary keys; empty: the whole row does. */
+  readonly key: readonly number[];
+}
+
+/** What a commit changed in one table. */
+export interface Touch {
+  /** The columns that changed; null when rows came or went too. */
+  readonly columns: ReadonlySet<string> | null;
+  /** Primary keys of the changed rows, before and after; null when they are not told. */
+  readonly keys: readonly (readonly Value[])[] | null;
+}
+
+/** What a commit changed, by the names of synced tables as declared. */
+export type Touched = ReadonlyMap<string, Touch>;
+
+/** What the engine needs of its surroundings. */
+export interface WatchHost {
+  /** Runs a query that only reads. */
+  query(sql: string, params: Cells, bigint: boolean): Cells[];
+  /** Compiles a query and tells what it reads. */
+  reads(sql: string): Reads;
+  /** Milliseconds, for the costs. */
+  now(): number;
+}
+
+/** News of one query, for the tabs in `to`. */
+export interface Patch {
+  readonly id: number;
+  readonly to: readonly string[];
+  /** 1, 2, 3 ... A patch with parts builds on the version before. */
+  readonly version: number;
+  /** The whole result, with names and key. */
+  readonly whole?: {
+    readonly columns: readonly string[];
+    readonly key: readonly number[];
+    readonly rows: readonly Cells[];
+  };
+  /** How it comes out of the version before. */
+  readonly parts?: readonly Part[];
+  /** Why there is no new result; the rows of before stand. */
+  readonly error?: unknown;
+}
+
+/** What one query cost. */
+export interface WatchCost {
+  readonly id: number;
+  readonly sql: string;
+  readonly tables: readonly string[];
+  readonly tabs: number;
+  readonly rows: number;
+  readonly runs: number;
+  /** Of all runs together. */
+  readonly ms: number;
+}
+
+interface Query {
+  readonly id: number;
+  readonly name: string;
+  readonly spec: Spec;
+  readonly tabs: Set<string>;
+  /** null: must be learned before the next run. */
+  reads: Reads | null;
+  columns: readonly string[];
+  key: readonly number[];
+  rows: Cells[];
+  version: number;
+  error: unknown;
+  runs: number;
+  ms: number;
+}
+
+const nothing: readonly number[] = [];
+
+/** Names a query: equal for those that share a run. */
+export function nameOf(s: Spec): string {
+  const cell = (c: Cell): string =>
+    c instanceof Uint8Array
+      ? `x${c.join()}`
+      : typeof c === "bigint"
+        ? `${c}`
+        : Object.is(c, -0)
+          ? "-0.0"
+          : JSON.stringify(c);
+  return [s.bigint ? 1 : 0, JSON.stringify(s.key ?? 0), s.params.map(cell).join(), s.sql].join("\0");
+}
+
+/**
+ * The live queries of one replica, those of all tabs together. It does nothing
+ * by itself: `commit` says after each commit what changed, `run` runs what that
+ * concerns and returns the news for the tabs. So however many changes and
+ * commits come before `run`, a query runs once.
+ */
+export class Watches {
+  readonly #host: WatchHost;
+  readonly #queries = new Map<string, Query>();
+  readonly #dirty = new Set<Query>();
+  #last = 0;
+
+  constructor(host: WatchHost) {
+    this.#host = host;
+  }
+
+  /** Whether `run` has work. */
+  get due(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** A tab watches a query from now on: its result as it is known, whole. A tab says it once for all its listeners. */
+  add(tab: string, spec: Spec): Patch {
+    const name = nameOf(spec);
+    let q = this.#queries.get(name);
+    if (!q) {
+      q = {
+        id: ++this.#last,
+        name,
+        spec,
+        tabs: new Set(),
+        reads: null,
+        columns: [],
+        key: nothing,
+        rows: [],
+        version: 0,
+        error: undefined,
+        runs: 0,
+        ms: 0,
+      };
+      this.#queries.set(name, q);
+      this.#rerun(q);
+    }
+    q.tabs.add(tab);
+    return this.#whole(q, [tab]);
+  }
+
+  /** A tab watches a query no longer. */
+  remove(tab: string, id: number): void {
+    for (const q of this.#queries.values()) if (q.id === id) this.#leave(q, tab);
+  }
+
+  /** A tab is gone. */
+  leave(tab: string): void {
+    for (const q of this.#queries.values()) this.#leave(q, tab);
+  }
+
+  /** A commit happened; null: anything may have changed. */
+  commit(touched: Touched | null): void {
+    for (const q of this.#queries.values()) {
+      if (!this.#dirty.has(q) && concerns(q, touched)) this.#dirty.add(q);
+    }
+  }
+
+  /** The structure changed: every query is learned and run again. */
+  moved(): void {
+    for (const q of this.#queries.values()) {
+      q.reads = null;
+      this.#dirty.add(q);
+    }
+  }
+
+  /** Runs what commits concerned, until `enough`, and returns the news. */
+  run(enough: () => boolean = () => false): Patch[] {
+    const news: Patch[] = [];
+    for (const q of this.#dirty) {
+      this.#dirty.delete(q);
+      const patch = this.#rerun(q);
+      if (patch) news.push(patch);
+      if (enough()) break;
+    }
+    return news;
+  }
+
+  /** What the queries cost so far. */
+  costs(): WatchCost[] {
+    return [...this.#queries.values()].map((q) => ({
+      id: q.id,
+      sql: q.spec.sql.trim(),
+      tables: [...(q.reads?.tables.keys() ?? [])],
+      tabs: q.tabs.size,
+      rows: q.rows.length,
+      runs: q.runs,
+      ms: q.ms,
+    }));
+  }
+
+  #leave(q: Query, tab: string): void {
+    q.tabs.delete(tab);
+    if (q.tabs.size > 0) return;
+    this.#queries.delete(q.name);
+    this.#dirty.delete(q);
+  }
+
+  #whole(q: Query, to: readonly string[]): Patch {
+    const whole = { columns: q.columns, key: q.key, rows: q.rows };
+    return { id: q.id, to, version: q.version, whole, ...(q.error === undefined ? {} : { error: q.error }) };
+  }
+
+  /** Runs a query; null when there is nothing new to tell. */
+  #rerun(q: Query): Patch | null {
+    const learned = q.reads === null;
+    const failed = q.error;
+    const begun = this.#host.now();
+    let rows: Cells[] = q.rows;
+    try {
+      q.error = undefined;
+      const reads = q.reads ?? this.#host.reads(q.spec.sql);
+      if (learned) this.#learn(q, reads);
+      rows = this.#host.query(q.spec.sql, q.spec.params, q.spec.bigint ?? false);
+    } catch (err) {
+      q.error = err;
+    }
+    q.runs++;
+    q.ms += this.#host.now() - begun;
+    return this.#tell(q, rows, learned, failed);
+  }
+
+  #learn(q: Query, reads: Reads): void {
+    const places = q.spec.key?.map((name) => reads.columns.indexOf(name)) ?? reads.key;
+    const missing = places.indexOf(-1);
+    if (missing >= 0) throw new Error(`the result has no column ${q.spec.key![missing]}, which the key names`);
+    q.reads = reads;
+    q.columns = reads.columns;
+    q.key = places;
+  }
+
+  #tell(q: Query, rows: Cells[], learned: boolean, failed: unknown): Patch | null {
+    const to = [...q.tabs];
+    if (q.error !== undefined) {
+      if (failed !== undefined && `${failed}` === `${q.error}`) return null;
+      return { id: q.id, to, version: ++q.version, parts: [[0, rows.length]], error: q.error };
+    }
+    const parts = difference(q.rows, rows, q.key);
+    if (parts === null && failed === undefined && !learned) return null;
+    q.rows = rows;
+    q.version++;
+    if (learned) return this.#whole(q, to);
+    return { id: q.id, to, version: q.version, parts: parts ?? [[0, rows.length]] };
+  }
+}
+
+/** Whether a commit can have changed the result. */
+function concerns(q: Query, touched: Touched | null): boolean {
+  if (touched === null || !q.reads) return touched === null;
+  if (q.reads.other) return true;
+  for (const [table, touch] of touched) {
+    const read = q.reads.tables.get(table);
+    if (read === undefined) continue;
+    if (read === null || touch.columns === null) return true;
+    for (const c of touch.columns) if (read.has(c)) return true;
+  }
+  return false;
+}
