@@ -27,6 +27,7 @@ var runners = map[string]func(t *testing.T, text []byte){
 	"policies.json":  testPolicies,
 	"conflicts.json": testConflicts,
 	"text.json":      testText,
+	"loop.json":      testLoop,
 }
 
 // Every file is run, and every runner has its file.

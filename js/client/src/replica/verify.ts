@@ -1,0 +1,304 @@
+import type { Seq } from "../change.ts";
+import type { Code } from "../codes.ts";
+import { scan } from "../row/row.ts";
+import { keyOf, type Schema, tableByID } from "../schema.ts";
+import { type Row, sizeOf } from "../value.ts";
+import type { RangeSum } from "../wire/ranges.ts";
+import type { Up } from "../wire/up.ts";
+import { type Event, type Loop, messageOf } from "./loop.ts";
+import { anew, garbage } from "./loop-end.ts";
+import { decide } from "./loop-session.ts";
+import type { Replica } from "./replica.ts";
+
+// A verification compares count and sum of every table with the server's, and
+// where they differ cuts the range in fanOut parts, again and again, until a
+// part is small enough to be fetched whole. Rows are read as they are stored,
+// so it also finds what capture never saw.
+//
+// The server sends every batch up to an answer's seq before the answer, so an
+// answer normally speaks of the state that the replica has. One that does not
+// is asked for again.
+const fanOut = 16;
+const leafRows = 64; // a range with no more rows than this, on either side, is fetched
+const pageRows = 256; // rows asked for at once
+const askedMax = 4; // questions on their way
+const strayMax = 8; // answers for another seq before the session begins anew
+const movedMax = 3; // after so many restarts ranges are repaired one by one
+const repairMax = 32 << 20; // bytes of rows held before they are written
+
+/** Verifications in a row that a session may fail to finish. */
+export const checkTries = 3;
+
+/** The result of comparing every row with the server. */
+export interface VerifyReport {
+  readonly seq: Seq;
+  readonly tables: number;
+  readonly rows: number;
+  /** Rows that were repaired. */
+  readonly differed: number;
+  /** Rejected records made of what was there. */
+  readonly saved: number;
+}
+
+/** The keys of a range: behind after, up to and including upto; null is open. */
+interface Range {
+  readonly table: number;
+  readonly after: Row | null;
+  readonly upto: Row | null;
+}
+
+/** The server's rows of one range. */
+export interface RangeRows extends Range {
+  readonly rows: readonly Row[];
+}
+
+/** What a verification asks of a replica; see repair.ts. */
+export interface Comparer {
+  readonly schema: Schema;
+  status(): { readonly rejected: number };
+  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): RangeSum[];
+  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Row[];
+  repairAll(list: readonly RangeRows[], code: Code, now: number): number;
+  prove(now: number): void;
+  /** Remembers the refusal that ended syncing, until the next welcome. */
+  stop(code: Code): void;
+}
+
+/** A range to be compared (fetch false) or fetched. */
+interface Question extends Range {
+  readonly bounds: readonly Row[];
+  readonly fetch: boolean;
+  /** The first question about its table. */
+  readonly whole: boolean;
+}
+
+/** A running verification. */
+export class Check {
+  readonly code: Code;
+  report = { seq: 0, tables: 0, rows: 0, differed: 0, saved: 0 };
+  todo: Question[];
+  leaves: Question[] = []; // asked for when todo is empty, so that all can be repaired at one seq
+  readonly asked = new Map<number, Question>();
+  strays = 0;
+  moves = 0;
+
+  disturbed = false; // a batch that came meanwhile could not be applied as it stands
+  rounds = 0; // comparisons begun anew because of that
+
+  got: RangeRows[] = [];
+  gotSeq: Seq = 0;
+  bytes = 0;
+
+  constructor(code: Code, todo: Question[]) {
+    this.code = code;
+    this.todo = todo;
+  }
+}
+
+/** Asks for a verification as soon as the replica is at the head. */
+export function want(l: Loop, code: Code): void {
+  if (!l.wanted || code === "recovered") l.wantCode = code;
+  l.wanted = true;
+}
+
+export function verify(l: Loop, now: number): void {
+  later(l);
+  decide(l, now, false);
+}
+
+export function later(l: Loop): void {
+  l.checkFailures = 0; // those of earlier requests
+  want(l, "uncaptured");
+}
+
+export function startCheck(l: Loop, now: number): void {
+  l.check = new Check(l.wantCode, everything(l));
+  if (l.check.todo.length === 0) endCheck(l, l.check, now);
+  else ask(l, l.check);
+}
+
+function everything(l: Loop): Question[] {
+  const open = { after: null, upto: null, bounds: [], fetch: false, whole: true };
+  return l.e.schema.tables.filter((t) => t.out === "").map((t) => ({ table: t.id, ...open }));
+}
+
+/** Sends the next questions. */
+function ask(l: Loop, c: Check): void {
+  const messages: Up[] = [];
+  while (c.asked.size < askedMax) {
+    const q = c.todo.shift();
+    if (!q) break;
+    c.asked.set(++l.askID, q);
+    messages.push(question(q, l.askID));
+  }
+  l.send(...messages);
+}
+
+function question({ table, after, upto, bounds, fetch }: Question, id: number): Up {
+  const range = { id, table, after, upto };
+  return fetch ? { type: "askRows", ...range, limit: pageRows } : { type: "askRanges", ...range, bounds };
+}
+
+/** Finds the question of an answer; null when there is nothing to do with it: it came twice, or speaks of another state. */
+function answered(l: Loop, c: Check, id: number, seq: Seq): Question | null {
+  const q = c.asked.get(id);
+  if (!q) return null;
+  c.asked.delete(id);
+  if (seq === l.seq) return q;
+  c.strays++;
+  c.todo.push(q);
+  return null;
+}
+
+export function ranges(l: Loop, now: number, event: Event): void {
+  const a = messageOf<"ranges">(event);
+  const c = l.check;
+  if (!c) return;
+  const q = answered(l, c, a.id, a.seq);
+  if (!q) {
+    proceed(l, c, now);
+    return;
+  }
+  if (q.fetch || a.list.length !== q.bounds.length + 1) {
+    garbage(l);
+    return;
+  }
+  const mine = l.e.confirmedRanges(q.table, q.after, q.upto, q.bounds);
+  if (q.whole) {
+    c.report.tables++;
+    c.report.rows += a.list[0]!.count;
+  }
+  mine.forEach((m, i) => {
+    const theirs = a.list[i]!;
+    if (m.count !== theirs.count || m.sum !== theirs.sum) descend(l, c, part(q, i), Math.min(m.count, theirs.count));
+  });
+  proceed(l, c, now);
+}
+
+/** The i-th of the ranges that the bounds cut. */
+function part({ table, after, upto, bounds }: Question, i: number): Range {
+  return { table, after: bounds[i - 1] ?? after, upto: bounds[i] ?? upto };
+}
+
+function descend(l: Loop, c: Check, p: Range, count: number): void {
+  const bounds = count > leafRows ? l.e.splitKeys(p.table, p.after, p.upto, fanOut) : [];
+  if (bounds.length > 0) c.todo.push({ ...p, bounds, fetch: false, whole: false });
+  else c.leaves.push(leaf(p));
+}
+
+function leaf({ table, after, upto }: Range): Question {
+  return { table, after, upto, bounds: [], fetch: true, whole: false };
+}
+
+export function rows(l: Loop, now: number, event: Event): void {
+  const a = messageOf<"rows">(event);
+  const c = l.check;
+  if (!c) return;
+  const q = answered(l, c, a.id, a.seq);
+  if (!q) {
+    proceed(l, c, now);
+    return;
+  }
+  const t = tableByID(l.e.schema, q.table);
+  if (!q.fetch || !t || a.list.some((r) => r.length !== t.columns.length)) {
+    garbage(l);
+    return;
+  }
+  let upto = q.upto;
+  if (a.more) {
+    const last = a.list.at(-1);
+    if (!last) {
+      garbage(l);
+      return;
+    }
+    upto = keyOf(t, last);
+    c.leaves.push(leaf({ ...q, after: upto }));
+  }
+  keep(l, c, { table: q.table, after: q.after, upto, rows: a.list }, now);
+  proceed(l, c, now);
+}
+
+/**
+ * Holds fetched rows until all are there, so that readers never see a half
+ * repaired copy. Rows of an earlier seq are fetched again; where the server
+ * never rests, and where they are too many to hold, ranges are written as they
+ * come.
+ */
+function keep(l: Loop, c: Check, piece: RangeRows, now: number): void {
+  if (c.got.length > 0 && c.gotSeq !== l.seq) {
+    c.moves++;
+    c.leaves.push(...c.got.map(leaf));
+    c.got = [];
+    c.bytes = 0;
+  }
+  c.got.push(piece);
+  c.gotSeq = l.seq;
+  for (const r of piece.rows) for (const v of r) c.bytes += sizeOf(v);
+  if (c.moves > movedMax || c.bytes > repairMax) repair(l, c, now);
+}
+
+function repair(l: Loop, c: Check, now: number): void {
+  if (c.got.length === 0) return;
+  const before = l.e.status().rejected;
+  c.report.differed += l.e.repairAll(c.got, c.code, now);
+  c.report.saved += Math.max(0, l.e.status().rejected - before);
+  c.got = [];
+  c.bytes = 0;
+}
+
+/**
+ * Asks what is left, fetches what differs once everything is compared, and ends
+ * the verification when nothing is left.
+ */
+function proceed(l: Loop, c: Check, now: number): void {
+  if (c.strays > strayMax) {
+    anew(l, "gap", `answers of the server are not of checkpoint ${l.seq}`);
+    return;
+  }
+  if (c.todo.length === 0 && c.asked.size === 0) {
+    c.todo = c.leaves;
+    c.leaves = [];
+  }
+  if (c.todo.length === 0 && c.asked.size === 0) endCheck(l, c, now);
+  else ask(l, c);
+  decide(l, now, true);
+}
+
+function endCheck(l: Loop, c: Check, now: number): void {
+  repair(l, c, now);
+  const todo = everything(l);
+  if (c.disturbed && c.rounds < checkTries && todo.length > 0) {
+    // What was compared before the batch came may differ since.
+    c.disturbed = false;
+    c.rounds++;
+    c.report.tables = c.report.rows = 0;
+    c.todo = todo;
+    ask(l, c);
+    return;
+  }
+  l.e.prove(now);
+  c.report.seq = l.seq;
+  l.fruitless = c.report.differed > 0 ? 0 : l.fruitless + 1;
+  l.check = null;
+  l.wanted = false;
+  l.checkFailures = 0;
+  l.unsent = true;
+  l.notify({ verify: c.report });
+}
+
+/** Picks keys that cut a range of the local table in parts of about equal size. */
+export function splitKeys(r: Replica, table: number, after: Row | null, upto: Row | null, parts: number): Row[] {
+  const t = tableByID(r.schema, table);
+  if (!t) return [];
+  let n = 0;
+  scan(r.db, t, after, upto, 0, () => {
+    n++;
+  });
+  const step = Math.ceil(n / parts);
+  const bounds: Row[] = [];
+  let i = 0;
+  scan(r.db, t, after, upto, 0, (row) => {
+    if (++i % step === 0 && i < n) bounds.push(keyOf(t, row));
+  });
+  return bounds;
+}
