@@ -1,0 +1,4 @@
+/** Writes an SQL identifier. It is the only function that does. */
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
