@@ -2,39 +2,41 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/sample"
+	"github.com/tidemarkdb/tidemark/internal/page"
+	"github.com/tidemarkdb/tidemark/internal/tracker"
+	"github.com/tidemarkdb/tidemark/server"
 )
 
 type demoCommand struct {
-	Dir       string `arg:"" optional:"" default:"demo" help:"Folder for the sample and your copies of it (${default})."`
+	Dir       string `arg:"" optional:"" default:"demo" help:"Folder for the databases and your copies of them (${default})."`
 	Listen    string `default:"127.0.0.1:7420" placeholder:"ADDRESS" help:"Where to listen (${default}); a free port is taken when that one is in use."`
 	ReadyFile string `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
 }
 
 // Help is shown below the command's one line.
 func (demoCommand) Help() string {
-	return `Makes DIR/shop.sqlite, an invented record shop, unless it is there already, and serves it. To start over remove the folder.
+	return `Makes two databases in DIR, unless they are there already, and serves them together with a page to open in a browser: DIR/tracker.sqlite, a project tracker, and DIR/lab.sqlite, with which the page shows what happens when several people edit the same row offline. How their edits merge is declared in the two YAML files beside them. To start over remove the folder.
 
 Example:
 
     tidemark demo`
 }
 
-// Run makes the sample and serves it.
+// Run makes the databases and serves them.
 func (c *demoCommand) Run(s *shell) error {
-	file, err := c.sample(s)
+	files, err := c.files(s)
 	if err != nil {
 		return err
 	}
-	serving := &serveCommand{Files: []string{file}, Listen: c.Listen, ReadyFile: c.ReadyFile}
+	serving := &serveCommand{Files: files, Listen: c.Listen, ReadyFile: c.ReadyFile}
 	if err := serving.check(); err != nil {
 		return err
 	}
@@ -46,30 +48,45 @@ func (c *demoCommand) Run(s *shell) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	serving.guide = c.guide
+	serving.guide = func(s *shell, _ string) { c.guide(s, "http://"+l.Addr().String()) }
 	if err := serving.announce(s, l.Addr().String(), srv); err != nil {
 		return errors.Join(err, l.Close(), srv.Close())
 	}
-	return serve(s, l, srv)
+	return serve(s, l, srv, c.handler(s, srv))
 }
 
-// sample makes the file, unless an earlier run did.
-func (c *demoCommand) sample(s *shell) (string, error) {
-	file := filepath.Join(c.Dir, "shop.sqlite")
-	if _, err := os.Stat(file); err == nil {
-		return file, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+// handler puts the page, and what it needs beside the product's own API, before the server.
+func (c *demoCommand) handler(s *shell, srv *server.Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /demo/log", &logFeed{srv: srv, ctx: s.ctx})
+	mux.Handle("/", page.Handler(srv))
+	if !page.Built() {
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, noPage, http.StatusNotFound)
+		})
 	}
+	return mux
+}
+
+const noPage = "This binary was built without the page. To have it, run in the source tree: make run (needs Node 20 or newer)"
+
+// files makes the databases, unless an earlier run did.
+func (c *demoCommand) files(s *shell) ([]string, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
-		return "", &tidemark.Error{Code: tidemark.CodeUsage, Op: "demo", Err: err, Hint: "give a folder that you can write to: tidemark demo DIR"}
+		return nil, &tidemark.Error{Code: tidemark.CodeUsage, Op: "demo", Err: err, Hint: "give a folder that you can write to: tidemark demo DIR"}
 	}
-	sum, err := sample.Create(s.ctx, file, sample.Options{})
-	if err != nil {
-		return "", err
+	var files []string
+	for _, space := range tracker.Spaces {
+		made, err := space.Create(s.ctx, c.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if made {
+			s.printf("made %s: %s\n", space.Path(c.Dir), space.About)
+		}
+		files = append(files, space.Path(c.Dir))
 	}
-	s.printf("made %s: an invented record shop, %s in %s\n", file, plural(sum.Rows, "row"), plural(sum.Tables, "table"))
-	return file, nil
+	return files, nil
 }
 
 func (c *demoCommand) listen(s *shell) (net.Listener, error) {
@@ -84,33 +101,35 @@ func (c *demoCommand) listen(s *shell) (net.Listener, error) {
 
 // guide prints the tour: every line can be pasted into another terminal.
 func (c *demoCommand) guide(s *shell, url string) {
-	self := quoteArg(os.Args[0])
-	a, b := quoteArg(filepath.Join(c.Dir, "a.db")), quoteArg(filepath.Join(c.Dir, "b.db"))
-	s.printf("%s", strings.NewReplacer("TM", self, "URL", url, "AA", a, "BB", b, "WRITE", writeCommand(a)).Replace(`
-In another terminal, in this folder:
+	if page.Built() {
+		s.printf("\nOpen in a browser:\n\n  %s\n", url)
+	} else {
+		s.printf("\n%s\n", noPage)
+	}
+	served, copied := filepath.Join(c.Dir, "tracker.sqlite"), quoteArg(filepath.Join(c.Dir, "copy.db"))
+	s.printf("%s", strings.NewReplacer("TM", quoteArg(os.Args[0]), "URL", url+"/tracker", "COPY", copied,
+		"INSERT", writeCommand(served, "INSERT INTO task (board_id, title) VALUES ('opening', 'Written by hand')"),
+		"VOTE", writeCommand(filepath.Join(c.Dir, "copy.db"), "UPDATE task SET votes = votes + 1")).Replace(`
+In another terminal, in this folder: write into the database while it is
+served, and the page follows at once.
 
-  TM clone URL AA
-  TM clone URL BB
-  WRITE
-  TM sync AA
-  TM sync BB
-  TM verify BB
+  INSERT
 
-A copy is an ordinary SQLite file, sync exchanges what was written into it by
-any program, verify proves that it equals the server. To keep one in sync while
-you write to another:
+Or make a copy, write into that with any program, and sync it.
 
-  TM sync --watch BB
+  TM clone URL COPY
+  VOTE
+  TM sync COPY
+  TM verify COPY
 
 Ctrl-C stops the server.
 `))
 }
 
-// writeCommand changes a row with whatever tool this machine has.
-func writeCommand(file string) string {
-	sql := "UPDATE Track SET Name = 'x' WHERE TrackId = 1"
+// writeCommand runs a statement with whatever tool this machine has.
+func writeCommand(file, sql string) string {
 	if _, err := exec.LookPath("sqlite3"); err == nil {
-		return "sqlite3 " + file + " \"" + sql + "\""
+		return "sqlite3 " + quoteArg(file) + " \"" + sql + "\""
 	}
-	return `python3 -c "import sqlite3; c = sqlite3.connect('` + strings.Trim(file, "'") + `'); c.execute(\"` + sql + `\"); c.commit()"`
+	return `python3 -c "import sqlite3; c = sqlite3.connect('` + file + `'); c.execute(\"` + sql + `\"); c.commit()"`
 }

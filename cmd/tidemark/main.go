@@ -2,7 +2,7 @@
 // the copies in sync.
 //
 // It is a thin shell: every command parses its arguments, calls package
-// client, server, store/sqlite or internal/sample, and prints the result. What
+// client, server, store/sqlite or one of the samples, and prints the result. What
 // a command prints goes to standard output, for people or, with --json, as one
 // JSON document. Errors go to standard error with the next step below them.
 // Exit codes are those of `tidemark help exit-codes`.

@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 		"noise":    noiseTool,
 		"json":     jsonTool,
 		"proxy":    proxyTool,
+		"get":      getTool,
 	})
 }
 

@@ -31,6 +31,7 @@ type serveCommand struct {
 	AcceptViolations bool     `help:"Serve files although rows in them break their own constraints."`
 	Insecure         bool     `name:"insecure-any-address" help:"Listen where others can reach it, although everyone may then read and write."`
 	Policies         string   `placeholder:"FILE" help:"The file that declares how edits merge, instead of tidemark.yaml beside each database."`
+	Origins          []string `name:"origin" sep:"none" placeholder:"ORIGIN" help:"Let web pages of this origin use the spaces, e.g. https://app.example; may be repeated, * is all."`
 	ReadyFile        string   `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
 	limitFlags
 
@@ -72,7 +73,7 @@ func (c *serveCommand) Run(s *shell) error {
 	if err := c.announce(s, l.Addr().String(), srv); err != nil {
 		return errors.Join(err, l.Close(), srv.Close())
 	}
-	return serve(s, l, srv)
+	return serve(s, l, srv, srv)
 }
 
 func (c *serveCommand) check() error {
@@ -86,10 +87,23 @@ func (c *serveCommand) check() error {
 			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
 			hint: "listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
 	}
-	if err := c.present(); err != nil {
-		return err
+	for _, check := range []func() error{c.origins, c.present, c.declared} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return c.declared()
+	return nil
+}
+
+// origins refuses what no browser would send, which would let in nobody.
+func (c *serveCommand) origins() error {
+	for _, o := range c.Origins {
+		u, err := url.Parse(o)
+		if o != "*" && (err != nil || o != u.Scheme+"://"+u.Host || u.Host == "") {
+			return usageError(o+" is not a web origin", "give scheme and host and nothing behind them, e.g. --origin https://app.example")
+		}
+	}
+	return nil
 }
 
 // present looks for the files before anything is begun.
@@ -173,7 +187,7 @@ func (c *serveCommand) open(s *shell) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
+	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, AllowOrigins: c.Origins, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
 	if err != nil {
 		return nil, err
 	}
@@ -323,10 +337,10 @@ func (c *serveCommand) warn(s *shell, address string) {
 }
 
 // serve answers requests until the context ends or the listener breaks.
-func serve(s *shell, l net.Listener, srv *server.Server) error {
-	h := &http.Server{Handler: srv, ReadHeaderTimeout: 10 * time.Second}
+func serve(s *shell, l net.Listener, srv *server.Server, h http.Handler) error {
+	web := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(l) }()
+	go func() { failed <- web.Serve(l) }()
 	if err := untilDone(s, srv, failed); err != nil {
 		return errors.Join(fmt.Errorf("serve: %w", err), srv.Close())
 	}
@@ -334,7 +348,7 @@ func serve(s *shell, l net.Listener, srv *server.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	// Connections that were taken over for WebSocket are srv's to end.
-	err := errors.Join(srv.Shutdown(ctx), h.Shutdown(ctx))
+	err := errors.Join(srv.Shutdown(ctx), web.Shutdown(ctx))
 	if err != nil {
 		return &ending{exit: exitError, code: tidemark.CodeInternal, msg: "stopping: " + err.Error(),
 			hint: "nothing that was confirmed is lost; start the server again"}

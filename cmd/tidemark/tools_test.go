@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -136,6 +137,28 @@ func jsonTool() {
 			fmt.Println(string(b))
 		}
 	}
+}
+
+// getTool is get [-origin ORIGIN] URL: asks for a page as a browser does, and
+// prints status, headers and body, or with -body the body alone.
+func getTool() {
+	origin := flag.String("origin", "", "")
+	body := flag.Bool("body", false, "")
+	flag.Parse()
+	req, err := http.NewRequest(http.MethodGet, flag.Arg(0), nil)
+	die(err)
+	if *origin != "" {
+		req.Header.Set("Origin", *origin)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	die(err)
+	if !*body {
+		fmt.Println(resp.Status)
+		die(resp.Header.Write(os.Stdout))
+	}
+	_, err = io.Copy(os.Stdout, resp.Body)
+	die(err)
+	die(resp.Body.Close())
 }
 
 func keys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

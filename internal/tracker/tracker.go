@@ -1,0 +1,103 @@
+// Package tracker makes the two databases of the demo, and the files beside
+// them that declare how edits merge: a project tracker with invented people
+// and tasks, and the lab's small one.
+package tracker
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+// Space is one of the two.
+type Space struct {
+	Name     string
+	About    string // for people, behind the file's name
+	sql      []string
+	policies string
+}
+
+var (
+	//go:embed tracker.sql
+	trackerSQL string
+	//go:embed seed.sql
+	seedSQL string
+	//go:embed tracker.yaml
+	trackerPolicies string
+	//go:embed lab.sql
+	labSQL string
+	//go:embed lab.yaml
+	labPolicies string
+)
+
+// Spaces are those of the demo, the page's first one first.
+var Spaces = []Space{
+	{Name: "tracker", About: "a project tracker with invented tasks", sql: []string{trackerSQL, seedSQL}, policies: trackerPolicies},
+	{Name: "lab", About: "what the lab plays with", sql: []string{labSQL}, policies: labPolicies},
+}
+
+// Path is where the space's file is in a folder.
+func (s Space) Path(dir string) string { return filepath.Join(dir, s.Name+".sqlite") }
+
+// Create makes the file and its policies in a folder, and reports whether it
+// did: what is there already stays as it is.
+func (s Space) Create(ctx context.Context, dir string) (bool, error) {
+	path := s.Path(dir)
+	switch _, err := os.Stat(path); {
+	case err == nil:
+		return false, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	if err := s.declare(dir); err != nil {
+		return false, err
+	}
+	// Filled beside and renamed, so that a file that is there is whole.
+	part := path + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, unwritable(err)
+	}
+	if err := s.fill(ctx, part); err != nil {
+		_ = os.Remove(part)
+		return false, err
+	}
+	return true, os.Rename(part, path)
+}
+
+// declare writes the policies, unless somebody has written others.
+func (s Space) declare(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, s.Name+".tidemark.yaml"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return unwritable(err)
+	}
+	_, err = f.WriteString(s.policies)
+	return errors.Join(err, f.Close())
+}
+
+func unwritable(err error) error {
+	return &tidemark.Error{Code: tidemark.CodeUsage, Op: "demo", Err: err, Hint: "give a folder that you can write to: tidemark demo DIR"}
+}
+
+func (s Space) fill(ctx context.Context, path string) (err error) {
+	db, err := lite.Open(path, lite.Options{Create: true})
+	if err != nil {
+		return unwritable(err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetContext(ctx)
+	if err := db.Transaction(func() error { return db.Script(strings.Join(s.sql, "\n")) }); err != nil {
+		return fmt.Errorf("demo: %s: %w", s.Name, err)
+	}
+	return nil
+}
