@@ -25,13 +25,14 @@ export interface ExecResult<T = Row> {
   readonly rows: readonly T[];
 }
 
-/** What a commit changed in the result of a watched query. */
+/** What a commit changed in the result of a watched query. At the first call every row is added. */
 export interface Diff<T = Row> {
   readonly added: readonly T[];
-  /** Rows with the same key and other values, as they are now. */
-  readonly changed: readonly T[];
-  /** Rows that left the result, as they were. */
+  /** Rows with the same key and other values. */
+  readonly changed: readonly { readonly before: T; readonly after: T }[];
   readonly removed: readonly T[];
+  /** Whether rows that stayed are in another order. */
+  readonly moved: boolean;
 }
 
 /** A local transaction, usable until its function returns. Wait for each call before the next. */
