@@ -285,6 +285,9 @@ func (d *dog) write() *hub.Submission {
 		if d.busy[id] > d.hello.Seq {
 			continue // what it wrote there is not among the rows that it has
 		}
+		if c.Op == tidemark.Insert && d.rows[t.ID][t.KeyID(c.Key)] != nil {
+			continue // its own table would refuse it
+		}
 		if c.Op == tidemark.Update && slices.ContainsFunc(c.Cols, func(col int) bool { return slices.Contains(t.Key, col) }) && len(list) > 0 {
 			continue // a move alone, so that no two rows go to one place
 		}
