@@ -62,7 +62,7 @@ export interface Cell {
 
 /** A row of a changeset that has another integer key now. */
 export interface Renumbered {
-  readonly table: number;
+  readonly table: string;
   readonly from: bigint;
   readonly to: bigint;
   /** The seq at which the other row came: what was made behind it means that one. */
