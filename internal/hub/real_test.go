@@ -292,7 +292,7 @@ func (d *dog) write() *hub.Submission {
 			continue // a move alone, so that no two rows go to one place
 		}
 		if !used[id] {
-			used[id] = true
+			used[id], used[arrival(t, &c)] = true, true
 			list = append(list, c)
 		}
 	}
@@ -307,6 +307,17 @@ func (d *dog) write() *hub.Submission {
 	binary.BigEndian.PutUint64(p.Salt[:], rng.Uint64())
 	d.open = append(d.open, p)
 	return d.send(p)
+}
+
+// arrival names the row that a change leaves: of a move the one at the new key.
+func arrival(t *tidemark.Table, c *tidemark.Change) string {
+	key := slices.Clone(c.Key)
+	for i, col := range c.Cols {
+		if k := slices.Index(t.Key, col); k >= 0 {
+			key[k] = c.New[i]
+		}
+	}
+	return fmt.Sprint(t.ID, " ", t.KeyID(key))
 }
 
 // pendingAt stands for the seq of a changeset without an outcome.
