@@ -1,0 +1,221 @@
+import type { Sqlite } from "../lite/load.ts";
+import { MemoryStorage } from "./memory.ts";
+import { PageFile } from "./pages.ts";
+import type { StorageEvents } from "./storage.ts";
+
+const BLOCKS = "blocks";
+const FACTS = "facts";
+const OWNER = "owner";
+
+/** How long to wait before storing is tried again, milliseconds. */
+const PAUSE_FIRST = 500;
+const PAUSE_MOST = 30_000;
+
+/** Name of the database that IndexedDB keeps for one of ours. */
+const placeOf = (name: string): string => `tidemark:${name}`;
+
+/** Whether there is one. */
+export async function hasIndexedDb(name: string): Promise<boolean> {
+  if (typeof indexedDB === "undefined" || indexedDB.databases === undefined) return false;
+  return (await indexedDB.databases()).some((d) => d.name === placeOf(name));
+}
+
+/**
+ * Files in memory whose blocks are stored in IndexedDB: after a commit, the
+ * blocks that it wrote go there in one transaction, strictly durable. So what
+ * is stored is the state after some commit, never a mixture, and a commit is
+ * safe when `flush` resolves. Each of these transactions makes sure that no
+ * other tab has taken the place over.
+ */
+export class IndexedDbStorage extends MemoryStorage {
+  override readonly level = "indexeddb";
+  readonly #place: string;
+  readonly #events: StorageEvents;
+  readonly #owner = crypto.randomUUID();
+  readonly #gone = new Set<string>();
+  #db: IDBDatabase | null = null;
+  #running: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+  #slipped = false;
+  #ended = false;
+
+  private constructor(sqlite: Sqlite, name: string, vfs: string, events: StorageEvents) {
+    super(sqlite, vfs);
+    this.#place = placeOf(name);
+    this.#events = events;
+  }
+
+  static async open(sqlite: Sqlite, name: string, vfs: string, events: StorageEvents): Promise<IndexedDbStorage> {
+    const s = new IndexedDbStorage(sqlite, name, vfs, events);
+    await s.#connect();
+    await s.#load();
+    return s;
+  }
+
+  override remove(name: string): void {
+    super.remove(name);
+    this.#gone.add(name);
+  }
+
+  override async write(name: string, next: () => Promise<Uint8Array | undefined>): Promise<void> {
+    await super.write(name, next);
+    this.#gone.delete(name);
+  }
+
+  override flush(): Promise<void> | undefined {
+    if (this.#slipped || this.#ended || !this.#dirty()) return this.#running ?? undefined;
+    this.#next ??= (this.#running ?? Promise.resolve()).then(() => {
+      this.#next = null;
+      this.#running = this.#store().finally(() => {
+        this.#running = null;
+      });
+      return this.#running;
+    });
+    return this.#next;
+  }
+
+  override close(): void {
+    this.#ended = true;
+    this.#db?.close();
+  }
+
+  override async wipe(): Promise<void> {
+    await super.wipe();
+    this.close();
+    await done(indexedDB.deleteDatabase(this.#place));
+  }
+
+  async #connect(): Promise<void> {
+    const opening = indexedDB.open(this.#place, 1);
+    opening.onupgradeneeded = () => {
+      opening.result.createObjectStore(BLOCKS);
+      opening.result.createObjectStore(FACTS);
+    };
+    const db = await done(opening);
+    db.onclose = () => {
+      if (this.#db === db) this.#slip("the browser closed the database");
+    };
+    // Somebody deletes it: not to stand in the way is all that can be done.
+    db.onversionchange = () => db.close();
+    const tx = db.transaction(FACTS, "readwrite", { durability: "strict" });
+    tx.objectStore(FACTS).put(this.#owner, OWNER);
+    await finished(tx);
+    this.#db = db;
+  }
+
+  async #load(): Promise<void> {
+    const tx = this.#db!.transaction([BLOCKS, FACTS]);
+    const [keys, blocks] = await Promise.all([
+      done(tx.objectStore(BLOCKS).getAllKeys()),
+      done(tx.objectStore(BLOCKS).getAll()),
+    ]);
+    keys.forEach((key, i) => {
+      // What #store put there.
+      const [name, at] = key as [string, number];
+      let file = this.held.get(name);
+      if (!file) {
+        file = new PageFile();
+        this.held.set(name, file);
+      }
+      file.blocks[at] = blocks[i] as Uint8Array;
+    });
+    for (const [name, file] of this.held) {
+      file.size = (await done(this.#db!.transaction(FACTS).objectStore(FACTS).get(`size:${name}`))) as number;
+      file.resized = false;
+    }
+  }
+
+  #dirty(): boolean {
+    if (this.#gone.size > 0) return true;
+    for (const f of this.held.values()) if (f.dirty.size > 0 || f.resized) return true;
+    return false;
+  }
+
+  /** Stores what was written. It never fails: what cannot be stored is told as an event, and tried again. */
+  async #store(): Promise<void> {
+    const stored: [PageFile, number[]][] = [];
+    const gone = [...this.#gone];
+    let taken = false;
+    try {
+      if (this.#db === null) throw new Error("the database is closed");
+      const tx = this.#db.transaction([BLOCKS, FACTS], "readwrite", { durability: "strict" });
+      const facts = tx.objectStore(FACTS);
+      const blocks = tx.objectStore(BLOCKS);
+      const owner = facts.get(OWNER);
+      owner.onsuccess = () => {
+        if (owner.result === this.#owner) return;
+        taken = owner.result !== undefined;
+        tx.abort();
+      };
+      for (const name of gone) {
+        blocks.delete(IDBKeyRange.bound([name], [name, []]));
+        facts.delete(`size:${name}`);
+      }
+      this.#gone.clear();
+      for (const [name, file] of this.held) {
+        const dirty = [...file.dirty];
+        for (const i of dirty) blocks.put(file.blocks[i], [name, i]);
+        if (file.resized) {
+          facts.put(file.size, `size:${name}`);
+          blocks.delete(IDBKeyRange.bound([name, file.blocks.length], [name, []]));
+        }
+        file.dirty.clear();
+        file.resized = false;
+        stored.push([file, dirty]);
+      }
+      await finished(tx);
+    } catch (err) {
+      for (const [file, dirty] of stored) {
+        file.resized = true;
+        for (const i of dirty) if (i < file.blocks.length) file.dirty.add(i);
+      }
+      for (const name of gone) if (!this.held.has(name)) this.#gone.add(name);
+      if (taken) {
+        this.#ended = true;
+        this.#events.taken();
+        return;
+      }
+      this.#slip(err instanceof Error ? err.message || err.name : String(err));
+    }
+  }
+
+  /** Goes on in memory, and tries to come back with growing pauses. */
+  #slip(why: string): void {
+    if (this.#slipped || this.#ended) return;
+    this.#slipped = true;
+    this.#events.slipped(why);
+    void this.#recover(PAUSE_FIRST);
+  }
+
+  async #recover(pause: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    if (this.#ended) return;
+    try {
+      this.#db?.close();
+      this.#db = null;
+      await this.#connect();
+      for (const f of this.held.values()) f.soil();
+      this.#slipped = false;
+      await this.flush();
+    } catch {
+      this.#slipped = true;
+    }
+    if (this.#ended) return;
+    if (this.#slipped) void this.#recover(Math.min(2 * pause, PAUSE_MOST));
+    else this.#events.kept();
+  }
+}
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+function finished(tx: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tx.oncomplete = () => resolve();
+    tx.onabort = () => reject(tx.error ?? new Error("the transaction was ended"));
+  });
+}

@@ -1,0 +1,63 @@
+import type { Level } from "../database.ts";
+import type { Sqlite } from "../lite/load.ts";
+import { hasIndexedDb, IndexedDbStorage } from "./indexeddb.ts";
+import { MemoryStorage } from "./memory.ts";
+import { OpfsStorage } from "./opfs.ts";
+import { Held, type Storage, type StorageEvents } from "./storage.ts";
+
+/** What the ladder led to. */
+export interface Found {
+  readonly storage: Storage;
+  /** Why it is not a better one. */
+  readonly reason: string;
+  /** A place one step below that holds files from a time when the better one failed. */
+  readonly older: Storage | null;
+}
+
+/**
+ * Opens the best storage that there is. While another tab holds the files it
+ * waits and says so: a second database must not come to be beside the first.
+ */
+export async function climb(
+  sqlite: Sqlite,
+  name: string,
+  highest: Level,
+  events: StorageEvents,
+  waiting: (why: string) => void,
+): Promise<Found> {
+  const vfs = `tidemark-${name}`;
+  let reason = highest === "opfs" ? "" : "the app asked for it";
+  if (highest === "opfs") {
+    try {
+      const storage = await patient(() => OpfsStorage.open(sqlite, name, vfs), waiting);
+      const older = (await hasIndexedDb(name))
+        ? await IndexedDbStorage.open(sqlite, name, `${vfs}-older`, events)
+        : null;
+      return { storage, reason, older };
+    } catch (err) {
+      reason = `the private file system cannot be used: ${said(err)}`;
+    }
+  }
+  if (highest !== "memory") {
+    try {
+      return { storage: await IndexedDbStorage.open(sqlite, name, `${vfs}-idb`, events), reason, older: null };
+    } catch (err) {
+      reason += `${reason && "; "}IndexedDB cannot be used: ${said(err)}`;
+    }
+  }
+  return { storage: new MemoryStorage(sqlite, `${vfs}-memory`), reason, older: null };
+}
+
+const said = (err: unknown): string => (err instanceof Error ? err.message || err.name : String(err));
+
+async function patient<T>(fn: () => Promise<T>, waiting: (why: string) => void): Promise<T> {
+  for (let pause = 20; ; pause = Math.min(2 * pause, 250)) {
+    try {
+      return await fn();
+    } catch (err) {
+      if (!(err instanceof Held)) throw err;
+      waiting("another tab still holds the database's files");
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}

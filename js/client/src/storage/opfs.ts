@@ -1,0 +1,70 @@
+import type { Sqlite } from "../lite/load.ts";
+import { Held, type Storage } from "./storage.ts";
+
+/** What sqlite-wasm's pool of OPFS files offers. */
+type Pool = Awaited<ReturnType<Sqlite["api"]["installOpfsSAHPoolVfs"]>>;
+
+/** Files: two databases, each with its log and for a moment a journal. */
+const CAPACITY = 6;
+
+/** Files of the origin's private file system, opened exclusively. */
+export class OpfsStorage implements Storage {
+  readonly level = "opfs";
+  readonly vfs: string;
+  readonly pragmas = "PRAGMA locking_mode = exclusive; PRAGMA journal_mode = WAL";
+  readonly #pool: Pool;
+
+  private constructor(pool: Pool, vfs: string) {
+    this.#pool = pool;
+    this.vfs = vfs;
+  }
+
+  /** Throws Held as long as another tab has the files. */
+  static async open(sqlite: Sqlite, name: string, vfs: string): Promise<OpfsStorage> {
+    const options = {
+      name: vfs,
+      directory: `/.tidemark/${name}`,
+      initialCapacity: CAPACITY,
+      preserveOnInitFailure: true,
+      forceReinitIfPreviouslyFailed: true,
+      verbosity: 0,
+    };
+    try {
+      return new OpfsStorage(await sqlite.api.installOpfsSAHPoolVfs(options), vfs);
+    } catch (err) {
+      if (err instanceof DOMException && err.name === "NoModificationAllowedError") throw new Held();
+      throw err;
+    }
+  }
+
+  files(): string[] {
+    return this.#pool
+      .getFileNames()
+      .filter((n) => !n.endsWith("-wal") && !n.endsWith("-journal"))
+      .sort();
+  }
+
+  async write(name: string, next: () => Promise<Uint8Array | undefined>): Promise<void> {
+    // The types tell of the bytes as a whole only.
+    await (this.#pool.importDb as (name: string, next: () => Promise<Uint8Array | undefined>) => Promise<number>)(
+      name,
+      next,
+    );
+  }
+
+  remove(name: string): void {
+    for (const n of [name, `${name}-wal`, `${name}-journal`]) this.#pool.unlink(n);
+  }
+
+  flush(): undefined {
+    return undefined;
+  }
+
+  close(): void {
+    this.#pool.pauseVfs();
+  }
+
+  async wipe(): Promise<void> {
+    await this.#pool.removeVfs();
+  }
+}
