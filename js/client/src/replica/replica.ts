@@ -6,24 +6,22 @@ import type { Database } from "../lite/database.ts";
 import type { MergeFunction } from "../merge/merge.ts";
 import type { Schema } from "../schema.ts";
 import type { Row } from "../value.ts";
-import type { Batch } from "../wire/batch.ts";
-import type { Hello } from "../wire/hello.ts";
-import type { Leases } from "../wire/leases.ts";
-import type { Push } from "../wire/push.ts";
-import type { Schema as SchemaMessage } from "../wire/schema.ts";
-import type { Welcome } from "../wire/welcome.ts";
+import type { Batch, Leases, SchemaMessage, Welcome } from "../wire/down.ts";
+import type { RangeSum } from "../wire/ranges.ts";
+import type { Hello, Push } from "../wire/up.ts";
 import { type Applied, apply, settle } from "./apply.ts";
-import { prepareConnection, requireReplica, viewOf } from "./connection.ts";
+import { guarded, prepareConnection, requireReplica } from "./connection.ts";
 import { type CreateOptions, create } from "./create.ts";
 import { hello, reidentify, stop, takeFence, welcome } from "./identity.ts";
 import { type Merging, mergingOf } from "./intent.ts";
 import { know } from "./know.ts";
 import { lease } from "./lease.ts";
+import type { Mirror } from "./mirror.ts";
 import { type Pending, pending, unsent } from "./pending.ts";
 import { saveSchema } from "./reconcile.ts";
 import { newReferences, type References } from "./references.ts";
 import { discard, exportRejected, type Rejected, rejected } from "./reject.ts";
-import { confirmedRanges, prove, type RangeRows, type RangeSum, repairAll } from "./repair.ts";
+import { confirmedRanges, prove, type RangeRows, repairAll } from "./repair.ts";
 import { editAndRetry, type Replacement, replaceAndRetry, retry } from "./retry.ts";
 import { sealNow } from "./seal.ts";
 import { readStatus, type Status } from "./status.ts";
@@ -69,8 +67,8 @@ export class Replica {
   idsOf: Schema | null = null;
   hasher!: Hasher; // by the first know()
   readOnly = false;
-  /** Whether the app has triggers that must fire for remote rows too. */
-  mirrored = false;
+  /** The app's triggers that must fire for remote rows too. */
+  mirrors: Mirror[] = [];
   /** What of the app's triggers cannot be mirrored, and why. */
   left: string[] = [];
   /** Tables (in lower case) whose mirrors failed, and why. */
@@ -98,10 +96,12 @@ export class Replica {
   /** Opens a replica. A server's file, a plain file, a newer format are refused with a next step. */
   static open(db: Database, opts: Options): Replica {
     const r = new Replica(db, opts);
-    requireReplica(db);
-    prepareConnection(db);
-    viewOf(r, "open", () => know(r));
-    return r;
+    return guarded("open", () => {
+      requireReplica(db);
+      prepareConnection(db);
+      db.view(() => know(r));
+      return r;
+    });
   }
 
   /** Triggers that should fire everywhere and cannot, each with its reason. */
@@ -203,4 +203,3 @@ export class Replica {
     prove(this, now);
   }
 }
-

@@ -1,0 +1,93 @@
+import { install } from "../capture/install.ts";
+import type { Seq } from "../change.ts";
+import { Hasher } from "../digest/digest.ts";
+import { TidemarkError } from "../error.ts";
+import type { Database } from "../lite/database.ts";
+import * as meta from "../meta/meta.ts";
+import { encode } from "../schema/encode.ts";
+import type { Schema } from "../schema.ts";
+import { asEngine, guarded } from "./connection.ts";
+import * as facts from "./facts.ts";
+import { Tally } from "./tally.ts";
+
+/** What a snapshot holds: the checkpoint that it is a copy of. */
+export interface SpaceState {
+  readonly space: string;
+  readonly incarnation: string;
+  readonly term: string;
+  readonly head: Seq;
+  /** Sum of the keyed hashes of all cells, modulo 2^64. */
+  readonly sum: bigint;
+  readonly digestKey: Uint8Array;
+}
+
+/** Options of `Replica.create`. */
+export interface CreateOptions {
+  /** Address, kept in the file. */
+  readonly server: string;
+  readonly readOnly?: boolean;
+  readonly state: SpaceState;
+  readonly schema: Schema;
+  /** What the file had before; it is put back when the bookkeeping is taken off. */
+  readonly journal?: string;
+}
+
+/**
+ * Turns a snapshot into a replica: bookkeeping and capture triggers, in one
+ * transaction. Fails with code corrupt when the rows do not have the sum that
+ * the server told. The journal mode is the caller's business.
+ */
+export function create(db: Database, o: CreateOptions): void {
+  guarded("create", () => {
+    if (meta.adopted(db) !== "") throw new TidemarkError("exists", "the file belongs to Tidemark already");
+    asEngine(db, () => db.transaction(() => adopt(db, o)));
+  });
+}
+
+function adopt(db: Database, o: CreateOptions): void {
+  meta.create(db, "replica");
+  db.script(facts.bookkeeping);
+  for (const t of o.schema.tables) {
+    db.run("INSERT OR REPLACE INTO main._tm_table (t, name) VALUES (?1, ?2)", BigInt(t.id), t.name);
+  }
+  prove(db, o);
+  install(db, "main", o.schema, o.readOnly === true);
+  const { state, schema } = o;
+  facts.store(db, {
+    [meta.keySpace]: state.space,
+    [meta.keyIncarnation]: state.incarnation,
+    [meta.keyTerm]: state.term,
+    [meta.keySchema]: schema.hash,
+    [meta.keySchemaBody]: encode(schema),
+    [meta.keyDigestKey]: state.digestKey,
+    journal_mode: o.journal ?? "delete",
+    [meta.keySeq]: BigInt(state.head),
+    [meta.keySum]: BigInt.asIntN(64, state.sum),
+    [facts.keyHead]: BigInt(state.head),
+    [facts.keyServer]: o.server,
+    [facts.keyReplica]: "",
+    [facts.keyTicket]: "",
+    [facts.keyNext]: 1n,
+    [facts.keyProven]: 1n,
+    [facts.keyReadOnly]: facts.flag(o.readOnly === true),
+  });
+  markStructure(db);
+}
+
+/** Proves that the rows are those that the server sent. */
+function prove(db: Database, { schema, state }: CreateOptions): void {
+  const tally = new Tally(db, schema, new Hasher(state.digestKey));
+  tally.load();
+  const got = tally.total();
+  if (got !== state.sum) {
+    const digits = (n: bigint) => n.toString(16).padStart(16, "0");
+    const message = `the snapshot's rows sum up to ${digits(got)}, the server said ${digits(state.sum)}`;
+    throw new TidemarkError("corrupt", message, { hint: "remove what was downloaded and clone again" });
+  }
+  tally.save();
+}
+
+/** Remembers the structure that capture was made for. */
+export function markStructure(db: Database): void {
+  meta.setInt(db, meta.keyDDLVersion, db.int("PRAGMA main.schema_version"));
+}

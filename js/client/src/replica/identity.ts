@@ -1,0 +1,163 @@
+import type { Seq } from "../change.ts";
+import type { Code } from "../codes.ts";
+import { TidemarkError } from "../error.ts";
+import type { Database } from "../lite/database.ts";
+import * as meta from "../meta/meta.ts";
+import { bytesOf, sameBytes, type Value } from "../value.ts";
+import type { Welcome } from "../wire/down.ts";
+import type { Hello } from "../wire/up.ts";
+import { PROTOCOL } from "../wire/wire.ts";
+import { guarded, Moved } from "./connection.ts";
+import * as facts from "./facts.ts";
+import type { Replica } from "./replica.ts";
+import { clearStage, stagedCursor } from "./stage.ts";
+import { transaction } from "./transaction.ts";
+
+/** Makes the message that opens a session. */
+export function hello(r: Replica): Hello {
+  return guarded("hello", () => {
+    const f = facts.allFacts(r.db);
+    const text = (key: string) => facts.textFact(f, key);
+    const number = (key: string) => facts.numberFact(f, key);
+    const seq: Seq = number(meta.keySeq);
+    const sum = f.get(meta.keySum);
+    return {
+      type: "hello",
+      protocol: PROTOCOL,
+      space: text(meta.keySpace),
+      incarnation: text(meta.keyIncarnation),
+      term: text(meta.keyTerm),
+      replica: text(facts.keyReplica),
+      ticket: text(facts.keyTicket),
+      schema: text(meta.keySchema),
+      seq,
+      sum: typeof sum === "bigint" ? BigInt.asUintN(64, sum) : 0n,
+      staged: stagedCursor(r.db, seq),
+      settled: settledThrough(r.db, number(facts.keyNext)),
+      readOnly: number(facts.keyReadOnly) !== 0,
+      agent: r.opts.agent ?? "",
+    };
+  });
+}
+
+/** The number up to which every changeset has its outcome here. */
+function settledThrough(db: Database, next: number): number {
+  return db.int("SELECT coalesce((SELECT min(n) FROM main._tm_pending), ?1)", BigInt(next)) - 1;
+}
+
+/** Marks a copy whose checkpoint was set to the server's head without its rows. */
+export const resyncReason = "the server does not know the state of this copy";
+
+/**
+ * Stores what the server said of itself and of this replica, durably. After a
+ * resync the checkpoint is the server's head: what differs from it is found by
+ * comparing, and until then the copy is marked for repair.
+ */
+export function welcome(r: Replica, w: Welcome, now: number): void {
+  transaction(r, "welcome", now, () => {
+    recogniseServer(facts.allFacts(r.db), w);
+    facts.store(r.db, {
+      [facts.keyReplica]: w.replica,
+      [facts.keyTicket]: w.ticket,
+      [meta.keySpace]: w.space,
+      [meta.keyIncarnation]: w.incarnation,
+      [facts.keyHead]: BigInt(w.head),
+      [facts.keyContact]: BigInt(now),
+      [facts.keyStopped]: "",
+    });
+    if (!w.resync) return;
+    facts.store(r.db, {
+      [meta.keyTerm]: w.term,
+      [meta.keySeq]: BigInt(w.head),
+      [facts.keyProven]: facts.flag(false),
+      [facts.keyRepair]: resyncReason,
+    });
+    clearStage(r.db);
+  });
+}
+
+function recogniseServer(f: ReadonlyMap<string, Value>, w: Welcome): void {
+  const space = facts.textFact(f, meta.keySpace);
+  if (space && space !== w.space) {
+    const message = `this is a copy of space ${JSON.stringify(space)}, the server speaks of ${JSON.stringify(w.space)}`;
+    throw new TidemarkError("wrong_space", message, { hint: "sync it with the address that it was cloned from" });
+  }
+  const incarnation = facts.textFact(f, meta.keyIncarnation);
+  const key = bytesOf(f.get(meta.keyDigestKey) ?? null);
+  const hint = "clone again beside the old copy; what is pending there stays there";
+  if (incarnation && incarnation !== w.incarnation) {
+    throw new TidemarkError("incarnation", "the space was made anew on the server since this copy was cloned", {
+      hint,
+    });
+  }
+  if (key.length > 0 && !sameBytes(key, w.digestKey)) {
+    throw new TidemarkError("incarnation", "the server has another digest key than when this copy was cloned", {
+      hint,
+    });
+  }
+}
+
+/**
+ * Gives a copied file a name of its own: pending changesets keep their first
+ * names in `was` and get new numbers.
+ */
+export function reidentify(r: Replica): void {
+  transaction(r, "reidentify", 0, () => {
+    const { db } = r;
+    const name = meta.get(db, facts.keyReplica);
+    // The first name stays: the server records a fate under that one too,
+    // whichever copy brings the changeset first.
+    const was = "UPDATE main._tm_pending SET was_replica = ?1, was_n = n, was_hash = hash WHERE was_replica IS NULL";
+    if (name) db.run(was, name);
+    const last = numberAnew(db);
+    clearStage(db);
+    facts.store(db, { [facts.keyReplica]: "", [facts.keyTicket]: "", [facts.keyNext]: BigInt(last + 1) });
+  });
+}
+
+/**
+ * Numbers pending changesets from 1 on and gives the last number. Numbers only
+ * get smaller, so in ascending order none meets another.
+ */
+function numberAnew(db: Database): number {
+  const old: number[] = [];
+  db.each("SELECT n FROM main._tm_pending ORDER BY n", (s) => old.push(s.int(0)));
+  old.forEach((n, i) => {
+    for (const table of ["_tm_pending_row", "_tm_taken", "_tm_text", "_tm_pending"]) {
+      db.run(`UPDATE main.${table} SET n = ?1 WHERE n = ?2`, BigInt(i + 1), BigInt(n));
+    }
+    db.run("UPDATE main._tm_pending SET cause = ?1 WHERE cause = ?2", causeOn(i + 1), causeOn(n));
+  });
+  // What was renumbered before concerns all that is pending.
+  db.run("UPDATE main._tm_renumbered SET n = 0");
+  return old.length;
+}
+
+/** The cause of a suspension that another suspended changeset brought about. */
+export function causeOn(n: number): string {
+  return `depends_on ${n}`;
+}
+
+/**
+ * Called by the taker of the sync lease. From then on whoever held it before
+ * cannot apply any more.
+ */
+export function takeFence(r: Replica): number {
+  r.fence = transaction(r, "lease", 0, () => {
+    const n = meta.getInt(r.db, facts.keyFence) + 1;
+    meta.setInt(r.db, facts.keyFence, n);
+    return n;
+  });
+  return r.fence;
+}
+
+/** The first step of a transaction that applies. */
+export function checkFence(r: Replica): void {
+  if (r.fence !== 0 && meta.getInt(r.db, facts.keyFence) !== r.fence)
+    throw new Moved("somebody else took the sync lease");
+}
+
+/** Remembers the refusal that ended syncing, until the next welcome. */
+export function stop(r: Replica, code: Code): void {
+  transaction(r, "stop", 0, () => facts.store(r.db, { [facts.keyStopped]: code }));
+}

@@ -1,0 +1,39 @@
+import { type Change, UPDATE } from "../change.ts";
+import type { Schema } from "../schema.ts";
+import { RawText, type Value } from "../value.ts";
+import type { Cell, Cells } from "./difference.ts";
+import type { Touch, Touched } from "./watches.ts";
+
+/** From so many changed rows on their keys are not told: looking at each would cost more than running the queries. */
+const maxKeys = 32;
+
+/** A value as the app sees it. */
+export function cellOf(v: Value): Cell {
+  if (typeof v === "bigint" && Number.isSafeInteger(Number(v))) return Number(v);
+  return v instanceof RawText ? v.bytes : v;
+}
+
+/** What changes do to the rows of synced tables: those of a changeset that was made, undone or received. */
+export function touchedBy(schema: Schema, changes: Iterable<Change>): Touched {
+  const touched = new Map<string, { columns: Set<string> | null; keys: Cells[] | null } & Touch>();
+  const names = new Map(schema.tables.map((t) => [t.id, t]));
+  for (const c of changes) {
+    const t = names.get(c.table);
+    if (!t) continue;
+    let touch = touched.get(t.name);
+    if (!touch) {
+      touch = { columns: new Set(), keys: [] };
+      touched.set(t.name, touch);
+    }
+    if (c.op !== UPDATE) touch.columns = null;
+    for (const i of c.columns) touch.columns?.add(t.columns[i]!.name);
+    const after = t.key.map((place, i) => {
+      const at = c.op === UPDATE ? c.columns.indexOf(place) : -1;
+      return at < 0 ? c.key[i]! : c.values[at]!;
+    });
+    touch.keys?.push(c.key.map(cellOf));
+    if (after.some((v, i) => v !== c.key[i])) touch.keys?.push(after.map(cellOf));
+    if (touch.keys && touch.keys.length > maxKeys) touch.keys = null;
+  }
+  return touched;
+}
