@@ -12,9 +12,6 @@ import type { Value } from "../value.ts";
  * The Go package internal/capture says more; both write the same SQL.
  */
 
-/** Where the capture triggers and their log live: in the file, or in this connection only. */
-export type Place = "main" | "temp";
-
 // The kinds of log record, with what stands in v0, v1, ... Numbers are stored
 // in files: never change one. A record of cells has the kind + GROUP × the
 // group of columns that it holds.
@@ -45,12 +42,12 @@ export interface Mark {
 
 /** The rowid that the next log record will have. Call it after BEGIN IMMEDIATE. */
 export function begin(db: Database): number {
-  return top(db, "main") + 1;
+  return top(db) + 1;
 }
 
 /** The highest rowid of the log, whatever it holds. */
-function top(db: Database, place: Place): number {
-  return db.int(`SELECT max(n) FROM ${place}._tm_log`);
+function top(db: Database): number {
+  return db.int("SELECT max(n) FROM main._tm_log");
 }
 
 /** Writes the mark, unless the transaction recorded nothing. */
@@ -66,28 +63,24 @@ export function end(db: Database, m: Mark): void {
 }
 
 /** Whether the log holds records. */
-export function recorded(db: Database, place: Place): boolean {
-  return db.int(`SELECT op <> ${BLANK} FROM ${place}._tm_log ORDER BY n DESC LIMIT 1`) !== 0;
+export function recorded(db: Database): boolean {
+  return db.int(`SELECT op <> ${BLANK} FROM main._tm_log ORDER BY n DESC LIMIT 1`) !== 0;
 }
 
 /** The ids of tables with records behind the rowid `after`. */
-export function touched(db: Database, place: Place, after: number): number[] {
+export function touched(db: Database, after: number): number[] {
   const ids: number[] = [];
-  const sql = `SELECT DISTINCT t FROM ${place}._tm_log WHERE n > ?1 AND t > 0 ORDER BY t`;
+  const sql = `SELECT DISTINCT t FROM main._tm_log WHERE n > ?1 AND t > 0 ORDER BY t`;
   db.each(sql, (s) => ids.push(s.int(0)), BigInt(after));
   return ids;
 }
 
 /**
- * Deletes the log's records. In main the last one stays, so that rowids never
- * start again; a log that holds nothing else counts as empty.
+ * Deletes the log's records. The last one stays, so that rowids never start
+ * again; a log that holds nothing else counts as empty.
  */
-export function clear(db: Database, place: Place): void {
-  if (place === "temp") {
-    db.run("DELETE FROM temp._tm_log");
-    return;
-  }
-  const last: Value = BigInt(top(db, "main"));
+export function clear(db: Database): void {
+  const last: Value = BigInt(top(db));
   if (last === 0n) return;
   db.run("DELETE FROM main._tm_log WHERE n < ?1", last);
   db.run(

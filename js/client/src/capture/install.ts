@@ -1,7 +1,6 @@
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
 import type { Schema, Table } from "../schema.ts";
-import type { Place } from "./capture.ts";
 import { INSERTED, type Trigger, triggersOf } from "./triggers.ts";
 import { verify } from "./verify.ts";
 
@@ -11,38 +10,33 @@ import { verify } from "./verify.ts";
  * when nothing is to be done nothing is written. `readOnly` makes triggers that
  * refuse every write instead.
  */
-export function install(db: Database, place: Place, s: Schema, readOnly: boolean): void {
+export function install(db: Database, s: Schema, readOnly: boolean): void {
   const work = () => {
-    makeTables(db, place, s);
-    const have = readTriggers(db, place);
-    const want = s.tables.flatMap((t) => (t.out ? [] : triggersOf(t, columnNames(db, t), place, readOnly)));
+    makeTables(db, s);
+    const have = readTriggers(db);
+    const want = s.tables.flatMap((t) => (t.out ? [] : triggersOf(t, columnNames(db, t), readOnly)));
     const missing = want.filter((w) => !current(have.get(w.name), w));
     const keep = new Set(want.filter((w) => !missing.includes(w)).map((w) => w.name));
     dropAll(
       db,
-      place,
       [...have.keys()].sort().filter((name) => !keep.has(name)),
     );
-    createAll(db, place, missing);
-    verify(db, place, missing);
+    createAll(db, missing);
+    verify(db, missing);
   };
-  if (place === "main" && !db.inTransaction) db.transaction(work);
-  else db.savepoint("_tm_install", work);
+  if (db.inTransaction) db.savepoint("_tm_install", work);
+  else db.transaction(work);
 }
 
-function master(place: Place): string {
-  return place === "temp" ? "temp.sqlite_temp_master" : "main.sqlite_master";
+function hasTable(db: Database, name: string): boolean {
+  return db.int(`SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = ?1`, name) > 0;
 }
 
-function hasTable(db: Database, place: Place, name: string): boolean {
-  return db.int(`SELECT count(*) FROM ${master(place)} WHERE type = 'table' AND name = ?1`, name) > 0;
-}
-
-function makeTables(db: Database, place: Place, s: Schema): void {
-  if (!hasTable(db, place, "_tm_log")) {
-    db.run(`CREATE TABLE ${place}._tm_log (n INTEGER PRIMARY KEY, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9)`);
+function makeTables(db: Database, s: Schema): void {
+  if (!hasTable(db, "_tm_log")) {
+    db.run(`CREATE TABLE main._tm_log (n INTEGER PRIMARY KEY, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9)`);
   }
-  if (place === "main") recordTables(db, s);
+  recordTables(db, s);
 }
 
 /**
@@ -50,7 +44,7 @@ function makeTables(db: Database, place: Place, s: Schema): void {
  * that it never goes to another one.
  */
 function recordTables(db: Database, s: Schema): void {
-  if (!hasTable(db, "main", "_tm_table")) {
+  if (!hasTable(db, "_tm_table")) {
     db.run(`CREATE TABLE main._tm_table (t INTEGER PRIMARY KEY, name TEXT, "out" TEXT)`);
   }
   for (const t of s.tables) {
@@ -76,10 +70,10 @@ interface Installed {
 }
 
 /** Lists the capture triggers that are there. */
-function readTriggers(db: Database, place: Place): Map<string, Installed> {
+function readTriggers(db: Database): Map<string, Installed> {
   const have = new Map<string, Installed>();
   const youngest = new Map<string, number>(); // the app's triggers by table
-  db.each(`SELECT rowid, name, tbl_name, sql FROM ${master(place)} WHERE type = 'trigger' ORDER BY rowid`, (s) => {
+  db.each(`SELECT rowid, name, tbl_name, sql FROM main.sqlite_master WHERE type = 'trigger' ORDER BY rowid`, (s) => {
     const [row, name, table] = [s.int(0), s.text(1), s.text(2).toLowerCase()];
     if (!name.startsWith("_tm_")) youngest.set(table, row);
     else have.set(name, { row, table, body: s.text(3).replace(/^CREATE TRIGGER /, ""), last: true });
@@ -98,11 +92,11 @@ function current(h: Installed | undefined, w: Trigger): boolean {
 }
 
 /** Drops triggers by their names. */
-export function dropAll(db: Database, place: Place, names: readonly string[]): void {
-  for (const name of names) db.run(`DROP TRIGGER ${place}.${quote(name)}`);
+export function dropAll(db: Database, names: readonly string[]): void {
+  for (const name of names) db.run(`DROP TRIGGER main.${quote(name)}`);
 }
 
 /** Makes triggers. */
-export function createAll(db: Database, place: Place, triggers: readonly Trigger[]): void {
-  for (const t of triggers) db.script(`CREATE ${place === "temp" ? "TEMP TRIGGER " : "TRIGGER main."}${t.body}`);
+export function createAll(db: Database, triggers: readonly Trigger[]): void {
+  for (const t of triggers) db.script(`CREATE TRIGGER main.${t.body}`);
 }

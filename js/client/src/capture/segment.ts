@@ -5,7 +5,7 @@ import type { Statement } from "../lite/statement.ts";
 import { get } from "../row/row.ts";
 import { type Schema, type Table, tableByID } from "../schema.ts";
 import type { Row, Value } from "../value.ts";
-import { BLANK, GROUP, KEY_REST, MARK, type Mark, type Place, SLOTS } from "./capture.ts";
+import { BLANK, GROUP, KEY_REST, MARK, type Mark, SLOTS } from "./capture.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { type Move, net } from "./move.ts";
 import { TIME_SHIFT } from "./record.ts";
@@ -35,13 +35,8 @@ export interface Segment {
  * marks, what was written before, between and after them as one segment each.
  * Rows that did not change in the end are left out, segments without rows too.
  */
-export function segments(db: Database, place: Place, s: Schema): Segment[] {
-  return new Pass(db, s, true).run(place, 0).reverse();
-}
-
-/** Nets the records behind the log's rowid `after` into one set of row changes, regardless of marks. */
-export function netted(db: Database, place: Place, s: Schema, after: number): RowChange[] {
-  return new Pass(db, s, false).run(place, after)[0]?.rows ?? [];
+export function segments(db: Database, s: Schema): Segment[] {
+  return new Pass(db, s).run().reverse();
 }
 
 /** What the pass knows of a row. */
@@ -95,23 +90,21 @@ export class Pass {
   arrival = "";
 
   readonly #schema: Schema;
-  readonly #marks: boolean;
   #mark: Mark | null = null;
   #floor = 0; // rowid of the own transaction's first record, 0 outside of one
   #rest: Value[] = []; // of the key of the record that comes next
   readonly #done: Segment[] = []; // newest first
 
-  constructor(db: Database, schema: Schema, marks: boolean) {
+  constructor(db: Database, schema: Schema) {
     this.db = db;
     this.#schema = schema;
-    this.#marks = marks;
   }
 
   /** The segments, newest first. */
-  run(place: Place, after: number): Segment[] {
+  run(): Segment[] {
     const sql = `SELECT n, t, op, m & ${(1 << TIME_SHIFT) - 1}, m >> ${TIME_SHIFT}, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9
-      FROM ${place}._tm_log WHERE n > ?1 ORDER BY n DESC`;
-    this.db.each(sql, (s) => this.#read(s), BigInt(after));
+      FROM main._tm_log ORDER BY n DESC`;
+    this.db.each(sql, (s) => this.#read(s));
     this.#open(null, 0);
     return this.#done;
   }
@@ -120,7 +113,7 @@ export class Pass {
     const n = s.int(0);
     const code = s.int(2);
     if (code === MARK) {
-      if (this.#marks) this.#open(...readMark(s, n));
+      this.#open(...readMark(s, n));
       return;
     }
     if (this.#mark && n < this.#floor) this.#open(null, 0);

@@ -1,11 +1,11 @@
 import { quote } from "../lite/quote.ts";
 import { sameName, type Table } from "../schema.ts";
-import { ABSENT, DELETED, FROM, IMAGE, PART, type Place, TO, VACANT } from "./capture.ts";
+import { ABSENT, DELETED, FROM, IMAGE, PART, TO, VACANT } from "./capture.ts";
 import { keepsTime, type Layout, layoutOf } from "./layout.ts";
 import { probes } from "./probe.ts";
 import { image, type LogRecord, statements } from "./record.ts";
 
-/** A trigger to be made: `body` is everything behind CREATE [TEMP] TRIGGER, as sqlite_schema keeps it. */
+/** A trigger to be made: `body` is everything behind CREATE TRIGGER, as sqlite_schema keeps it. */
 export interface Trigger {
   readonly table: Table;
   readonly name: string;
@@ -33,11 +33,11 @@ export interface Maker {
 export const INSERTED = "ins";
 
 /** The triggers that capture a table, or those of a copy that nobody may write. */
-export function triggersOf(table: Table, names: readonly string[], place: Place, readOnly: boolean): Trigger[] {
-  const m = makerOf(table, names, place);
+export function triggersOf(table: Table, names: readonly string[], readOnly: boolean): Trigger[] {
+  const m = makerOf(table, names);
   if (readOnly) return refusals(m);
-  const timed = place === "main" && keepsTime(table);
-  const out = [
+  const timed = keepsTime(table);
+  return [
     // The one trigger that looks back after the write: before it an automatic rowid is not known.
     m.named(INSERTED, "AFTER INSERT", "", statements(m, "", { op: ABSENT, row: "NEW.", timed })),
     m.named("del", "BEFORE DELETE", "", statements(m, "", ...image(m, DELETED, "OLD."))),
@@ -49,21 +49,20 @@ export function triggersOf(table: Table, names: readonly string[], place: Place,
       anyChanges(m, table.key),
       statements(m, "", { op: FROM, row: "OLD." }, { op: TO, row: "NEW." }),
     ),
+    ...probes(m),
   ];
-  return place === "main" ? [...out, ...probes(m)] : out;
 }
 
-function makerOf(table: Table, names: readonly string[], place: Place): Maker {
+function makerOf(table: Table, names: readonly string[]): Maker {
   const q = quote(table.name);
   // A table that is called new or old gets another name inside a trigger.
   const ambiguous = sameName(table.name, "new") || sameName(table.name, "old");
-  const schema = place === "temp" ? "main." : "";
   const column = (c: number) => quote(table.columns[c]!.name);
   return {
     table,
     layout: layoutOf(table),
     names,
-    source: schema + q + (ambiguous ? " AS _tm_x" : ""),
+    source: q + (ambiguous ? " AS _tm_x" : ""),
     prefix: ambiguous ? "_tm_x." : `${q}.`,
     column,
     newValue(c) {
@@ -75,7 +74,7 @@ function makerOf(table: Table, names: readonly string[], place: Place): Maker {
     },
     named(kind, event, when, steps) {
       const name = `_tm_${table.id}_${kind}`;
-      const on = `${quote(name)} ${event} ON ${schema}${q}${when && ` WHEN ${when}`}`;
+      const on = `${quote(name)} ${event} ON ${q}${when && ` WHEN ${when}`}`;
       return { table, name, body: `${on} BEGIN ${steps.join("; ")}; END` };
     },
   };

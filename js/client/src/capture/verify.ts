@@ -2,7 +2,6 @@ import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import { writes } from "../schema/judge.ts";
 import type { Table } from "../schema.ts";
-import type { Place } from "./capture.ts";
 import { createAll, dropAll } from "./install.ts";
 import type { Trigger } from "./triggers.ts";
 
@@ -11,14 +10,13 @@ import type { Trigger } from "./triggers.ts";
  * that does not compile would make every write of its table fail: better not
  * to capture at all, and to say so.
  */
-export function verify(db: Database, place: Place, made: readonly Trigger[]): void {
+export function verify(db: Database, made: readonly Trigger[]): void {
   if (made.length === 0) return;
   const was = db.setTriggers(true);
   try {
     for (const t of new Set(made.map((m) => m.table))) {
       verifyTable(
         db,
-        place,
         t,
         made.filter((m) => m.table === t),
       );
@@ -28,13 +26,13 @@ export function verify(db: Database, place: Place, made: readonly Trigger[]): vo
   }
 }
 
-function verifyTable(db: Database, place: Place, t: Table, made: readonly Trigger[]): void {
+function verifyTable(db: Database, t: Table, made: readonly Trigger[]): void {
   const cause = trouble(db, t);
   if (cause === null) return;
   const names = made.map((m) => m.name);
-  dropAll(db, place, names);
+  dropAll(db, names);
   if (trouble(db, t) !== null) {
-    createAll(db, place, made); // without ours it does not work either
+    createAll(db, made); // without ours it does not work either
     return;
   }
   throw new TidemarkError("internal", `the capture triggers of table ${t.name} do not compile`, {

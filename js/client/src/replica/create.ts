@@ -1,32 +1,22 @@
 import { install } from "../capture/install.ts";
-import type { Seq } from "../change.ts";
 import { Hasher } from "../digest/digest.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
 import { encode } from "../schema/encode.ts";
 import type { Schema } from "../schema.ts";
+import type { SpaceState } from "../wire/state.ts";
 import { asEngine, guarded } from "./connection.ts";
 import * as facts from "./facts.ts";
 import { Tally } from "./tally.ts";
-
-/** What a snapshot holds: the checkpoint that it is a copy of. */
-export interface SpaceState {
-  readonly space: string;
-  readonly incarnation: string;
-  readonly term: string;
-  readonly head: Seq;
-  /** Sum of the keyed hashes of all cells, modulo 2^64. */
-  readonly sum: bigint;
-  readonly digestKey: Uint8Array;
-}
 
 /** Options of `Replica.create`. */
 export interface CreateOptions {
   /** Address, kept in the file. */
   readonly server: string;
   readonly readOnly?: boolean;
-  readonly state: SpaceState;
+  /** What the snapshot holds: the checkpoint that it is a copy of. */
+  readonly state: Omit<SpaceState, "schemaHash">;
   readonly schema: Schema;
   /** What the file had before; it is put back when the bookkeeping is taken off. */
   readonly journal?: string;
@@ -51,7 +41,7 @@ function adopt(db: Database, o: CreateOptions): void {
     db.run("INSERT OR REPLACE INTO main._tm_table (t, name) VALUES (?1, ?2)", BigInt(t.id), t.name);
   }
   prove(db, o);
-  install(db, "main", o.schema, o.readOnly === true);
+  install(db, o.schema, o.readOnly === true);
   const { state, schema } = o;
   facts.store(db, {
     [meta.keySpace]: state.space,

@@ -6,7 +6,7 @@ import * as meta from "../meta/meta.ts";
 import { bytesOf, sameBytes, type Value } from "../value.ts";
 import type { Welcome } from "../wire/down.ts";
 import type { Hello } from "../wire/up.ts";
-import { PROTOCOL } from "../wire/wire.ts";
+import { protocol } from "../wire/wire.ts";
 import { guarded, Moved } from "./connection.ts";
 import * as facts from "./facts.ts";
 import type { Replica } from "./replica.ts";
@@ -23,7 +23,7 @@ export function hello(r: Replica): Hello {
     const sum = f.get(meta.keySum);
     return {
       type: "hello",
-      protocol: PROTOCOL,
+      protocol,
       space: text(meta.keySpace),
       incarnation: text(meta.keyIncarnation),
       term: text(meta.keyTerm),
@@ -36,6 +36,7 @@ export function hello(r: Replica): Hello {
       settled: settledThrough(r.db, number(facts.keyNext)),
       readOnly: number(facts.keyReadOnly) !== 0,
       agent: r.opts.agent ?? "",
+      clock: 0, // of the session
     };
   });
 }

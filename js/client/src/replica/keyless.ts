@@ -4,7 +4,7 @@ import { quote } from "../lite/quote.ts";
 import { columns, whereKeyless } from "../row/row.ts";
 import { columnNames, keyOf, type Table } from "../schema.ts";
 import type { Row } from "../value.ts";
-import { encodeChanges } from "../wire/changes.ts";
+import { appendChanges } from "../wire/changes.ts";
 import { hashOf } from "../wire/wire.ts";
 import { synced } from "./base.ts";
 import { asEngine } from "./connection.ts";
@@ -21,7 +21,7 @@ const why = "a primary key must not be NULL";
  * were written since the last seal.
  */
 export function expelKeyless(r: Replica): void {
-  for (const id of touched(r.db, "main", 0)) {
+  for (const id of touched(r.db, 0)) {
     const t = synced(r.schema, id);
     if (t) expelKeylessOf(r, t);
   }
@@ -44,7 +44,7 @@ export function expelKeylessOf(r: Replica, t: Table): void {
 }
 
 function keepKeyless(r: Replica, t: Table, rows: Change[]): void {
-  const body = encodeChanges(rows, false);
+  const body = appendChanges(rows);
   const rejected = {
     n: 0,
     code: "not_null",

@@ -100,7 +100,7 @@ function captureTriggers(db: Database): Set<string> {
 export function structureChanged(r: Replica): void {
   overlay(r);
   r.db.forget();
-  install(r.db, "main", r.schema, r.readOnly);
+  install(r.db, r.schema, r.readOnly);
   markStructure(r.db);
 }
 

@@ -4,7 +4,7 @@ import type { Database } from "../lite/database.ts";
 import type { Statement } from "../lite/statement.ts";
 import * as meta from "../meta/meta.ts";
 import { bytesOfBinary } from "../value.ts";
-import { decodeChanges, encodeChanges } from "../wire/changes.ts";
+import { appendChanges, decodeChanges } from "../wire/changes.ts";
 import type { Push } from "../wire/up.ts";
 import { hashOf } from "../wire/wire.ts";
 import type { Attempt } from "./attempt.ts";
@@ -98,7 +98,7 @@ export function readRecord(s: Statement): PendingRecord {
  */
 export function setView(a: Attempt, p: PendingRecord, raw: Change[]): void {
   p.raw = raw;
-  p.view = encodeChanges(raw, false);
+  p.view = appendChanges(raw);
   a.db.run("UPDATE main._tm_pending SET view = ?1 WHERE n = ?2", p.view, BigInt(p.n));
 }
 
@@ -144,7 +144,7 @@ export function unsent(r: Replica, after: number, bytes: number): Push[] {
 function readPush(s: Statement): Push {
   const was: Name | null = s.isNull(2) ? null : { replica: s.text(2), n: s.int(3), hash: s.blob(4) };
   const [n, salt, seen, schema, madeAt, body] = [s.int(0), s.blob(1), s.int(5), s.text(6), s.int(7), s.blob(8)];
-  return { type: "push", n, salt, was, seen, schema, madeAt, body };
+  return { type: "push", n, salt, was, seen, schema, madeAt, body, hash: new Uint8Array(16) };
 }
 
 /** A changeset about to become pending; number and hash are given when it is stored. */
@@ -159,7 +159,7 @@ export interface Sealed {
 
 /** Stores a changeset behind all others. */
 export function appendPending(r: Replica, c: Sealed): void {
-  const body = encodeChanges(c.changes, false);
+  const body = appendChanges(c.changes);
   c.n = meta.getInt(r.db, keyNext);
   c.hash = hashOf(c.salt, body);
   r.db.run(

@@ -6,7 +6,7 @@ import type { Database } from "../lite/database.ts";
 import type { MergeFunction } from "../merge/merge.ts";
 import type { Schema } from "../schema.ts";
 import type { Row } from "../value.ts";
-import type { Batch, Leases, SchemaMessage, Welcome } from "../wire/down.ts";
+import type { Batch, Leases, Schema as SchemaMessage, Welcome } from "../wire/down.ts";
 import type { RangeSum } from "../wire/ranges.ts";
 import type { Hello, Push } from "../wire/up.ts";
 import { type Applied, apply, settle } from "./apply.ts";
@@ -21,10 +21,11 @@ import { type Pending, pending, unsent } from "./pending.ts";
 import { saveSchema } from "./reconcile.ts";
 import { newReferences, type References } from "./references.ts";
 import { discard, exportRejected, type Rejected, rejected } from "./reject.ts";
-import { confirmedRanges, prove, type RangeRows, repairAll } from "./repair.ts";
+import { confirmedRanges, prove, repairAll } from "./repair.ts";
 import { editAndRetry, type Replacement, replaceAndRetry, retry } from "./retry.ts";
 import { sealNow } from "./seal.ts";
 import { readStatus, type Status } from "./status.ts";
+import type { RangeRows } from "./verify.ts";
 
 /** Options of `Replica.open`. */
 export interface Options {

@@ -26,7 +26,7 @@ function unsealed(r: Replica): boolean {
 
 /** Whether the log holds records that are not sealed. */
 export function captured(r: Replica): boolean {
-  return !r.readOnly && recorded(r.db, "main");
+  return !r.readOnly && recorded(r.db);
 }
 
 /**
@@ -36,10 +36,10 @@ export function captured(r: Replica): boolean {
  */
 export function seal(r: Replica): number {
   if (!captured(r)) return 0;
-  const list = segments(r.db, "main", r.schema);
+  const list = segments(r.db, r.schema);
   expelKeyless(r);
   for (const s of list) sealSegment(r, s);
-  clear(r.db, "main");
+  clear(r.db);
   countTouched(r.db, new Set(list.flatMap((s) => s.rows.map((row) => row.table.id))));
   return list.length;
 }

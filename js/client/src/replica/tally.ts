@@ -4,7 +4,7 @@ import { type KeyID, keyID } from "../key.ts";
 import type { Database } from "../lite/database.ts";
 import { scan } from "../row/row.ts";
 import { keyOf, type Schema, type Table } from "../schema.ts";
-import { binaryOf, type Row, type Value } from "../value.ts";
+import { binaryOf, bytesOf, type Row, type Value } from "../value.ts";
 import { decodeValues, encodeValues } from "../wire/value.ts";
 import type { Replica } from "./replica.ts";
 
@@ -94,5 +94,5 @@ export function decodeImage(stored: Value | undefined): Row | null {
 
 /** The form in which an image is stored. */
 export function encodeImage(image: Row | null): Uint8Array | null {
-  return image && encodeValues(image);
+  return image && bytesOf(encodeValues(image));
 }
