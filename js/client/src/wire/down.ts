@@ -1,0 +1,36 @@
+import { type Batch, readBatch } from "./batch.ts";
+import { type Leases, readLeases } from "./leases.ts";
+import { type Outcomes, readOutcomes } from "./outcomes.ts";
+import { type Ranges, readRanges } from "./ranges.ts";
+import { decode, type Fields } from "./reader.ts";
+import { type Refusal, readRefusal } from "./refusal.ts";
+import { type Rows, readRows } from "./rows.ts";
+import { readSchema, type Schema } from "./schema.ts";
+import { readWelcome, type Welcome } from "./welcome.ts";
+
+export type { Batch, Leases, Outcomes, Ranges, Refusal, Rows, Schema, Welcome };
+
+/** A message from the server to a replica. */
+export type Down = Welcome | Schema | Outcomes | Batch | Ranges | Rows | Leases | Refusal;
+
+/** Readers by kind: the first element of a message. */
+const kinds = new Map<string, (a: Fields) => Down>([
+  ["w", readWelcome],
+  ["s", readSchema],
+  ["o", readOutcomes],
+  ["b", readBatch],
+  ["g", readRanges],
+  ["r", readRows],
+  ["l", readLeases],
+  ["x", readRefusal],
+]);
+
+/** Reads a message to a replica. Throws a TidemarkError of code protocol, and nothing else. */
+export function decodeDown(text: string): Down {
+  return decode(text, (r) =>
+    r.fields((a) => {
+      const read = kinds.get(a.str());
+      return read ? read(a) : r.fail("no such message to a replica");
+    }),
+  );
+}

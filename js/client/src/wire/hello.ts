@@ -1,0 +1,42 @@
+import { quote } from "../literal/literal.ts";
+import { array, sum } from "./writer.ts";
+
+/** Opens a session. A replica without a name leaves replica and ticket empty; one that knows nothing of the space, incarnation. */
+export interface Hello {
+  readonly type: "hello";
+  readonly protocol: number;
+  readonly space: string;
+  readonly incarnation: string;
+  /** Term of the checkpoint. */
+  readonly term: string;
+  readonly replica: string;
+  readonly ticket: string;
+  /** Hash of the schema that the replica has. */
+  readonly schema: string;
+  readonly seq: number;
+  readonly sum: bigint;
+  /** Cursor of the last staged chunk, "" for none. */
+  readonly staged: string;
+  /** Every changeset up to this n is settled on the replica. */
+  readonly settled: number;
+  readonly readOnly: boolean;
+  /** Program and version, for logs. */
+  readonly agent: string;
+  /** The replica's clock, Unix milliseconds. */
+  readonly clock: number;
+}
+
+export function encodeHello(m: Hello): string {
+  return array([
+    '"h"',
+    `${m.protocol}`,
+    ...[m.space, m.incarnation, m.term, m.replica, m.ticket, m.schema].map(quote),
+    `${m.seq}`,
+    sum(m.sum),
+    quote(m.staged),
+    `${m.settled}`,
+    `${m.readOnly}`,
+    quote(m.agent),
+    `${m.clock}`,
+  ]);
+}

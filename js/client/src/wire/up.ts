@@ -1,0 +1,26 @@
+import { type Ack, encodeAck } from "./ack.ts";
+import { encodeHello, type Hello } from "./hello.ts";
+import { encodePush, type Push } from "./push.ts";
+import { type AskRanges, encodeAskRanges } from "./ranges.ts";
+import { type AskRows, encodeAskRows } from "./rows.ts";
+
+export type { Ack, AskRanges, AskRows, Hello, Push };
+
+/** A message from a replica to the server. */
+export type Up = Hello | Push | Ack | AskRanges | AskRows;
+
+/** Encodes a message to the server. */
+export function encodeUp(m: Up): string {
+  switch (m.type) {
+    case "hello":
+      return encodeHello(m);
+    case "push":
+      return encodePush(m);
+    case "ack":
+      return encodeAck(m);
+    case "askRanges":
+      return encodeAskRanges(m);
+    case "askRows":
+      return encodeAskRows(m);
+  }
+}
