@@ -114,9 +114,14 @@ export class Database {
     }
   }
 
-  /** Throws unless a statement compiles. Nothing runs, nothing is kept. */
-  compile(sql: string): void {
-    this.sqlite.x.sqlite3_finalize(this.#compile(sql, false));
+  /** Throws unless a statement compiles, and lets `look` see it. Nothing runs, nothing is kept. */
+  compile(sql: string, look: (handle: number) => void = () => {}): void {
+    const handle = this.#compile(sql, false);
+    try {
+      look(handle);
+    } finally {
+      this.sqlite.x.sqlite3_finalize(handle);
+    }
   }
 
   /** Executes any number of statements without arguments. */

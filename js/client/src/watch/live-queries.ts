@@ -1,20 +1,9 @@
-import { type Cell, type Cells, difference, type Part } from "./difference.ts";
+import type { Diff, Row } from "../database.ts";
+import { type Cells, difference, type Part } from "./difference.ts";
 import { nameOf, type Patch, type Spec } from "./watches.ts";
 
-/** A row of a result by the names of its columns. Rows are shared by all who watch and frozen. */
-export type ResultRow = Readonly<Record<string, Cell>>;
-
-/** What became of a result. At the first call every row is added. */
-export interface Difference<T = ResultRow> {
-  readonly added: readonly T[];
-  readonly changed: readonly { readonly before: T; readonly after: T }[];
-  readonly removed: readonly T[];
-  /** Whether rows that stayed are in another order. */
-  readonly moved: boolean;
-}
-
 /** Called with the result and with what became of it. */
-export type OnRows = (rows: readonly ResultRow[], difference: Difference) => void;
+export type OnRows = (rows: readonly Row[], diff: Diff) => void;
 
 /** How a tab reaches the worker. */
 export interface Door {
@@ -38,31 +27,27 @@ interface LiveQuery {
   id: number;
   version: number;
   columns: readonly string[];
-  rows: readonly ResultRow[];
+  rows: readonly Row[];
   error: unknown;
   /** The question whose answer counts. */
   asked: number;
 }
 
-const none: Difference = { added: [], changed: [], removed: [], moved: false };
+const none: Diff = { added: [], changed: [], removed: [], moved: false };
 
 /** A row as an object; a column named twice shows its last value. */
-export function rowOf(columns: readonly string[], cells: Cells): ResultRow {
+export function rowOf(columns: readonly string[], cells: Cells): Row {
   if (columns.includes("__proto__")) return Object.freeze(Object.fromEntries(columns.map((c, i) => [c, cells[i]!])));
-  const row: Record<string, Cell> = {};
+  const row: Row = {};
   for (let i = 0; i < columns.length; i++) row[columns[i]!] = cells[i]!;
   return Object.freeze(row);
 }
 
 /** Puts a result together; rows that did not change are the same objects as before. */
-function compose(
-  old: readonly ResultRow[],
-  parts: readonly Part[],
-  columns: readonly string[],
-): [readonly ResultRow[], Difference] {
-  const rows: ResultRow[] = [];
-  const added: ResultRow[] = [];
-  const changed: { before: ResultRow; after: ResultRow }[] = [];
+function compose(old: readonly Row[], parts: readonly Part[], columns: readonly string[]): [readonly Row[], Diff] {
+  const rows: Row[] = [];
+  const added: Row[] = [];
+  const changed: { before: Row; after: Row }[] = [];
   const stays = new Uint8Array(old.length);
   let moved = false;
   let last = -1;
@@ -121,7 +106,7 @@ export class LiveQueries {
 
   /** What the worker sends, in order. Everything is put together before anybody is called. */
   receive(patches: readonly Patch[]): void {
-    const news: [LiveQuery, Difference][] = [];
+    const news: [LiveQuery, Diff][] = [];
     for (const p of patches) {
       const q = this.#byId.get(p.id);
       if (!q) continue;
@@ -172,7 +157,7 @@ export class LiveQueries {
   }
 
   /** Takes a patch; null when the result is the same and nobody need be called. */
-  #apply(q: LiveQuery, p: Patch): Difference | null {
+  #apply(q: LiveQuery, p: Patch): Diff | null {
     if (!p.whole && p.version !== q.version + 1) {
       this.#ask(q);
       return null;
@@ -195,11 +180,11 @@ export class LiveQueries {
     return difference(old, [...whole.rows], whole.key);
   }
 
-  #tell(q: LiveQuery, d: Difference): void {
+  #tell(q: LiveQuery, d: Diff): void {
     for (const l of [...q.listeners]) this.#call(q, l, d);
   }
 
-  #call(q: LiveQuery, l: Listener, d: Difference): void {
+  #call(q: LiveQuery, l: Listener, d: Diff): void {
     const failed = q.error !== undefined;
     try {
       if (q.listeners.has(l) && (l.told ? d !== none : !failed)) {

@@ -1,5 +1,6 @@
-import type { Value } from "../value.ts";
-import { type Cell, type Cells, difference, type Part } from "./difference.ts";
+import { quote } from "../lite/quote.ts";
+import type { Condition } from "./condition.ts";
+import { type Cell, type Cells, difference, keyOf, type Part } from "./difference.ts";
 
 /** A query to keep up to date. Two that are equal share one run. */
 export interface Spec {
@@ -21,6 +22,8 @@ export interface Reads {
   readonly columns: readonly string[];
   /** Places of the columns that tell rows apart: the primary keys; empty: the whole row does. */
   readonly key: readonly number[];
+  /** What rows must meet, where the result is rows of one table by their primary key; else null. */
+  readonly conditions: readonly Condition[] | null;
 }
 
 /** What a commit changed in one table. */
@@ -28,7 +31,7 @@ export interface Touch {
   /** The columns that changed; null when rows came or went too. */
   readonly columns: ReadonlySet<string> | null;
   /** Primary keys of the changed rows, before and after; null when they are not told. */
-  readonly keys: readonly (readonly Value[])[] | null;
+  readonly keys: readonly Cells[] | null;
 }
 
 /** What a commit changed, by the names of synced tables as declared. */
@@ -40,6 +43,8 @@ export interface WatchHost {
   query(sql: string, params: Cells, bigint: boolean): Cells[];
   /** Compiles a query and tells what it reads. */
   reads(sql: string): Reads;
+  /** Names of the stored columns of a synced table, and of its primary key in key order. */
+  table(name: string): { readonly columns: readonly string[]; readonly key: readonly string[] };
   /** Milliseconds, for the costs. */
   now(): number;
 }
@@ -84,11 +89,16 @@ interface Query {
   columns: readonly string[];
   key: readonly number[];
   rows: Cells[];
+  /** Keys of the rows, made when they are first asked for. */
+  keys: Set<Cell> | null;
   version: number;
   error: unknown;
   runs: number;
   ms: number;
 }
+
+/** Bounds what is remembered of SQL texts. */
+const maxReads = 1000;
 
 const nothing: readonly number[] = [];
 
@@ -113,6 +123,7 @@ export function nameOf(s: Spec): string {
  */
 export class Watches {
   readonly #host: WatchHost;
+  readonly #reads = new Map<string, Reads>();
   readonly #queries = new Map<string, Query>();
   readonly #dirty = new Set<Query>();
   #last = 0;
@@ -140,6 +151,7 @@ export class Watches {
         columns: [],
         key: nothing,
         rows: [],
+        keys: null,
         version: 0,
         error: undefined,
         runs: 0,
@@ -164,13 +176,15 @@ export class Watches {
 
   /** A commit happened; null: anything may have changed. */
   commit(touched: Touched | null): void {
+    const rows = new Probe(this.#host);
     for (const q of this.#queries.values()) {
-      if (!this.#dirty.has(q) && concerns(q, touched)) this.#dirty.add(q);
+      if (!this.#dirty.has(q) && concerns(q, touched, rows)) this.#dirty.add(q);
     }
   }
 
   /** The structure changed: every query is learned and run again. */
   moved(): void {
+    this.#reads.clear();
     for (const q of this.#queries.values()) {
       q.reads = null;
       this.#dirty.add(q);
@@ -222,8 +236,7 @@ export class Watches {
     let rows: Cells[] = q.rows;
     try {
       q.error = undefined;
-      const reads = q.reads ?? this.#host.reads(q.spec.sql);
-      if (learned) this.#learn(q, reads);
+      if (learned) this.#learn(q);
       rows = this.#host.query(q.spec.sql, q.spec.params, q.spec.bigint ?? false);
     } catch (err) {
       q.error = err;
@@ -233,7 +246,18 @@ export class Watches {
     return this.#tell(q, rows, learned, failed);
   }
 
-  #learn(q: Query, reads: Reads): void {
+  /** Queries that differ in parameters only are compiled once. */
+  #readsOf(sql: string): Reads {
+    const known = this.#reads.get(sql);
+    if (known) return known;
+    const reads = this.#host.reads(sql);
+    if (this.#reads.size >= maxReads) this.#reads.clear();
+    this.#reads.set(sql, reads);
+    return reads;
+  }
+
+  #learn(q: Query): void {
+    const reads = this.#readsOf(q.spec.sql);
     const places = q.spec.key?.map((name) => reads.columns.indexOf(name)) ?? reads.key;
     const missing = places.indexOf(-1);
     if (missing >= 0) throw new Error(`the result has no column ${q.spec.key![missing]}, which the key names`);
@@ -251,6 +275,7 @@ export class Watches {
     const parts = difference(q.rows, rows, q.key);
     if (parts === null && failed === undefined && !learned) return null;
     q.rows = rows;
+    q.keys = null;
     q.version++;
     if (learned) return this.#whole(q, to);
     return { id: q.id, to, version: q.version, parts: parts ?? [[0, rows.length]] };
@@ -258,14 +283,65 @@ export class Watches {
 }
 
 /** Whether a commit can have changed the result. */
-function concerns(q: Query, touched: Touched | null): boolean {
+function concerns(q: Query, touched: Touched | null, rows: Probe): boolean {
   if (touched === null || !q.reads) return touched === null;
   if (q.reads.other) return true;
   for (const [table, touch] of touched) {
     const read = q.reads.tables.get(table);
-    if (read === undefined) continue;
-    if (read === null || touch.columns === null) return true;
-    for (const c of touch.columns) if (read.has(c)) return true;
+    if (read === undefined || (read && touch.columns && !meets(read, touch.columns))) continue;
+    if (!touch.keys || !q.reads.conditions || q.spec.key || q.spec.bigint) return true;
+    const at = q.reads.conditions;
+    if (touch.keys.some((key) => rows.fits(table, key, at, q.spec.params) || has(q, key))) return true;
   }
   return false;
+}
+
+function meets(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  for (const c of b) if (a.has(c)) return true;
+  return false;
+}
+
+/** Whether a row is in the result. */
+function has(q: Query, key: Cells): boolean {
+  q.keys ??= new Set(q.rows.map((r) => keyOf(r, q.key)));
+  return q.keys.has(keyOf(key, everyPlace(key)));
+}
+
+const everyPlace = (key: Cells): number[] => key.map((_, i) => i);
+
+/** Looks at changed rows as they are now, once for all queries of a commit. */
+class Probe {
+  readonly #host: WatchHost;
+  readonly #rows = new Map<string, Map<string, Cell> | null>();
+
+  constructor(host: WatchHost) {
+    this.#host = host;
+  }
+
+  /** Whether a row is there and may meet the conditions; true when in doubt. */
+  fits(table: string, key: Cells, conditions: readonly Condition[], params: Cells): boolean {
+    const name = `${table}\0${keyOf(key, [])}`;
+    let row = this.#rows.get(name);
+    if (row === undefined) {
+      row = this.#read(table, key);
+      this.#rows.set(name, row);
+    }
+    return row !== null && conditions.every((c) => mayEqual(row.get(c.column), params[c.param]));
+  }
+
+  #read(table: string, key: Cells): Map<string, Cell> | null {
+    const t = this.#host.table(table);
+    const where = t.key.map((k) => `${quote(k)} = ?`).join(" AND ");
+    const sql = `SELECT ${t.columns.map(quote).join()} FROM ${quote(table)} WHERE ${where}`;
+    const row = this.#host.query(sql, key, false)[0];
+    return row ? new Map(t.columns.map((c, i) => [c, row[i]!])) : null;
+  }
+}
+
+/** Whether SQLite may call a stored value and a parameter equal, whatever the column's type does to them. */
+function mayEqual(stored: Cell | undefined, param: Cell | undefined): boolean {
+  if (stored === null || param === null) return false;
+  if (typeof stored === "string" || typeof stored === "number")
+    return typeof stored !== typeof param || stored === param;
+  return true;
 }

@@ -1,0 +1,299 @@
+import { expect, test } from "vitest";
+import { type Change, DELETE, INSERT } from "../../src/change.ts";
+import type { Diff, Row } from "../../src/database.ts";
+import type { LiveQueries } from "../../src/watch/live-queries.ts";
+import type { Spec } from "../../src/watch/watches.ts";
+import { table, World } from "./world.ts";
+
+const TASK = "CREATE TABLE task (id INTEGER PRIMARY KEY, project INT, title TEXT, done INT, g AS (done + 1));";
+const task = table(1, "task", ["id", "project", "title", "done"]);
+
+function world(): World {
+  const w = new World(
+    `${TASK} INSERT INTO task VALUES (1, 7, 'one', 0), (2, 7, 'two', 0), (3, 8, 'three', 1);
+     CREATE VIEW open_task AS SELECT id, done FROM task WHERE done = 0; CREATE TABLE note (x)`,
+    task,
+  );
+  return w;
+}
+
+/** Collects what a watcher is told. */
+function listen(live: LiveQueries, spec: Partial<Spec> & { sql: string }): Listening {
+  const seen: Listening = { calls: [], errors: [], stop: () => {} };
+  seen.stop = live.watch(
+    { params: [], ...spec },
+    (rows, diff) => seen.calls.push([rows, diff]),
+    (err) => seen.errors.push(err),
+  );
+  return seen;
+}
+
+interface Listening {
+  calls: [readonly Row[], Diff][];
+  errors: unknown[];
+  stop: () => void;
+}
+
+const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+test("a watcher gets the result, and after a commit what became of it", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: "SELECT id, title FROM task ORDER BY id" });
+  await settled();
+  const first = a.calls[0]![0];
+  expect(first.map((r) => r.title)).toEqual(["one", "two", "three"]);
+  expect(a.calls[0]![1].added).toEqual(first);
+
+  w.commit(
+    `UPDATE task SET title = 'TWO' WHERE id = 2; DELETE FROM task WHERE id = 3;
+     INSERT INTO task VALUES (4, 7, 'four', 0)`,
+    [
+      { key: [2n], columns: [2], values: ["TWO"] },
+      { key: [3n], op: DELETE },
+      { key: [4n], op: INSERT, values: [4n, 7n, "four", 0n] },
+    ],
+  );
+  const [rows, diff] = a.calls[1]!;
+  expect(rows.map((r) => r.title)).toEqual(["one", "TWO", "four"]);
+  expect(diff).toEqual({
+    added: [{ id: 4, title: "four" }],
+    changed: [{ before: { id: 2, title: "two" }, after: { id: 2, title: "TWO" } }],
+    removed: [{ id: 3, title: "three" }],
+    moved: false,
+  });
+  expect(rows[0]).toBe(first[0]);
+  expect(rows[1]).toBe(diff.changed[0]!.after);
+  expect(Object.isFrozen(rows) && Object.isFrozen(rows[0])).toBe(true);
+});
+
+test("only queries run again that read a changed column", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const sqls = [
+    "SELECT id, title FROM task",
+    "SELECT id FROM task WHERE done = 0",
+    "SELECT count(*) FROM task",
+    "SELECT id, g FROM task",
+    "SELECT id FROM open_task",
+    "SELECT x FROM note",
+    "SELECT value FROM json_each('[1]')",
+  ];
+  for (const sql of sqls) listen(live, { sql });
+  await settled();
+  const ran = (): number[] => sqls.map((s) => w.runs.get(s)!);
+  expect(ran()).toEqual([1, 1, 1, 1, 1, 1, 1]);
+  w.commit("UPDATE task SET title = 'x' WHERE id = 3", [{ key: [3n], columns: [2], values: ["x"] }]);
+  // g is generated, note is not synced: whatever changes may concern them.
+  expect(ran()).toEqual([2, 1, 1, 2, 1, 2, 1]);
+  w.commit("UPDATE task SET done = 0 WHERE id = 3", [{ key: [3n], columns: [3], values: [0n] }]);
+  expect(ran()).toEqual([2, 2, 1, 3, 2, 3, 1]);
+  w.commit("DELETE FROM task WHERE id = 3", [{ key: [3n], op: DELETE }]);
+  expect(ran()).toEqual([3, 3, 2, 4, 3, 4, 1]);
+});
+
+test("a thousand standing queries cost nothing, the five that a commit concerns run once", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const calls = new Map<number, number>();
+  for (let i = 0; i < 1000; i++) {
+    live.watch(
+      { sql: "SELECT id, title FROM task WHERE project = ? ORDER BY title", params: [i] },
+      () => calls.set(i, (calls.get(i) ?? 0) + 1),
+      () => {},
+    );
+  }
+  await settled();
+  expect([w.watches.costs().length, calls.size]).toEqual([1000, 1000]);
+  calls.clear();
+  const before = w.runs.get("SELECT id, title FROM task WHERE project = ? ORDER BY title")!;
+  const changes: Partial<Change>[] = [];
+  for (let p = 100; p < 105; p++) {
+    for (let n = 0; n < 3; n++) changes.push({ key: [BigInt(p * 10 + n)], op: INSERT });
+  }
+  w.commit(
+    "INSERT INTO task (id, project, title) SELECT p.value * 10 + n.value, p.value, 't' FROM json_each('[100,101,102,103,104]') p, json_each('[0,1,2]') n",
+    changes,
+  );
+  expect(w.runs.get("SELECT id, title FROM task WHERE project = ? ORDER BY title")! - before).toBe(5);
+  expect([...calls].sort()).toEqual([100, 101, 102, 103, 104].map((p) => [p, 1]));
+  expect(w.watches.costs().filter((c) => c.runs > 1).length).toBe(5);
+});
+
+test("commits that come together are one run", async () => {
+  const w = world();
+  const sql = "SELECT id, done FROM task";
+  const a = listen(w.tab("a"), { sql });
+  await settled();
+  for (let i = 0; i < 10; i++) w.watches.commit(new Map([["task", { columns: new Set(["done"]), keys: null }]]));
+  expect(w.watches.due).toBe(true);
+  w.db.script("UPDATE task SET done = 5");
+  w.deliver();
+  expect([w.runs.get(sql), a.calls.length, w.watches.due]).toEqual([2, 2, false]);
+});
+
+test("equal queries share one run, in one tab and across tabs", async () => {
+  const w = world();
+  const sql = "SELECT id, done FROM task";
+  const [a, b] = [w.tab("a"), w.tab("b")];
+  const all = [listen(a, { sql }), listen(a, { sql }), listen(b, { sql })];
+  await settled();
+  const late = listen(b, { sql });
+  await settled();
+  expect(w.runs.get(sql)).toBe(1);
+  expect(late.calls.length).toBe(1);
+  expect(all[0]!.calls[0]![0]).toBe(all[1]!.calls[0]![0]);
+  const patches = w.commit("UPDATE task SET done = 9 WHERE id = 1", [{ key: [1n], columns: [3], values: [9n] }]);
+  expect(patches.map((p) => p.to)).toEqual([["a", "b"]]);
+  expect(w.runs.get(sql)).toBe(2);
+  expect([...all, late].map((l) => l.calls.length)).toEqual([2, 2, 2, 2]);
+
+  for (const l of [...all, late]) l.stop();
+  await settled();
+  expect(w.watches.costs()).toEqual([]);
+  w.commit("UPDATE task SET done = 1", [{ key: [1n], columns: [3], values: [1n] }]);
+  expect([w.runs.get(sql), all[0]!.calls.length]).toEqual([2, 2]);
+});
+
+test("queries with other parameters, keys or integers are others", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const sql = "SELECT id, done FROM task WHERE id > ?";
+  const specs: Partial<Spec>[] = [
+    { params: [1] },
+    { params: [1.5] },
+    { params: ["1"] },
+    { params: [null] },
+    { params: [new Uint8Array([1])] },
+    { params: [1], bigint: true },
+    { params: [1], key: ["done"] },
+  ];
+  const all = specs.map((s) => listen(live, { sql, ...s }));
+  await settled();
+  expect(w.watches.costs().length).toBe(specs.length);
+  expect(all[5]!.calls[0]![0]).toEqual([
+    { id: 2n, done: 0n },
+    { id: 3n, done: 1n },
+  ]);
+});
+
+test("a commit that leaves a result as it was tells nobody", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: "SELECT max(done) AS most FROM task" });
+  await settled();
+  expect(w.commit("UPDATE task SET done = 0 WHERE id = 1", [{ key: [1n], columns: [3], values: [0n] }])).toEqual([]);
+  expect(a.calls.length).toBe(1);
+});
+
+test("rows keep their identity when another worker takes over", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: "SELECT id, title FROM task ORDER BY title" });
+  await settled();
+  const before = a.calls[0]![0];
+  w.db.script("UPDATE task SET title = 'zwei' WHERE id = 2");
+  w.restart();
+  w.tabs.get("a")!.reconnect();
+  await settled();
+  const [rows, diff] = a.calls[1]!;
+  expect(rows.map((r) => r.title)).toEqual(["one", "three", "zwei"]);
+  expect([rows[0] === before[0], rows[1] === before[1]]).toEqual([true, true]);
+  expect([diff.added, diff.removed, diff.changed.length]).toEqual([[], [], 1]);
+  w.restart();
+  w.tabs.get("a")!.reconnect();
+  await settled();
+  expect(a.calls.length).toBe(2);
+  w.commit("DELETE FROM task WHERE id = 1", [{ key: [1n], op: DELETE }]);
+  expect(a.calls[2]![1].removed).toEqual([{ id: 1, title: "one" }]);
+});
+
+test("a patch that is lost is noticed and made good", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: "SELECT id, title FROM task ORDER BY id" });
+  await settled();
+  w.watches.commit(null);
+  w.db.script("UPDATE task SET title = 'lost' WHERE id = 1");
+  w.watches.run();
+  w.commit("UPDATE task SET title = 'next' WHERE id = 2", [{ key: [2n], columns: [2], values: ["next"] }]);
+  await settled();
+  expect(a.calls.at(-1)![0].map((r) => r.title)).toEqual(["lost", "next", "three"]);
+});
+
+test("failures are told once, and again when the query works", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const early = listen(live, { sql: "SELECT * FROM later" });
+  const key = listen(live, { sql: "SELECT id FROM task", key: ["nope"] });
+  const json = listen(live, { sql: "SELECT id, json_extract(title, '$.a') AS a FROM task WHERE id = 1" });
+  await settled();
+  expect([early, key, json].map((l) => [l.calls.length, l.errors.length])).toEqual([
+    [0, 1],
+    [0, 1],
+    [0, 1],
+  ]);
+  w.commit("UPDATE task SET title = 'still not' WHERE id = 1", [{ key: [1n], columns: [2], values: ["x"] }]);
+  expect(json.errors.length).toBe(1);
+  w.commit("UPDATE task SET title = '{\"a\":5}' WHERE id = 1", [{ key: [1n], columns: [2], values: ["x"] }]);
+  expect(json.calls[0]![0]).toEqual([{ id: 1, a: 5 }]);
+  w.db.script("CREATE TABLE later (a); INSERT INTO later VALUES (1)");
+  w.watches.moved();
+  w.deliver();
+  expect(early.calls[0]![0]).toEqual([{ a: 1 }]);
+  expect([early.errors.length, key.errors.length]).toEqual([1, 1]);
+});
+
+test("a schema that moves gives results with other columns", async () => {
+  const w = world();
+  w.db.script("INSERT INTO note VALUES (1)");
+  const a = listen(w.tab("a"), { sql: "SELECT * FROM note" });
+  await settled();
+  w.db.script("ALTER TABLE note ADD COLUMN y DEFAULT 2");
+  w.watches.moved();
+  w.deliver();
+  expect(a.calls.at(-1)![0]).toEqual([{ x: 1, y: 2 }]);
+  expect(a.calls.at(-1)![1].removed).toEqual([{ x: 1 }]);
+});
+
+test("a listener may stop from within its call, and others go on", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const sql = "SELECT id FROM task";
+  let calls = 0;
+  const stop = live.watch(
+    { sql, params: [] },
+    () => {
+      calls++;
+      stop();
+    },
+    () => {},
+  );
+  const b = listen(live, { sql });
+  await settled();
+  w.commit("DELETE FROM task WHERE id = 1", [{ key: [1n], op: DELETE }]);
+  expect([calls, b.calls.length]).toEqual([1, 2]);
+  w.tabs.get("a")!.close();
+  w.commit("DELETE FROM task WHERE id = 2", [{ key: [2n], op: DELETE }]);
+  expect(b.calls.length).toBe(2);
+});
+
+test("a tab that is gone is forgotten", async () => {
+  const w = world();
+  listen(w.tab("a"), { sql: "SELECT id FROM task" });
+  listen(w.tab("b"), { sql: "SELECT id FROM task" });
+  await settled();
+  w.watches.leave("b");
+  expect(w.watches.costs().map((c) => c.tabs)).toEqual([1]);
+  w.watches.leave("a");
+  expect(w.watches.costs()).toEqual([]);
+});
+
+test("columns with odd names are plain properties", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: `SELECT 1 AS "__proto__", 2 AS "constructor", 3 AS ""` });
+  await settled();
+  const row = a.calls[0]![0][0]!;
+  expect(Object.entries(row)).toEqual([
+    ["__proto__", 1],
+    ["constructor", 2],
+    ["", 3],
+  ]);
+  expect(Object.getPrototypeOf(row)).toBe(Object.prototype);
+});
