@@ -2,7 +2,6 @@ import type { Change, Outcome, Seq } from "../change.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
 import { tableByID } from "../schema.ts";
-import { decodeChanges } from "../wire/changes.ts";
 import type { Batch } from "../wire/down.ts";
 import { Attempt, type Job, QUICK, run, TooNarrow, type Way, WHOLE } from "./attempt.ts";
 import { Moved } from "./connection.ts";
@@ -147,7 +146,7 @@ function countAnew(r: Replica, tally: Tally): void {
 }
 
 /** Whether a table left syncing only here, so that no sum of the server's can be compared. */
-function partial(r: Replica): boolean {
+export function partial(r: Replica): boolean {
   return r.schema.tables.some((t) => t.out !== "" && tableByID(r.server, t.id)?.out === "");
 }
 

@@ -5,7 +5,7 @@ import { compare, type Move, type Widened } from "../schema/compare.ts";
 import { decode } from "../schema/encode.ts";
 import type { Schema, SchemaObject, Table } from "../schema.ts";
 import { bytesOf } from "../value.ts";
-import type { SchemaMessage } from "../wire/down.ts";
+import type { Schema as SchemaMessage } from "../wire/schema.ts";
 import { advance } from "./apply.ts";
 import type { Attempt } from "./attempt.ts";
 import { synced } from "./base.ts";

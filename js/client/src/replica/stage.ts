@@ -1,6 +1,7 @@
 import type { Change, Seq } from "../change.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import { bytesOf } from "../value.ts";
 import { appendChanges, decodeChanges } from "../wire/changes.ts";
 import type { Batch } from "../wire/down.ts";
 
@@ -16,7 +17,7 @@ export function stage(db: Database, b: Batch): void {
     "INSERT INTO main._tm_stage (since, cursor, body) VALUES (?1, ?2, ?3)",
     since,
     b.cursor,
-    b.raw ?? appendChanges(b.changes),
+    b.raw ? bytesOf(b.raw) : appendChanges(b.changes),
   );
 }
 

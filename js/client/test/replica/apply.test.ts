@@ -43,7 +43,7 @@ test("local writes stay on top", () => {
   d.applyWell(o.do("UPDATE person SET name = 'theirs', mail = 'new@x' WHERE id = 1"));
   expect(d.get("SELECT name, mail FROM person WHERE id = 1")).toEqual(["mine", "new@x"]);
   d.checkBase(o.rows);
-  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes);
+  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes!);
   expect(d.applyWell(batch!, outcome).settled).toEqual([outcome]);
   expect(d.pending()).toEqual([]);
   d.checkBase(o.rows);
@@ -56,7 +56,7 @@ test("one that is rejected in the middle takes only its own effect along", () =>
   d.commit("UPDATE person SET name = 'one' WHERE id = 1");
   d.commit("UPDATE person SET name = 'two', mail = 'two@x' WHERE id = 1");
   d.commit("UPDATE person SET mail = 'three@x' WHERE id = 1");
-  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes);
+  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes!);
   d.applyWell(batch!, outcome);
   d.settle(d.rejection(2, 1));
   expect(d.get("SELECT name, mail FROM person WHERE id = 1")).toEqual(["one", "three@x"]);
@@ -92,7 +92,7 @@ test("a row that was deleted under a pending update stays away", () => {
   d.commit("UPDATE person SET name = 'x' WHERE id = 2");
   expect(d.applyWell(o.do("DELETE FROM person WHERE id = 2")).suspended).toEqual([]);
   expectRows(d.rows(), o.rows);
-  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes);
+  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes!);
   d.applyWell(batch!, outcome);
   d.checkBase(o.rows);
 });
@@ -127,13 +127,13 @@ test("chunks become visible together", () => {
   const b = o.do(`UPDATE person SET name = 'c1' WHERE id = 1; UPDATE person SET name = 'c2' WHERE id = 2;
     INSERT INTO person VALUES (9, 'c9', 'n@x')`);
   const before = d.rows();
-  const first: Batch = { ...b, changes: b.changes!.slice(0, 2), more: true, cursor: "cur" };
+  const first: Batch = { ...b, changes: b.changes.slice(0, 2), more: true, cursor: "cur" };
   expect(d.apply(first).staged).toBe(true);
   d.crash();
   expectRows(d.rows(), before);
   expect(d.r.hello().staged).toBe("cur");
   expect(d.r.status().staged).toBe(1);
-  d.applyWell({ ...b, changes: b.changes!.slice(2) });
+  d.applyWell({ ...b, changes: b.changes.slice(2) });
   expectRows(d.rows(), o.rows);
   expect(d.r.status().staged).toBe(0);
 });
@@ -152,7 +152,7 @@ test("an outcome of a later seq waits, and one that comes twice counts once", ()
   const o = new Origin(people);
   const d = o.clone();
   d.commit("UPDATE person SET name = 'x' WHERE id = 2");
-  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes);
+  const { outcome, batch } = o.judge(1, d.hash(1), d.pending()[0]!.changes!);
   expect(d.settle(outcome).settled).toEqual([]);
   expect(d.applyWell(batch!, outcome, outcome).settled).toEqual([outcome]);
   expect(d.settle(outcome).settled).toEqual([]);

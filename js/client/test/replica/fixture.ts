@@ -120,7 +120,7 @@ export class Origin {
       more: false,
       cursor: "",
       changes,
-      raw: null,
+      raw: "",
     };
   }
 
@@ -211,7 +211,6 @@ export class Device {
         term: "term",
         head: o.seq,
         sum: o.sum(),
-        schemaHash: o.schema.hash,
         digestKey: o.key,
       },
     });
@@ -304,7 +303,7 @@ export class Device {
   checkBase(confirmed: Images): void {
     const want: Images = new Map();
     for (const p of this.pending()) {
-      for (const c of p.changes) {
+      for (const c of p.changes!) {
         const t = synced(this.r.schema, c.table);
         if (t) for (const id of rowsOf(t, c)) want.set(id, confirmed.get(id) ?? null);
       }

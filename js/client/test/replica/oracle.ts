@@ -33,10 +33,10 @@ export class Oracle {
     const lost = new Set<string>(); // rows that a misfit would have brought
     for (const p of pending) {
       const before = this.#rows;
-      if (this.play(p.changes, lost) && this.holds()) continue;
+      if (this.play(p.changes!, lost) && this.holds()) continue;
       this.#rows = before;
       misfits.push(p.n);
-      for (const c of p.changes) {
+      for (const c of p.changes!) {
         const to = this.#destination(this.#table(c), c);
         if (c.op === INSERT || to !== keyID(this.#table(c), c.key)) lost.add(`${c.table}:${to}`);
       }

@@ -165,7 +165,7 @@ export class World {
       this.#outcomes.push(this.d.rejection(p.n, this.o.seq));
       return;
     }
-    const { outcome, batch } = this.o.judge(p.n, this.d.hash(p.n), p.changes);
+    const { outcome, batch } = this.o.judge(p.n, this.d.hash(p.n), p.changes!);
     if (batch) this.#accept(batch);
     this.#outcomes.push(outcome);
   }
@@ -194,7 +194,7 @@ export class World {
     let to = from + 1;
     for (let more = dice.n(3); more > 0 && this.#batches[to]?.schema === schema; more--) to++;
     const parts = this.#batches.slice(from, to);
-    const changes = parts.flatMap((b) => b.changes ?? []);
+    const changes = parts.flatMap((b) => b.changes);
     const last = parts.at(-1)!;
     while (dice.n(3) === 0 && changes.length > 1) {
       const chunk = changes.splice(0, 1 + dice.n(changes.length - 1));
@@ -212,7 +212,7 @@ export class World {
     const list = d.pending();
     const oracle = new Oracle(d.r.schema, confirmed, (sql) => this.#default(sql));
     if (this.#narrow) {
-      for (const p of list) if (!p.suspended) oracle.play(p.changes, new Set());
+      for (const p of list) if (!p.suspended) oracle.play(p.changes!, new Set());
       expect(oracle.holds()).toBe(true);
     } else {
       const misfits = oracle.fold(list);
@@ -242,7 +242,7 @@ export class World {
     this.check();
     expect(d.pending()).toEqual([]);
     expectRows(d.rows(), o.rows);
-    if (this.#batches.length > 0) expect(d.r.status()).toMatchObject({ proven: true, repair: "", out: {} });
+    if (this.#batches.length > 0) expect(d.r.status()).toMatchObject({ proven: true, repair: "", out: new Map() });
     integrity(d.r);
   }
 }
