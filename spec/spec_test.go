@@ -28,6 +28,7 @@ var runners = map[string]func(t *testing.T, text []byte){
 	"conflicts.json": testConflicts,
 	"text.json":      testText,
 	"loop.json":      testLoop,
+	"capture.json":   testCapture,
 }
 
 // Every file is run, and every runner has its file.
