@@ -1,0 +1,3 @@
+export { type DatabaseSource, TidemarkProvider, type TidemarkProviderProps, useDatabase } from "./provider.ts";
+export { type QueryOptions, type QueryResult, useQuery } from "./query.ts";
+export { useConflicts, usePending, useRejected, useStatus } from "./status.ts";
