@@ -470,7 +470,7 @@ func (m *musician) private(name string, run func(string, ...any)) {
 // while they are apart, in random schedules. Every row must come through, with
 // the references that its author gave it, and none may take the place of another.
 func TestRenumberedRowsStayApart(t *testing.T) {
-	runs := uint64(25)
+	runs := uint64(12)
 	if testing.Short() {
 		runs = 5
 	}
