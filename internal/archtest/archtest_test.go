@@ -77,6 +77,11 @@ var rules = []struct {
 		may: []string{"", "internal/policy", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/replica", "internal/hub", "internal/planted", "internal/sim/oracle", "internal/sim/disk", "store/sqlite"},
 		why: "the simulator drives the engines that ship",
 	},
+	{
+		pkg: "internal/twin",
+		may: []string{"", "internal/lite", "internal/meta", "internal/capture", "internal/schema", "internal/wire", "internal/replica", "internal/hub", "internal/sim", "internal/sim/disk", "store/sqlite"},
+		why: "twins are driven by what the simulator's apps do, and judged by each other alone",
+	},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -116,6 +116,9 @@ func (g *gen) run(sql string, args ...any) error {
 		}
 		vs[i] = v
 	}
+	if g.w.heard != nil {
+		g.w.heard(sql, vs)
+	}
 	return g.db.Run(sql, vs...)
 }
 

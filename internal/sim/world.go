@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
 )
 
@@ -48,6 +49,7 @@ type world struct {
 	faults  faults
 	calm    bool // the second phase
 	letters int  // drawn so far for texts
+	heard   func(sql string, args []tidemark.Value)
 	rotted  bool // the server's rows were changed behind capture's back
 	work    *workload
 	model   *oracle.Model

@@ -83,6 +83,17 @@ func (d *Disk) Take(from *Disk, name, as string) {
 	delete(from.files, name)
 }
 
+// Contents returns a copy of a file as every process sees it now, nil when there is none.
+func (d *Disk) Contents(name string) []byte {
+	if d.files[name] == nil {
+		return nil
+	}
+	return append([]byte{}, d.files[name].data...)
+}
+
+// Put makes a file that is durable at once, as one that was copied here long ago.
+func (d *Disk) Put(name string, data []byte) { d.files[name] = newFile(append([]byte{}, data...)) }
+
 // Remove takes a file away, as a person would.
 func (d *Disk) Remove(name string) { delete(d.files, name) }
 

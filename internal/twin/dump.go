@@ -1,0 +1,73 @@
+package twin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark/internal/lite"
+)
+
+func (d *goDevice) dump() (map[string][]string, error) {
+	tables, err := dumpAll(d.db)
+	if err != nil {
+		return nil, err
+	}
+	st, err := d.r.Status()
+	if err != nil {
+		return nil, err
+	}
+	tables["status"] = []string{fmt.Sprintf("replica %s seq %d head %d pending %d suspended %d rejected %d unsealed %v staged %d proven %v repair %q contact %d readonly %v out %d stopped %q",
+		st.Replica, st.Seq, st.Head, st.Pending, st.Suspended, st.Rejected, st.Unsealed, st.Staged, st.Proven, st.Repair, st.Contact, st.ReadOnly, len(st.Out), st.Stopped)}
+	return tables, nil
+}
+
+// dumpAll reads every table of a copy, each row as one line, in the order of
+// the lines; "structure" is how they were made.
+func dumpAll(db *lite.DB) (map[string][]string, error) {
+	tables := map[string][]string{}
+	err := db.Each("SELECT type, name, tbl_name, sql FROM main.sqlite_master", func(s *lite.Stmt) error {
+		if !kept(s.Text(2)) || s.Null(3) {
+			return nil
+		}
+		tables["structure"] = append(tables["structure"], strings.Join([]string{s.Text(0), s.Text(1), s.Text(3)}, " "))
+		if s.Text(0) == "table" {
+			tables[s.Text(1)] = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name := range tables {
+		if name == "structure" {
+			slices.Sort(tables[name])
+			continue
+		}
+		rows, err := dumpTable(db, name)
+		if err != nil {
+			return nil, err
+		}
+		tables[name] = rows
+	}
+	return tables, nil
+}
+
+func dumpTable(db *lite.DB, name string) (rows []string, err error) {
+	err = db.Each("SELECT * FROM main."+lite.Quote(name), func(s *lite.Stmt) error {
+		if name == "_tm_meta" && !keptFact(s.Text(0)) {
+			return nil
+		}
+		var b strings.Builder
+		for i, v := range s.Row(0) {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(spell(v))
+		}
+		rows = append(rows, b.String())
+		return nil
+	})
+	slices.Sort(rows)
+	return rows, err
+}

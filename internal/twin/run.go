@@ -1,0 +1,292 @@
+package twin
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/tidemarkdb/tidemark/internal/sim"
+)
+
+// Options of Run. Zero fields are chosen from the seed.
+type Options struct {
+	Seed     uint64
+	Steps    int    // default 60
+	Workload string // see sim.Workloads
+	Script   []Op   // what happens, in place of what the seed says
+	Host     *Host  // runs the TypeScript replicas; nil: both worlds are Go's
+	Mixed    bool   // the second world has copies of both kinds
+	Log      func(format string, args ...any)
+}
+
+// Stats counts what a run did.
+type Stats struct {
+	Runs, Ops, Lines, Dumps    int
+	Accepted, Merged, Rejected int
+}
+
+// Failure is a difference between the worlds, or a world that broke.
+type Failure struct {
+	Seed   uint64
+	Title  string
+	Script []Op
+	At     int // the operation after which it showed
+	Text   string
+}
+
+func (f *Failure) Error() string {
+	return fmt.Sprintf("seed %d (%s), operation %d, %v:\n%s", f.Seed, f.Title, f.At, f.Script[f.At], f.Text)
+}
+
+// run is the state of one Run.
+type run struct {
+	o      Options
+	title  string
+	rand   *rand.Rand
+	worlds [2]*world
+	plan   *planner
+	script []Op
+	stats  Stats
+}
+
+// Run runs a script, by default the one of the seed, in two worlds and returns
+// the first difference.
+func Run(o Options) (stats Stats, failed *Failure) {
+	if o.Steps == 0 {
+		o.Steps = 60
+	}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
+	}
+	r := &run{o: o, rand: rand.New(rand.NewPCG(o.Seed, 7))}
+	defer func() {
+		for _, w := range r.worlds {
+			if w != nil {
+				w.close()
+			}
+		}
+	}()
+	defer func() {
+		if p := recover(); p != nil {
+			b, ok := p.(broken)
+			if !ok {
+				panic(p)
+			}
+			stats, failed = r.stats, r.fail(b.text)
+		}
+	}()
+	r.open()
+	text := r.all()
+	r.count()
+	if text != "" {
+		return r.stats, r.fail(text)
+	}
+	return r.stats, nil
+}
+
+func (r *run) fail(text string) *Failure {
+	return &Failure{Seed: r.o.Seed, Title: r.title, Script: r.script, At: len(r.script) - 1, Text: text}
+}
+
+func (r *run) open() {
+	apps := sim.NewApps(r.o.Workload, r.rand)
+	brief := r.rand.IntN(3) > 0
+	r.title = fmt.Sprintf("%s, brief %v", apps.Title(), brief)
+	r.script = append(r.script, Op{Do: "begin"})
+	ours := func(number int) device { return newGoDevice(r.o.Seed, number, brief) }
+	theirs := ours
+	if r.o.Host != nil {
+		theirs = func(number int) device {
+			if r.o.Mixed && number%2 == 1 {
+				return ours(number)
+			}
+			return newHostDevice(r.o.Host, r.o.Seed, number, brief)
+		}
+	}
+	r.worlds[0] = newWorld("one", r.o, apps, brief, ours)
+	r.worlds[1] = newWorld("two", r.o, apps, brief, theirs)
+	r.plan = &planner{rand: r.rand, apps: apps, w: r.worlds[0], brief: brief}
+	r.plan.choose()
+}
+
+func (r *run) all() string {
+	if r.o.Script != nil {
+		for _, o := range r.o.Script {
+			if o.Do == "begin" {
+				continue
+			}
+			if text := r.one(o); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
+	for range 2 + r.rand.IntN(2) {
+		if text := r.one(Op{Do: "clone"}); text != "" {
+			return text
+		}
+	}
+	for range r.o.Steps {
+		if text := r.one(r.plan.next()); text != "" {
+			return text
+		}
+	}
+	for _, o := range r.ending() {
+		if text := r.one(o); text != "" {
+			return text
+		}
+	}
+	return r.converged()
+}
+
+// ending lets everyone settle, looks for what capture did not see, and settles again.
+func (r *run) ending() []Op {
+	list := []Op{{Do: "drain"}}
+	for _, d := range r.worlds[0].devices {
+		list = append(list, Op{Do: "verify", Dev: d.number})
+	}
+	return append(list, Op{Do: "drain"})
+}
+
+// one does one operation in both worlds and compares them.
+func (r *run) one(o Op) string {
+	r.script = append(r.script, o)
+	r.o.Log("%d %v", len(r.script)-1, o)
+	for _, w := range r.worlds {
+		w.do(o)
+	}
+	r.stats.Ops++
+	a, b := r.worlds[0].take(), r.worlds[1].take()
+	r.stats.Lines += len(a)
+	for _, line := range a {
+		r.o.Log("    %s", line)
+	}
+	if text := diff("", a, b); text != "" {
+		return text
+	}
+	for i := range r.worlds[0].devices {
+		if o.Dev != 0 && o.Dev != i+1 {
+			continue
+		}
+		if text := r.compare(r.worlds[0].devices[i], r.worlds[1].devices[i]); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// compare compares everything that two devices store.
+func (r *run) compare(a, b *machine) string {
+	r.stats.Dumps++
+	one, err := a.dev.dump()
+	a.w.must(err, "reading a copy")
+	two, err := b.dev.dump()
+	b.w.must(err, "reading a copy")
+	names := map[string]bool{}
+	for n := range one {
+		names[n] = true
+	}
+	for n := range two {
+		names[n] = true
+	}
+	for _, n := range sorted(names) {
+		if text := diff(fmt.Sprintf("device %d, %s: ", a.number, n), one[n], two[n]); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// converged compares the app's tables of all devices of a world, those of both
+// kinds with each other.
+func (r *run) converged() string {
+	w := r.worlds[1]
+	first, err := w.server.tables()
+	w.must(err, "reading the served file")
+	for _, d := range w.devices {
+		if d.state != "idle" {
+			continue // one that was stopped is not expected to follow
+		}
+		here, err := d.dev.dump()
+		w.must(err, "reading a copy")
+		for name, rows := range first {
+			if text := diff(fmt.Sprintf("server and device %d, %s: ", d.number, name), rows, here[name]); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+// tables reads the app's tables of the served file.
+func (s *server) tables() (map[string][]string, error) {
+	all, err := dumpAll(s.shell)
+	out := map[string][]string{}
+	for _, t := range s.hub.Schema().Tables {
+		if t.Out == "" {
+			out[t.Name] = all[t.Name]
+		}
+	}
+	return out, err
+}
+
+func (r *run) count() {
+	r.stats.Runs++
+	n := r.worlds[0].outcomes
+	r.stats.Accepted, r.stats.Merged, r.stats.Rejected = n["accepted"], n["merged"], n["rejected"]
+}
+
+// diff shows the first line in which two lists differ, with what went before.
+func diff(what string, a, b []string) string {
+	if slices.Equal(a, b) {
+		return ""
+	}
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	at := func(list []string) string {
+		if i < len(list) {
+			return list[i]
+		}
+		return "(nothing more)"
+	}
+	before := ""
+	if i > 0 {
+		before = "after: " + cut(a[i-1]) + "\n"
+	}
+	one, two := around(at(a), at(b))
+	return fmt.Sprintf("%s%sone: %s\ntwo: %s", before, what, one, two)
+}
+
+// around cuts two long lines to what is near their first difference.
+func around(a, b string) (string, string) {
+	const near = 400
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if i <= near/2 {
+		return cut(a), cut(b)
+	}
+	i -= near / 2
+	return "... " + cut(a[i:]), "... " + cut(b[i:])
+}
+
+func cut(s string) string {
+	const most = 1500
+	if len(s) > most {
+		return s[:most] + " ..."
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+func sorted(set map[string]bool) []string {
+	var list []string
+	for s := range set {
+		list = append(list, s)
+	}
+	slices.Sort(list)
+	return list
+}

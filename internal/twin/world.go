@@ -1,0 +1,367 @@
+package twin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/sim"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// world is a server with its devices, under one clock. It does what it is told.
+type world struct {
+	seed     uint64
+	name     string
+	apps     *sim.Apps // for schema and policies
+	make     func(number int) device
+	brief    bool // messages leave out what both sides know
+	now      int64
+	server   *server
+	devices  []*machine
+	told     []string // what happened since the last look
+	outcomes map[string]int
+}
+
+// machine is a device with its connection, as the network sees it.
+type machine struct {
+	w       *world
+	number  int
+	dev     device
+	link    *link
+	state   string
+	dialing bool
+	timer   int64 // milliseconds that the loop asked for; 0 none
+	dials   int
+}
+
+// link is one connection; messages wait in it until they are let through.
+type link struct {
+	device  *machine
+	session *hub.Session
+	up      []string
+	down    []string
+	short   [2]wire.Shorthand // the server's reader and writer
+}
+
+// begun is the time at which worlds begin.
+const begun = 1_700_000_000_000
+
+func newWorld(name string, o Options, apps *sim.Apps, brief bool, maker func(number int) device) *world {
+	w := &world{seed: o.Seed, name: name, apps: apps, make: maker, brief: brief, now: begun, outcomes: map[string]int{}}
+	w.server = newServer(w)
+	return w
+}
+
+func (w *world) close() {
+	for _, d := range w.devices {
+		d.dev.close()
+	}
+	w.server.stop()
+}
+
+// broken is a failure of a world itself.
+type broken struct{ text string }
+
+func (w *world) must(err error, doing string) {
+	if err != nil {
+		panic(broken{fmt.Sprintf("world %s, %s: %v", w.name, doing, err)})
+	}
+}
+
+func (w *world) tell(format string, args ...any) {
+	w.told = append(w.told, fmt.Sprintf(format, args...))
+}
+
+// take returns what was told since the last call.
+func (w *world) take() []string {
+	told := w.told
+	w.told = nil
+	return told
+}
+
+func (w *world) device(number int) *machine {
+	if number < 1 || number > len(w.devices) {
+		return nil
+	}
+	return w.devices[number-1]
+}
+
+// do carries one operation out.
+func (w *world) do(o Op) {
+	w.now += o.Wait
+	switch o.Do {
+	case "group":
+		w.server.group()
+	case "restart":
+		w.server.restart(nil)
+	case "backup":
+		w.server.backup = w.server.disk.Copy(nil)
+	case "restore":
+		if b := w.server.backup; b != nil {
+			w.server.backup = nil
+			w.server.restart(b)
+		}
+	case "foreign":
+		w.server.scribble(o)
+	case "grow":
+		w.must(w.server.shell.Script(o.Stmts[0].SQL), "changing the schema")
+		w.server.due, w.server.backup = true, nil // to put an older schema in place is another story
+	case "clone":
+		w.clone(o.Flag)
+	case "drain":
+		w.drain()
+	default:
+		if d := w.device(o.Dev); d != nil {
+			d.do(o)
+		}
+	}
+}
+
+func (d *machine) do(o Op) {
+	w := d.w
+	switch o.Do {
+	case "write", "tamper", "retry", "discard":
+		d.act(o)
+	case "start", "local", "verify", "hangup":
+		d.step(event{Type: o.Do}, o.Flag)
+	case "tick":
+		if d.timer > 0 {
+			w.now += d.timer
+			d.timer = 0
+			d.step(event{Type: "tick"}, false)
+		}
+	case "connect":
+		d.connect()
+	case "up":
+		d.letUp(o.N)
+	case "down":
+		d.letDown(o.N, o.Flag)
+	case "lose", "double", "swap":
+		d.garble(o)
+	case "cut":
+		d.cut()
+	case "crash":
+		d.crash()
+	case "sync":
+		d.sync(o.N)
+	case "fork":
+		d.fork()
+	default:
+		w.must(fmt.Errorf("no operation %q", o.Do), "reading the script")
+	}
+}
+
+// act lets the app do something.
+func (d *machine) act(o Op) {
+	var said string
+	var err error
+	switch o.Do {
+	case "write":
+		said, err = d.dev.write(d.w.now, o)
+	case "tamper":
+		said, err = d.dev.tamper(d.w.now, o)
+	default:
+		said, err = d.dev.dispose(d.w.now, o)
+	}
+	d.w.must(err, fmt.Sprintf("device %d: %s", d.number, o.Do))
+	d.w.tell("%s on %d: %s", o.Do, d.number, said)
+}
+
+// step lets the loop take an event and does what it wants; unless it dies
+// after its last commit, before it could say anything.
+func (d *machine) step(ev event, dies bool) {
+	w := d.w
+	out, err := d.dev.step(w.now, ev)
+	w.must(err, fmt.Sprintf("device %d: %s", d.number, ev.Type))
+	d.state = out.State
+	w.tell("%s on %d: %s %s", ev.Type, d.number, out.State, out.Fault)
+	for _, e := range out.Effects {
+		w.tell("  %v", e)
+	}
+	if dies {
+		d.crash()
+		return
+	}
+	for _, e := range out.Effects {
+		d.perform(e)
+	}
+}
+
+func (d *machine) perform(e effect) {
+	switch e.Do {
+	case "dial":
+		d.dialing = true
+		d.dials++
+	case "close":
+		d.hangUp()
+	case "timer":
+		d.timer = max(e.After, 0)
+	case "send":
+		if d.link != nil {
+			d.link.up = append(d.link.up, e.Texts...)
+		}
+	}
+}
+
+// connect answers a dial.
+func (d *machine) connect() {
+	if !d.dialing {
+		return
+	}
+	d.dialing = false
+	d.link = &link{device: d, session: d.w.server.hub.NewSession("")}
+	d.step(event{Type: "connected"}, false)
+}
+
+// hangUp is the device closing its end.
+func (d *machine) hangUp() {
+	d.dialing = false
+	if l := d.link; l != nil {
+		d.link = nil
+		l.session.End()
+	}
+}
+
+// cut breaks the connection, and both sides hear of it.
+func (d *machine) cut() {
+	if d.link != nil {
+		d.hangUp()
+		d.step(event{Type: "disconnected"}, false)
+	}
+}
+
+func (d *machine) crash() {
+	d.hangUp()
+	d.w.must(d.dev.reopen(), fmt.Sprintf("device %d: opening the copy again", d.number))
+	d.state, d.timer = "offline", 0
+}
+
+// letUp lets one of the messages through to the server.
+func (d *machine) letUp(n int) {
+	l := d.link
+	if l == nil || n >= len(l.up) {
+		return
+	}
+	text := l.up[n]
+	l.up = append(l.up[:n:n], l.up[n+1:]...)
+	d.w.server.receive(l, text)
+}
+
+// letDown lets one of the messages through to the device.
+func (d *machine) letDown(n int, dies bool) {
+	l := d.link
+	if l == nil || n >= len(l.down) {
+		return
+	}
+	text := l.down[n]
+	l.down = append(l.down[:n:n], l.down[n+1:]...)
+	d.step(event{Type: "received", Text: text}, dies)
+	if d.link == l {
+		d.w.server.pump(l)
+	}
+}
+
+// garble does to the first messages on the way what a bad network does. N is 0
+// for those to the server.
+func (d *machine) garble(o Op) {
+	l := d.link
+	if l == nil {
+		return
+	}
+	lane := &l.up
+	if o.N != 0 {
+		lane = &l.down
+	}
+	switch {
+	case len(*lane) == 0:
+	case o.Do == "lose":
+		*lane = (*lane)[1:]
+	case o.Do == "double":
+		*lane = append([]string{(*lane)[0]}, *lane...)
+	case len(*lane) > 1:
+		(*lane)[0], (*lane)[1] = (*lane)[1], (*lane)[0]
+	}
+}
+
+// sync brings a device on line and lets up to n messages through, group by group.
+func (d *machine) sync(n int) {
+	if d.state == "offline" || d.state == "backoff" || d.state == "stopped" || d.state == "auth needed" {
+		d.step(event{Type: "start"}, false)
+	}
+	d.connect()
+	for n > 0 {
+		switch {
+		case d.dialing:
+			d.connect()
+		case d.link != nil && len(d.link.up) > 0:
+			d.letUp(0)
+		case len(d.w.server.waiting) > 0 || d.w.server.due:
+			d.w.server.group()
+		case d.link != nil && len(d.link.down) > 0:
+			d.letDown(0, false)
+		default:
+			return
+		}
+		d.w.now += 3
+		n--
+	}
+}
+
+// drain lets everyone settle.
+func (w *world) drain() {
+	for round := 0; ; round++ {
+		if round == 200 {
+			panic(broken{"world " + w.name + " never settles"})
+		}
+		done := true
+		for _, d := range w.devices {
+			d.step(event{Type: "local"}, false)
+			d.sync(1000)
+			if d.state != "idle" && d.state != "stopped" {
+				done = false
+				if d.link == nil || len(d.link.down) == 0 {
+					d.do(Op{Do: "tick"})
+				}
+			}
+			if l := d.link; l != nil && len(l.up)+len(l.down) > 0 {
+				done = false
+			}
+		}
+		if done && !w.server.due && len(w.server.waiting) == 0 {
+			return
+		}
+	}
+}
+
+// clone makes another device of a snapshot.
+func (w *world) clone(readOnly bool) {
+	s := w.server
+	if s.due {
+		s.group()
+	}
+	info, err := s.store.Snapshot(context.Background(), "snapshot.db")
+	w.must(err, "making a snapshot")
+	data := s.disk.Contents("snapshot.db")
+	s.disk.Remove("snapshot.db")
+	d := w.addDevice()
+	w.must(d.dev.create(data, info.State, s.hub.Schema(), readOnly), "making a replica")
+	w.tell("device %d is cloned at %d, read-only %v", d.number, info.State.Head, readOnly)
+}
+
+func (w *world) addDevice() *machine {
+	d := &machine{w: w, number: len(w.devices) + 1, state: "offline"}
+	d.dev = w.make(d.number)
+	w.devices = append(w.devices, d)
+	return d
+}
+
+// fork copies a device's file, as somebody who does not know better would.
+func (d *machine) fork() {
+	w := d.w
+	image, err := d.dev.image()
+	w.must(err, "reading a device's file")
+	other := w.addDevice()
+	w.must(other.dev.adopt(image), "opening a copied file")
+	w.tell("device %d is a copy of %d", other.number, d.number)
+}
