@@ -26,6 +26,7 @@ import { editAndRetry, type Replacement, replaceAndRetry, retry } from "./retry.
 import { sealNow } from "./seal.ts";
 import { readStatus, type Status } from "./status.ts";
 import type { RangeRows } from "./verify.ts";
+import { type RangeRows, splitKeys } from "./verify.ts";
 
 /** Options of `Replica.open`. */
 export interface Options {
@@ -194,6 +195,10 @@ export class Replica {
 
   confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): RangeSum[] {
     return confirmedRanges(this, table, after, upto, bounds);
+  }
+
+  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Row[] {
+    return splitKeys(this, table, after, upto, parts);
   }
 
   repairAll(list: readonly RangeRows[], code: Code, now: number): number {
