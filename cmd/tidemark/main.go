@@ -41,6 +41,7 @@ type commands struct {
 	Verify    verifyCommand    `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
 	Doctor    doctorCommand    `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
 	Detach    detachCommand    `cmd:"" group:"care" help:"Take everything of Tidemark off a file again."`
+	Generate  generateCommand  `cmd:"" group:"care" help:"Write the tables of a file or a space as TypeScript types."`
 	Sample    sampleCommand    `cmd:"" group:"try" help:"Make a sample database to try things on."`
 	Demo      demoCommand      `cmd:"" group:"try" help:"Make a sample database, serve it, and say what to do next."`
 	Help      helpCommand      `cmd:"" group:"try" help:"Explain a command or a topic, such as exit-codes."`

@@ -68,6 +68,7 @@ var rules = []struct {
 	{pkg: "internal/sample", may: []string{"", "internal/lite"}, why: "sample data is only data"},
 	{pkg: "internal/tracker", may: []string{"", "internal/lite"}, why: "the demo's data is only data"},
 	{pkg: "internal/page", may: nil, why: "a page is files that are served, whatever they do"},
+	{pkg: "internal/typescript", may: []string{"", "internal/lite"}, why: "types are written from a schema, wherever it comes from"},
 	{pkg: "internal/gen", may: nil, why: "a generator must build when what it generates does not"},
 	{pkg: "internal/sim/disk", may: []string{"internal/lite"}, why: "a disk knows bytes, not what they mean"},
 	{pkg: "internal/e2e", may: nil, why: "it holds tests only"},
