@@ -21,50 +21,65 @@ export function diff(before: string, after: string): Patch {
 
 /** Cuts a hunk into smaller ones. */
 function refine(before: string, after: string, h: Hunk): Hunk[] {
-  if (short(before.slice(h.a0, h.a1)) && short(after.slice(h.b0, h.b1))) return byTokens(before, after, h, word);
-  return byTokens(before, after, h, line).flatMap((l) => byTokens(before, after, l, word));
+  if (short(before.slice(h.a0, h.a1)) && short(after.slice(h.b0, h.b1))) return byTokens(before, after, h, wordEnd);
+  return byTokens(before, after, h, lineEnd).flatMap((l) => byTokens(before, after, l, wordEnd));
 }
 
 function short(s: string): boolean {
   return s.length < longMiddle && sizeOf(s) - sizeOf("") < longMiddle;
 }
 
-const line = /[^\n]*\n|[^\n]+/g;
+function lineEnd(text: string, i: number): number {
+  return text.indexOf("\n", i) + 1 || text.length;
+}
 
 /**
- * A run of letters and digits, or any other single code point. Scripts that put
- * no spaces between words are compared character by character.
+ * Ends a run of letters and digits, or any other single code point. Scripts that
+ * put no spaces between words are compared character by character.
  */
-const word =
-  /(?:_|(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{Nd}])+|./gsu;
+function wordEnd(text: string, i: number): number {
+  let end = i;
+  for (let rune = text.codePointAt(end); rune !== undefined; rune = text.codePointAt(end)) {
+    const word = isWord(rune);
+    if (word || end === i) end += rune > 0xffff ? 2 : 1;
+    if (!word) break;
+  }
+  return end;
+}
+
+const letter = /^(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{Nd}]/u;
+
+function isWord(rune: number): boolean {
+  if (rune > 0x7f) return letter.test(String.fromCodePoint(rune));
+  const lower = rune | 0x20;
+  return (lower >= 0x61 && lower <= 0x7a) || (rune >= 0x30 && rune <= 0x39) || rune === 0x5f;
+}
+
+type End = (text: string, i: number) => number;
 
 /** Compares the tokens of a hunk. */
-function byTokens(before: string, after: string, h: Hunk, token: RegExp): Hunk[] {
+function byTokens(before: string, after: string, h: Hunk, end: End): Hunk[] {
   if (h.a0 === h.a1 || h.b0 === h.b1) return [h];
   const known = new Map<string, number>();
-  const a = tokens(before.slice(h.a0, h.a1), h.a0, token, known);
-  const b = tokens(after.slice(h.b0, h.b1), h.b0, token, known);
+  const a = tokens(before.slice(h.a0, h.a1), h.a0, end, known);
+  const b = tokens(after.slice(h.b0, h.b1), h.b0, end, known);
   return differences(a.ids, b.ids)
     .map(([a0, a1, b0, b1]) => trim(before, after, { a0: a.at[a0]!, a1: a.at[a1]!, b0: b.at[b0]!, b1: b.at[b1]! }))
     .filter(changes);
 }
 
 /** Numbers the tokens of a text, equal ones alike; `at` has the offset of each and of the end. */
-function tokens(
-  text: string,
-  from: number,
-  token: RegExp,
-  known: Map<string, number>,
-): { ids: number[]; at: number[] } {
+function tokens(text: string, from: number, end: End, known: Map<string, number>): { ids: number[]; at: number[] } {
   const ids: number[] = [];
   const at = [from];
-  let end = from;
-  for (const t of text.match(token) ?? []) {
-    const id = known.get(t) ?? known.size;
-    known.set(t, id);
+  for (let i = 0; i < text.length; ) {
+    const next = end(text, i);
+    const token = text.slice(i, next);
+    const id = known.get(token) ?? known.size;
+    known.set(token, id);
     ids.push(id);
-    end += t.length;
-    at.push(end);
+    at.push(from + next);
+    i = next;
   }
   return { ids, at };
 }
