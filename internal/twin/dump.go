@@ -39,9 +39,9 @@ func dumpAll(db *lite.DB) (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(tables["structure"])
 	for name := range tables {
 		if name == "structure" {
-			slices.Sort(tables[name])
 			continue
 		}
 		rows, err := dumpTable(db, name)

@@ -34,7 +34,6 @@ func newDisk() *disk.Disk { return disk.New(rand.New(rand.NewPCG(0, 0))) }
 type goDevice struct {
 	seed   uint64
 	number int
-	bytes  int // of pushes in flight
 	lives  int
 	now    int64
 	disk   *disk.Disk
@@ -94,14 +93,20 @@ func (d *goDevice) open() (err error) {
 		return err
 	}
 	d.loop = replica.NewLoop(d.r, replica.LoopOptions{
-		Rand: newStream(d.seed, part+" loop"), MinDelay: 100 * time.Millisecond, MaxDelay: 4 * time.Second,
-		Patience: 4 * time.Second, Keepalive: 6 * time.Second, PushBytes: pushBytes,
+		Rand: newStream(d.seed, part+" loop"), MinDelay: minDelay, MaxDelay: maxDelay,
+		Patience: patience, Keepalive: keepalive, PushBytes: pushBytes,
 	})
 	return nil
 }
 
-// pushBytes bounds what a device has in flight.
-const pushBytes = 1 << 10
+// The settings of every loop.
+const (
+	minDelay  = 100 * time.Millisecond
+	maxDelay  = 4 * time.Second
+	patience  = 4 * time.Second
+	keepalive = 6 * time.Second
+	pushBytes = 1 << 10
+)
 
 func (d *goDevice) close() {
 	for _, p := range []*disk.Process{d.app, d.host} {

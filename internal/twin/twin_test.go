@@ -1,7 +1,13 @@
 package twin_test
 
 import (
+	"bufio"
+	"errors"
 	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,35 +16,150 @@ import (
 
 var (
 	seedFlag     = flag.Uint64("twin.seed", 0, "first seed (default 1)")
-	runsFlag     = flag.Int("twin.runs", 0, "number of runs, each with the next seed")
+	runsFlag     = flag.Int("twin.runs", 0, "number of runs, each with the next seed (default: as many as -twin.time allows)")
 	stepsFlag    = flag.Int("twin.steps", 0, "operations of a run (default 60)")
-	timeFlag     = flag.Duration("twin.time", 0, "begin no run after this time")
-	workloadFlag = flag.String("twin.workload", "", "what the apps do")
+	timeFlag     = flag.Duration("twin.time", 0, "begin no run after this time (default 30s without a seed)")
+	workloadFlag = flag.String("twin.workload", "", "what the apps do, one of the simulator's workloads")
+	mixedFlag    = flag.Bool("twin.mixed", false, "always one world of both kinds; by default in every third run")
+	shrinkFlag   = flag.Bool("twin.shrink", false, "look for a short script that fails")
 	verboseFlag  = flag.Bool("twin.v", false, "show every event")
+	keepFlag     = flag.Bool("twin.keep", false, "go on after a failure")
 )
+
+const sources = "../../js"
+
+// folder holds the host's program.
+var folder string
+
+// program makes it, once.
+var program = sync.OnceValues(func() (_ string, err error) {
+	if folder, err = os.MkdirTemp("", "tidemark-twin"); err != nil {
+		return "", err
+	}
+	return twin.Bundle(sources, folder)
+})
+
+// startHost starts Node. Without it the test is skipped, but not in CI.
+func startHost(t *testing.T) *twin.Host {
+	t.Helper()
+	path, err := program()
+	if errors.Is(err, twin.ErrNoNode) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := twin.StartHost(sources, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Errorf("the host: %v", err)
+		}
+	})
+	return h
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if folder != "" {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
 
 // Two worlds of the same engine are the same: what the harness finds is not its own.
 func TestGoIsItsOwnTwin(t *testing.T) {
-	began := time.Now()
-	limit := 5 * time.Second
-	if *timeFlag > 0 {
-		limit = *timeFlag
-	}
-	var total twin.Stats
-	for seed := max(1, *seedFlag); time.Since(began) < limit && (*runsFlag == 0 || total.Runs < *runsFlag); seed++ {
-		o := twin.Options{Seed: seed, Steps: *stepsFlag, Workload: *workloadFlag}
-		if *verboseFlag {
-			o.Log = t.Logf
-		}
-		stats, failed := twin.Run(o)
-		if failed != nil {
+	for seed := uint64(1); seed <= 5; seed++ {
+		if _, failed := twin.Run(options(t, seed)); failed != nil {
 			t.Fatal(failed)
 		}
-		total.Runs++
-		total.Ops += stats.Ops
-		total.Accepted += stats.Accepted
-		total.Merged += stats.Merged
-		total.Rejected += stats.Rejected
 	}
-	t.Logf("%+v", total)
+}
+
+// TestTwins runs Go and TypeScript replicas side by side. With a seed it runs
+// that one; without, as many as fit into the time.
+func TestTwins(t *testing.T) {
+	h := startHost(t)
+	runs, limit := *runsFlag, *timeFlag
+	switch {
+	case runs == 0 && limit == 0 && *seedFlag != 0:
+		runs = 1
+	case runs == 0 && limit == 0:
+		limit = 30 * time.Second
+	}
+	began := time.Now()
+	var total twin.Stats
+	for seed := max(1, *seedFlag); runs == 0 || total.Runs < runs; seed++ {
+		if limit > 0 && time.Since(began) > limit || t.Failed() && !*keepFlag {
+			break
+		}
+		add(&total, one(t, h, options(t, seed)))
+	}
+	t.Logf("%d runs in %v: %d operations, %d lines and %d copies compared; %d accepted, %d merged, %d rejected", total.Runs,
+		time.Since(began).Round(time.Millisecond), total.Ops, total.Lines, total.Dumps, total.Accepted, total.Merged, total.Rejected)
+}
+
+func options(t *testing.T, seed uint64) twin.Options {
+	o := twin.Options{Seed: seed, Steps: *stepsFlag, Workload: *workloadFlag, Mixed: *mixedFlag || seed%3 == 0}
+	if *verboseFlag {
+		o.Log = t.Logf
+	}
+	return o
+}
+
+func one(t *testing.T, h *twin.Host, o twin.Options) twin.Stats {
+	t.Helper()
+	o.Host = h
+	stats, failed := twin.Run(o)
+	if failed == nil {
+		return stats
+	}
+	if *shrinkFlag {
+		o.Log = nil
+		failed = twin.Shrink(o, failed)
+		for i, op := range failed.Script {
+			t.Logf("%d %v", i, op)
+		}
+	}
+	t.Errorf("%v\nrepeat: go test ./internal/twin -run 'TestTwins$' -twin.seed=%d -twin.steps=%d -twin.workload=%q -twin.mixed=%v -twin.shrink",
+		failed, o.Seed, o.Steps, o.Workload, o.Mixed)
+	return stats
+}
+
+func add(total *twin.Stats, s twin.Stats) {
+	total.Runs++
+	total.Ops += s.Ops
+	total.Lines += s.Lines
+	total.Dumps += s.Dumps
+	total.Accepted += s.Accepted
+	total.Merged += s.Merged
+	total.Rejected += s.Rejected
+}
+
+// TestRegressions runs the seeds that failed once.
+func TestRegressions(t *testing.T) {
+	h := startHost(t)
+	file, err := os.Open("testdata/seeds.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		var o twin.Options
+		if _, err := fmt.Sscanf(line, "seed %d steps %d mixed %t", &o.Seed, &o.Steps, &o.Mixed); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		one(t, h, o)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -3,7 +3,7 @@ import type { Code } from "../codes.ts";
 import type { TidemarkError } from "../error.ts";
 import type { Schema } from "../schema.ts";
 import { sameBytes } from "../value.ts";
-import type { Down } from "../wire/down.ts";
+import type { Batch, Down, Leases, Schema as SchemaMessage, Welcome } from "../wire/down.ts";
 import type { Hello, Push, Up } from "../wire/up.ts";
 import type { Applied } from "./apply.ts";
 import { fileError } from "./loop-end.ts";
@@ -100,11 +100,11 @@ export interface Engine extends Comparer {
   seal(now: number): number;
   unsent(after: number, bytes: number): Push[];
   hello(): Hello;
-  welcome(m: Extract<Down, { type: "welcome" }>, now: number): void;
+  welcome(m: Welcome, now: number): void;
   reidentify(): void;
-  saveSchema(m: Extract<Down, { type: "schema" }>): void;
-  lease(m: Extract<Down, { type: "leases" }>, now: number): void;
-  apply(m: Extract<Down, { type: "batch" }>, outcomes: Outcome[], now: number): Applied;
+  saveSchema(m: SchemaMessage): void;
+  lease(m: Leases, now: number): void;
+  apply(m: Batch, outcomes: Outcome[], now: number): Applied;
   settle(outcomes: Outcome[], now: number): Applied;
   status(): Status;
 }
@@ -229,6 +229,7 @@ export class Loop {
 
 /** The message of a received event. The table hands an event only to the actions of its kind. */
 export function messageOf<K extends Down["type"]>(event: Event): Extract<Down, { type: K }> {
-  // The kind was looked at by kindOf.
-  return (event as { message: Extract<Down, { type: K }> }).message;
+  if (event.type !== "received") throw new Error("not a message");
+  // kindOf looked at its kind.
+  return event.message as Extract<Down, { type: K }>;
 }

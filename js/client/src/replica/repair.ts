@@ -2,7 +2,7 @@ import { type Change, DELETE, INSERT, UPDATE } from "../change.ts";
 import type { Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import { keyID } from "../key.ts";
-import { int } from "../meta/meta.ts";
+import { getInt, keySeq, keySum } from "../meta/meta.ts";
 import { scan } from "../row/row.ts";
 import { keyOf, type Table } from "../schema.ts";
 import { type Row, same, sameRow } from "../value.ts";
@@ -97,8 +97,7 @@ export function repairAll(r: Replica, list: readonly RangeRows[], code: Code, no
         found.flatMap((d) => d.mine),
         code,
       );
-      const each = (fn: (c: Change) => void): void => theirs.forEach(fn);
-      advance(r, { rows: each, outcomes: [], seq: 0, schema: "" }).tally.save();
+      advance(r, { changes: () => [theirs], outcomes: [], seq: 0, schema: "" }).tally.save();
       // What differed was not in the sums as it was stored.
       for (const p of list) forgetSums(r.db, p.table);
       return theirs.length;
@@ -164,7 +163,7 @@ function keepDifference(r: Replica, mine: readonly Change[], code: Code, why: st
     table: "",
     key: null,
     columns: [],
-    seq: int(r.db, "seq"),
+    seq: getInt(r.db, keySeq),
     madeAt: r.now,
     at: r.now,
     schema: r.server.hash,
@@ -185,6 +184,6 @@ export function prove(r: Replica, now: number): void {
     tally.load();
     tally.save();
     const sum = BigInt.asIntN(64, tally.total());
-    store(r.db, { sum, [keyProven]: flag(!partial(r)), [keyRepair]: "" });
+    store(r.db, { [keySum]: sum, [keyProven]: flag(!partial(r)), [keyRepair]: "" });
   });
 }

@@ -1,0 +1,212 @@
+import { codeOf } from "../../src/error.ts";
+import { Database } from "../../src/lite/database.ts";
+import { violation } from "../../src/lite/failure.ts";
+import type { Sqlite } from "../../src/lite/load.ts";
+import { Moved } from "../../src/replica/connection.ts";
+import { type Effect, type Event, Loop } from "../../src/replica/loop.ts";
+import { Replica } from "../../src/replica/replica.ts";
+import { begin, commit, rollback } from "../../src/replica/write.ts";
+import { decode } from "../../src/schema/encode.ts";
+import { bytesOf, unhex, type Value } from "../../src/value.ts";
+import { type Down, decodeDown } from "../../src/wire/down.ts";
+import { Shorthand } from "../../src/wire/shorthand.ts";
+import { encodeUp } from "../../src/wire/up.ts";
+import { describe } from "./describe.ts";
+import { dump } from "./dump.ts";
+import type { Request, Stmt } from "./requests.ts";
+import { unspell } from "./spelled.ts";
+import { stream } from "./stream.ts";
+
+/** The time of the world whose request is being answered. */
+export const clock = { now: 0 };
+
+type Create = Extract<Request, { do: "create" }>;
+type Adopt = Extract<Request, { do: "adopt" }>;
+
+/** What a loop wants done, as the harness reads it. */
+interface Wanted {
+  readonly do: string;
+  readonly after?: number;
+  readonly texts?: readonly string[];
+  readonly note?: string;
+}
+
+/** A replica with its app, on one connection to a database in memory. */
+export class TwinDevice {
+  readonly #sqlite: Sqlite;
+  readonly #settings: Create | Adopt;
+  #lives = 0;
+  #db: Database;
+  #r!: Replica; // by open
+  #loop!: Loop; // by open
+  #short: Shorthand | null = null;
+
+  private constructor(sqlite: Sqlite, settings: Create | Adopt, image: Uint8Array) {
+    this.#sqlite = sqlite;
+    this.#settings = settings;
+    this.#db = this.#connect(image);
+  }
+
+  static create(sqlite: Sqlite, o: Create): TwinDevice {
+    const d = new TwinDevice(sqlite, o, bytesOfBase64(o.snapshot));
+    const { head, sum, digestKey, ...names } = o.state;
+    Replica.create(d.#db, {
+      server: "twin",
+      readOnly: o.readOnly,
+      state: { ...names, head, sum: BigInt(sum), digestKey: unhex(digestKey) ?? new Uint8Array() },
+      schema: decode(new TextEncoder().encode(o.schema)),
+    });
+    d.#open();
+    return d;
+  }
+
+  static adopt(sqlite: Sqlite, o: Adopt): TwinDevice {
+    const d = new TwinDevice(sqlite, o, bytesOfBase64(o.image));
+    d.#open();
+    return d;
+  }
+
+  #connect(image: Uint8Array): Database {
+    const db = Database.open(this.#sqlite, ":memory:");
+    db.deserialize(image);
+    return db;
+  }
+
+  #open(): void {
+    this.#lives++;
+    const { world, device, loop } = this.#settings;
+    const part = `${world}/device ${device.split("/").at(-1)} life ${this.#lives}`;
+    this.#r = Replica.open(this.#db, { rand: stream(part), agent: "twin", merge: { longer } });
+    this.#loop = new Loop(this.#r, { rand: stream(`${part} loop`), ...loop });
+  }
+
+  image(): string {
+    return Buffer.from(this.#db.serialize()).toString("base64");
+  }
+
+  /** Loses everything but what was committed. */
+  reopen(): void {
+    const image = this.#db.serialize();
+    this.#db.close();
+    this.#db = this.#connect(image);
+    this.#open();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  dump(): Record<string, string[]> {
+    return dump(this.#r);
+  }
+
+  write(now: number, stmts: readonly Stmt[], own: boolean, loose: boolean): string {
+    clock.now = now;
+    if (loose) this.#enforce(false);
+    try {
+      if (!own) return this.#foreign(stmts);
+      begin(this.#r);
+      return this.#transact(stmts, () => commit(this.#r, now));
+    } finally {
+      if (loose) this.#enforce(true);
+    }
+  }
+
+  /** Runs statements that capture does not see. */
+  tamper(now: number, stmts: readonly Stmt[]): string {
+    clock.now = now;
+    this.#db.setTriggers(false);
+    try {
+      return this.#foreign(stmts);
+    } finally {
+      this.#db.setTriggers(true);
+    }
+  }
+
+  /** Writes as a program does that knows nothing of us. */
+  #foreign(stmts: readonly Stmt[]): string {
+    this.#db.run("BEGIN IMMEDIATE");
+    return this.#transact(stmts, () => this.#db.run("COMMIT"));
+  }
+
+  #transact(stmts: readonly Stmt[], end: () => void): string {
+    for (const [i, s] of stmts.entries()) {
+      try {
+        this.#db.run(s.sql, ...(s.args ?? []).map(unspell));
+      } catch (err) {
+        rollback(this.#r);
+        return `refused at ${i}: ${violation(err)?.code ?? "other"}`;
+      }
+    }
+    try {
+      end();
+    } catch (err) {
+      rollback(this.#r);
+      const code = violation(err instanceof Error && err.cause ? err.cause : err)?.code;
+      if (!code) throw err;
+      return `refused: ${code}`;
+    }
+    return "committed";
+  }
+
+  #enforce(on: boolean): void {
+    this.#db.script(`PRAGMA ignore_check_constraints = ${!on}; PRAGMA foreign_keys = ${on}`);
+  }
+
+  dispose(now: number, how: "retry" | "discard", id: number, apart: boolean): string {
+    clock.now = now;
+    try {
+      if (how === "retry") return `${this.#r.retry(id, apart, now)} parts`;
+      this.#r.discard(id);
+      return "0 parts";
+    } catch (err) {
+      const code = codeOf(err);
+      if (!code || code === "internal") throw err;
+      return code;
+    }
+  }
+
+  step(now: number, event: { type: string; text?: string }): { state: string; fault: string; effects: Wanted[] } {
+    clock.now = now;
+    const loop = this.#loop;
+    const effects = loop.step(now, this.#event(event)).map((e) => this.#wanted(e));
+    let fault = "";
+    if (loop.fault) {
+      fault = loop.fault instanceof Moved ? "moved" : codeOf(loop.fault);
+      if (!fault || fault === "internal") throw loop.fault;
+    }
+    return { state: loop.state, fault, effects };
+  }
+
+  #event({ type, text }: { type: string; text?: string }): Event {
+    if (type === "connected") this.#short = this.#settings.brief ? new Shorthand() : null;
+    if (type !== "received") return { type } as Event; // the harness knows the names
+    let message: Down | null = null;
+    try {
+      message = decodeDown(text ?? "");
+    } catch (err) {
+      if (codeOf(err) !== "protocol") throw err;
+    }
+    return { type, message: message && this.#short ? this.#short.down(message) : message };
+  }
+
+  #wanted(e: Effect): Wanted {
+    if (e.type === "timer") return { do: "timer", after: Math.trunc(e.after) };
+    if (e.type === "notify") return { do: "note", note: describe(e.note) };
+    if (e.type !== "send") return { do: e.type };
+    return { do: "send", texts: e.messages.map((m) => encodeUp(this.#short ? this.#short.up(m) : m)) };
+  }
+}
+
+/** The harness's merge function of columns whose policy is custom: the longer text wins. */
+function longer(_base: Value, theirs: Value, mine: Value): Value {
+  const of = (v: Value): Uint8Array =>
+    v === null || typeof v === "bigint" || typeof v === "number" ? new Uint8Array() : bytesOf(v);
+  const [a, b] = [of(mine), of(theirs)];
+  if (a.length !== b.length) return a.length > b.length ? mine : theirs;
+  return Buffer.compare(a, b) > 0 ? mine : theirs;
+}
+
+function bytesOfBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64"));
+}

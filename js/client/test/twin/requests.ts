@@ -1,0 +1,64 @@
+/** An SQL statement with its arguments, spelled as in the vectors. */
+export interface Stmt {
+  readonly sql: string;
+  readonly args?: readonly string[];
+}
+
+/** What the harness asks: one line of JSON each, answered by one line. Bytes are in base64. */
+export type Request =
+  | {
+      readonly do: "create";
+      readonly device: string;
+      readonly world: string;
+      readonly snapshot: string;
+      readonly state: {
+        readonly space: string;
+        readonly incarnation: string;
+        readonly term: string;
+        readonly head: number;
+        readonly sum: string;
+        readonly digestKey: string;
+      };
+      readonly schema: string;
+      readonly readOnly: boolean;
+      readonly brief: boolean;
+      readonly loop: LoopSettings;
+    }
+  | {
+      readonly do: "adopt";
+      readonly device: string;
+      readonly world: string;
+      readonly image: string;
+      readonly brief: boolean;
+      readonly loop: LoopSettings;
+    }
+  | { readonly do: "image" | "reopen" | "dump" | "close"; readonly device: string }
+  | {
+      readonly do: "write" | "tamper";
+      readonly device: string;
+      readonly now: number;
+      readonly stmts: readonly Stmt[];
+      readonly own: boolean;
+      readonly loose: boolean;
+    }
+  | {
+      readonly do: "step";
+      readonly device: string;
+      readonly now: number;
+      readonly event: { readonly type: string; readonly text?: string };
+    }
+  | {
+      readonly do: "retry" | "discard";
+      readonly device: string;
+      readonly now: number;
+      readonly id: number;
+      readonly apart: boolean;
+    };
+
+export interface LoopSettings {
+  readonly minDelay: number;
+  readonly maxDelay: number;
+  readonly patience: number;
+  readonly keepalive: number;
+  readonly pushBytes: number;
+}
