@@ -1,0 +1,27 @@
+import { Avatar } from "../ui/avatar.tsx";
+import type { Member } from "./model.ts";
+
+interface Props {
+  readonly members: readonly Member[];
+  readonly me: Member | undefined;
+  readonly onChoose: (id: string) => void;
+}
+
+const may = { owner: "may do everything", editor: "may edit", viewer: "may read and comment" };
+
+/** Who sits in front of this page. The server has no accounts yet: roles are kept by the page. */
+export function MemberMenu({ members, me, onChoose }: Props) {
+  return (
+    <label className="member-menu">
+      {me && <Avatar name={me.name} hue={me.hue} />}
+      <span className="visually-hidden">Who you are</span>
+      <select value={me?.id ?? ""} onChange={(e) => onChoose(e.currentTarget.value)}>
+        {members.map((m) => (
+          <option key={m.id} value={m.id}>
+            {m.name}, {m.role}: {may[m.role]}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,105 @@
+import { type Database, id } from "@tidemark/client";
+import { between, spread } from "./rank.ts";
+
+export type TaskState = "todo" | "doing" | "done";
+
+export interface Board {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Member {
+  readonly id: string;
+  readonly name: string;
+  readonly role: "owner" | "editor" | "viewer";
+  readonly hue: number;
+}
+
+/** A task as its card shows it. */
+export interface Card {
+  readonly id: string;
+  readonly title: string;
+  readonly state: TaskState;
+  readonly rank: string;
+  readonly votes: number;
+  readonly labels: string;
+  readonly notes: string;
+  readonly due: string | null;
+  readonly assignee_id: string | null;
+  readonly comments: number;
+}
+
+export interface Comment {
+  readonly id: string;
+  readonly member_id: string | null;
+  readonly body: string;
+  readonly created_at: string;
+}
+
+export const states: readonly { readonly id: TaskState; readonly name: string }[] = [
+  { id: "todo", name: "To do" },
+  { id: "doing", name: "Doing" },
+  { id: "done", name: "Done" },
+];
+
+export const BOARDS = "SELECT id, name FROM board ORDER BY rank, id";
+export const MEMBERS = "SELECT id, name, role, hue FROM member ORDER BY name, id";
+const CARD = `id, title, state, rank, votes, labels, notes, due, assignee_id,
+  (SELECT count(*) FROM comment WHERE comment.task_id = task.id) AS comments`;
+export const CARDS = `SELECT ${CARD} FROM task WHERE board_id = ? ORDER BY rank, id`;
+export const ONE_CARD = `SELECT ${CARD} FROM task WHERE id = ?`;
+export const COMMENTS = "SELECT id, member_id, body, created_at FROM comment WHERE task_id = ? ORDER BY created_at, id";
+
+export async function addTask(db: Database, board: string, state: TaskState, title: string): Promise<string> {
+  const key = id();
+  const last = await db.queryOne<{ rank: string }>`
+    SELECT rank FROM task WHERE board_id = ${board} AND state = ${state} ORDER BY rank DESC LIMIT 1`;
+  await db.exec`INSERT INTO task (id, board_id, title, state, rank)
+    VALUES (${key}, ${board}, ${title}, ${state}, ${between(last?.rank ?? "", "")})`;
+  return key;
+}
+
+/**
+ * Puts a card to a place among the cards of a column, which are given without
+ * it. Where two ranks leave no room all of the column get new ones.
+ */
+export async function moveTask(
+  db: Database,
+  task: string,
+  state: TaskState,
+  others: readonly Pick<Card, "id" | "rank">[],
+  place: number,
+): Promise<void> {
+  const rank = roomAt(others, place);
+  if (rank !== null) {
+    await db.exec`UPDATE task SET state = ${state}, rank = ${rank} WHERE id = ${task}`;
+    return;
+  }
+  const order = [...others.slice(0, place).map((c) => c.id), task, ...others.slice(place).map((c) => c.id)];
+  const ranks = spread(order.length);
+  await db.transaction(async (tx) => {
+    for (const [i, key] of order.entries()) {
+      await tx.exec`UPDATE task SET rank = ${ranks[i] ?? "V"} WHERE id = ${key}`;
+    }
+    await tx.exec`UPDATE task SET state = ${state} WHERE id = ${task}`;
+  });
+}
+
+function roomAt(others: readonly Pick<Card, "rank">[], place: number): string | null {
+  try {
+    return between(others[place - 1]?.rank ?? "", others[place]?.rank ?? "");
+  } catch {
+    return null; // two copies chose one rank, or somebody wrote it by hand
+  }
+}
+
+export async function addBoard(db: Database, name: string): Promise<string> {
+  const key = id();
+  const last = await db.queryOne<{ rank: string }>`SELECT rank FROM board ORDER BY rank DESC LIMIT 1`;
+  await db.exec`INSERT INTO board (id, name, rank) VALUES (${key}, ${name}, ${between(last?.rank ?? "", "")})`;
+  return key;
+}
+
+export async function addComment(db: Database, task: string, member: string, body: string): Promise<void> {
+  await db.exec`INSERT INTO comment (id, task_id, member_id, body) VALUES (${id()}, ${task}, ${member}, ${body})`;
+}

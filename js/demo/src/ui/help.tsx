@@ -1,0 +1,34 @@
+import { Dialog } from "./dialog.tsx";
+
+const keys: readonly (readonly [string, string])[] = [
+  ["g l", "go to the lab"],
+  ["g t", "go to the tracker"],
+  ["/", "search the tasks"],
+  ["n", "add a task"],
+  ["↑ ↓ ← →", "walk over the cards"],
+  ["Enter", "open the card"],
+  ["Space", "lift the card; arrows carry it, Space puts it down, Escape back"],
+  ["v", "vote for the card"],
+  ["o", "network off, or on again"],
+  ["i", "open the inspector"],
+  ["?", "this list"],
+];
+
+export function Help({ onClose }: { readonly onClose: () => void }) {
+  return (
+    <Dialog title="Keys" onClose={onClose}>
+      <dl className="keys">
+        {keys.map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              {key.split(" ").map((k) => (
+                <kbd key={k}>{k}</kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}
