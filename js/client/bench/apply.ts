@@ -5,7 +5,7 @@
  * --format=esm) and run it with node, or with node --cpu-prof.
  */
 import { type Change, INSERT, type Outcome } from "../src/change.ts";
-import { newHasher } from "../src/digest/digest.ts";
+import { Hasher } from "../src/digest/digest.ts";
 import { Database } from "../src/lite/database.ts";
 import { loadSqlite } from "../src/lite/load.ts";
 import { withColumns } from "../src/replica/incoming.ts";
@@ -13,27 +13,27 @@ import { loadPending } from "../src/replica/pending.ts";
 import { Replica } from "../src/replica/replica.ts";
 import { begin, commit } from "../src/replica/write.ts";
 import { insert } from "../src/row/row.ts";
-import { inspect } from "../src/schema/inspect.ts";
 import type { Policy, Table } from "../src/schema.ts";
 import type { Value } from "../src/value.ts";
 import type { Batch } from "../src/wire/batch.ts";
 import { appendChanges, decodeChanges } from "../src/wire/changes.ts";
+import { encode, inspect } from "../test/inspect.ts";
 
 const sqlite = await loadSqlite();
 const ddl = "CREATE TABLE item (id INTEGER PRIMARY KEY, a TEXT, b INTEGER, c REAL, d TEXT)";
 const key = Uint8Array.from({ length: 16 }, (_, i) => i);
-const hasher = newHasher(key);
+const hasher = new Hasher(key);
 
 function replicaOf(policies: Readonly<Record<string, Policy>> = {}): { r: Replica; t: Table } {
   const db = Database.open(sqlite, ":memory:");
   db.script(ddl);
-  const { schema } = inspect(db, new Map());
+  const schema = inspect(db, new Map());
   const tables = schema.tables.map((t) => ({
     ...t,
     columns: t.columns.map((c) => ({ ...c, policy: policies[c.name] ?? "" }) as const),
   }));
   const state = { space: "s", incarnation: "i", term: "t", head: 0, sum: 0n, digestKey: key };
-  Replica.create(db, { server: "", schema: { ...schema, tables }, state });
+  Replica.create(db, { server: "", schema: encode({ ...schema, tables }), state });
   let n = 0;
   const r = Replica.open(db, { rand: (size) => new Uint8Array(size).fill(n++) });
   return { r, t: r.schema.tables[0]! };

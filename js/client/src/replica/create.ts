@@ -3,8 +3,9 @@ import { Hasher } from "../digest/digest.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
-import { encode } from "../schema/encode.ts";
+import { decode } from "../schema/encode.ts";
 import type { Schema } from "../schema.ts";
+import { bytesOf } from "../value.ts";
 import type { SpaceState } from "../wire/state.ts";
 import { asEngine, guarded } from "./connection.ts";
 import * as facts from "./facts.ts";
@@ -17,7 +18,8 @@ export interface CreateOptions {
   readonly readOnly?: boolean;
   /** What the snapshot holds: the checkpoint that it is a copy of. */
   readonly state: Omit<SpaceState, "schemaHash">;
-  readonly schema: Schema;
+  /** As the server sent it. */
+  readonly schema: string;
   /** What the file had before; it is put back when the bookkeeping is taken off. */
   readonly journal?: string;
 }
@@ -30,25 +32,25 @@ export interface CreateOptions {
 export function create(db: Database, o: CreateOptions): void {
   guarded("create", () => {
     if (meta.adopted(db) !== "") throw new TidemarkError("exists", "the file belongs to Tidemark already");
-    asEngine(db, () => db.transaction(() => adopt(db, o)));
+    asEngine(db, () => db.transaction(() => adopt(db, o, decode(o.schema))));
   });
 }
 
-function adopt(db: Database, o: CreateOptions): void {
+function adopt(db: Database, o: CreateOptions, schema: Schema): void {
   meta.create(db, "replica");
   db.script(facts.bookkeeping);
-  for (const t of o.schema.tables) {
+  for (const t of schema.tables) {
     db.run("INSERT OR REPLACE INTO main._tm_table (t, name) VALUES (?1, ?2)", BigInt(t.id), t.name);
   }
-  prove(db, o);
-  install(db, o.schema, o.readOnly === true);
-  const { state, schema } = o;
+  prove(db, schema, o.state);
+  install(db, schema, o.readOnly === true);
+  const { state } = o;
   facts.store(db, {
     [meta.keySpace]: state.space,
     [meta.keyIncarnation]: state.incarnation,
     [meta.keyTerm]: state.term,
     [meta.keySchema]: schema.hash,
-    [meta.keySchemaBody]: encode(schema),
+    [meta.keySchemaBody]: bytesOf(o.schema),
     [meta.keyDigestKey]: state.digestKey,
     journal_mode: o.journal ?? "delete",
     [meta.keySeq]: BigInt(state.head),
@@ -65,7 +67,7 @@ function adopt(db: Database, o: CreateOptions): void {
 }
 
 /** Proves that the rows are those that the server sent. */
-function prove(db: Database, { schema, state }: CreateOptions): void {
+function prove(db: Database, schema: Schema, state: CreateOptions["state"]): void {
   const tally = new Tally(db, schema, new Hasher(state.digestKey));
   tally.load();
   const got = tally.total();

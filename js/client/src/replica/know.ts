@@ -4,8 +4,8 @@ import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
 import { decode } from "../schema/encode.ts";
-import { inspect } from "../schema/inspect.ts";
-import { place, type Schema, sameName, type Table, tableNamed } from "../schema.ts";
+import { type Found, inspect } from "../schema/inspect.ts";
+import { sameName, type Table } from "../schema.ts";
 import { bytesOf } from "../value.ts";
 import { markStructure } from "./create.ts";
 import { extend } from "./extend.ts";
@@ -68,16 +68,15 @@ export function overlay(r: Replica): void {
  * syncing, with a reason; everything else goes on.
  */
 function drift(r: Replica): void {
-  const found = inspect(r.db, tableIDs(r.server)).schema;
   const outs = new Map<number, string>();
   const gone = new Set<number>();
   for (const t of r.schema.tables) {
     if (t.out) continue;
-    const here = tableNamed(found, t.name);
+    const here = inspect(r.db, t.name);
     const why = difference(t, here);
     if (!why) continue;
     outs.set(t.id, why);
-    if (!here || t.columns.some((c) => place(here, c.name) < 0)) gone.add(t.id);
+    if (!here || !t.columns.every((c) => here.columns.some((x) => sameName(x.name, c.name)))) gone.add(t.id);
   }
   sealWithout(r, gone);
   for (const [id, why] of outs) leaveSync(r.db, id, why);
@@ -104,13 +103,8 @@ export function structureChanged(r: Replica): void {
   markStructure(r.db);
 }
 
-/** The numbers that tables have, as `inspect` takes them. */
-export function tableIDs(s: Schema): Map<string, number> {
-  return new Map(s.tables.map((t) => [t.name, t.id]));
-}
-
 /** Says why a table here is no longer the server's, "" if it is. */
-export function difference(t: Table, here: Table | null): string {
+export function difference(t: Table, here: Found | null): string {
   const hint = "; undo that and clone again to sync it, the other tables go on";
   if (!here) {
     return `table ${t.name} was dropped, renamed or changed in this copy so that it cannot sync${hint}`;

@@ -1,8 +1,7 @@
 import { byModule, environment, violation } from "../lite/failure.ts";
 import { quote } from "../lite/quote.ts";
-import { inspect } from "../schema/inspect.ts";
+import { triggersIn } from "../schema/trigger.ts";
 import { sameName, type Table } from "../schema.ts";
-import { tableIDs } from "./know.ts";
 import type { Replica } from "./replica.ts";
 
 const prefix = "_tm_mirror_";
@@ -23,7 +22,7 @@ export function findMirrors(r: Replica): void {
   r.left = [];
   const sql = "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND substr(name, 1, 4) <> '_tm_'";
   if (r.db.int(sql) === 0) return;
-  inspect(r.db, tableIDs(r.server)).triggers.forEach((t, i) => {
+  triggersIn(r.db, r.server).forEach((t, i) => {
     if (t.class !== "everywhere") return;
     const why = r.muted.get(t.table.toLowerCase());
     if (why === undefined) r.mirrors.push({ trigger: t.name, sql: mirrorSQL(`${prefix}${i + 1}`, t.sql) });

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from "vitest";
 import { type Change, DELETE, INSERT, type Outcome, UPDATE } from "../../src/change.ts";
 import type { Code } from "../../src/codes.ts";
-import { newHasher } from "../../src/digest/digest.ts";
+import { Hasher } from "../../src/digest/digest.ts";
 import { Database } from "../../src/lite/database.ts";
 import { violation } from "../../src/lite/failure.ts";
 import { loadSqlite } from "../../src/lite/load.ts";
@@ -12,11 +12,10 @@ import { type Options, Replica } from "../../src/replica/replica.ts";
 import { loadBase } from "../../src/replica/tally.ts";
 import { begin, commit, rollback } from "../../src/replica/write.ts";
 import { get, insert, remove, scan, update } from "../../src/row/row.ts";
-import { encode } from "../../src/schema/encode.ts";
-import { inspect } from "../../src/schema/inspect.ts";
 import { type Column, keyOf, type Policy, type Schema, type Table, tableByID } from "../../src/schema.ts";
 import { type Row, sameRow, type Value } from "../../src/value.ts";
 import type { Batch } from "../../src/wire/down.ts";
+import { encode, inspect } from "../inspect.ts";
 import { integrity } from "../integrity.ts";
 
 export const sqlite = await loadSqlite();
@@ -83,7 +82,7 @@ export class Origin {
 
   constructor(ddl: string) {
     this.db.script(ddl);
-    this.schema = inspect(this.db, new Map()).schema;
+    this.schema = inspect(this.db, new Map());
     this.db.run("PRAGMA foreign_keys = ON");
     this.rows = this.read();
     onTestFinished(() => this.db.close());
@@ -94,7 +93,7 @@ export class Origin {
   }
 
   sum(rows: Images = this.rows): bigint {
-    const h = newHasher(this.key);
+    const h = new Hasher(this.key);
     let sum = 0n;
     for (const [id, image] of rows) sum += h.row(tableByID(this.schema, tableOf(id))!, image);
     return BigInt.asUintN(64, sum);
@@ -133,7 +132,7 @@ export class Origin {
   /** Runs DDL: what it alone does to the rows is no change. */
   alter(sql: string): void {
     this.db.script(sql);
-    this.schema = inspect(this.db, tableIDs(this.schema)).schema;
+    this.schema = inspect(this.db, tableIDs(this.schema));
     this.rows = this.read();
   }
 
@@ -204,7 +203,7 @@ export class Device {
     this.db = copyOf(o.db);
     Replica.create(this.db, {
       server: "http://x",
-      schema: o.schema,
+      schema: encode(o.schema),
       state: {
         space: "s",
         incarnation: "inc",
@@ -333,7 +332,7 @@ export function expectRows(got: Images, want: Images): void {
 
 /** Gives a replica the schema that the origin has now. */
 export function tellSchema(o: Origin, d: Device): void {
-  d.r.saveSchema({ type: "schema", hash: o.schema.hash, body: new TextDecoder().decode(encode(o.schema)) });
+  d.r.saveSchema({ type: "schema", hash: o.schema.hash, body: encode(o.schema) });
 }
 
 export const people = `

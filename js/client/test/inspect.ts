@@ -1,0 +1,152 @@
+import type { Database } from "../src/lite/database.ts";
+import type { Affinity, Column, ForeignKey, Schema, SchemaObject, Table, Unique } from "../src/schema.ts";
+import type { Value } from "../src/value.ts";
+
+/** Rows of a query by the names of their columns. */
+function select(db: Database, sql: string, ...args: Value[]): Record<string, Value>[] {
+  const list: Record<string, Value>[] = [];
+  const add = (names: string[], row: Value[]): void => {
+    list.push(Object.fromEntries(names.map((name, i) => [name, row[i]!])));
+  };
+  db.each(
+    sql,
+    (s) =>
+      add(
+        Array.from({ length: s.columns }, (_, i) => s.columnName(i)),
+        s.row(),
+      ),
+    ...args,
+  );
+  return list;
+}
+
+/**
+ * What a server would tell of the tables of a database: all with a primary
+ * key sync. ids are the numbers that tables have already. The server's own
+ * inspection is stricter; this one is for databases that tests make.
+ */
+export function inspect(db: Database, ids: ReadonlyMap<string, number>): Schema {
+  const all = select(
+    db,
+    "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL ORDER BY rowid",
+  );
+  const shadow = new Set(
+    select(db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'table'").map((x) => x.name),
+  );
+  const objects = all.filter(
+    (o) => o.type === "view" || !shadow.has(o.name!) || /^CREATE VIRTUAL/i.test(String(o.sql)),
+  );
+  let next = Math.max(0, ...ids.values());
+  const tables: Table[] = [];
+  for (const o of objects) {
+    if (o.type !== "table" || shadow.has(o.name!) || String(o.name).startsWith("sqlite_")) continue;
+    const t = tableOf(db, String(o.name), String(o.sql));
+    if (t.key.length > 0) tables.push({ ...t, id: ids.get(t.name) ?? ++next });
+  }
+  const listed = objects.map(
+    (o): SchemaObject => ({
+      type: String(o.type),
+      name: String(o.name),
+      table: String(o.tbl_name),
+      sql: String(o.sql),
+    }),
+  );
+  return { hash: hashOf(JSON.stringify([tables, listed])), tables, objects: listed };
+}
+
+/** 16 digits that tell two schemas apart; a server's are a real hash. */
+function hashOf(s: string): string {
+  let h = 0xcbf29ce484222325n;
+  for (let i = 0; i < s.length; i++) h = BigInt.asUintN(64, (h ^ BigInt(s.charCodeAt(i))) * 0x100000001b3n);
+  return h.toString(16).padStart(16, "0");
+}
+
+function tableOf(db: Database, name: string, sql: string): Table {
+  const info = select(db, "SELECT * FROM pragma_table_xinfo(?1, 'main')", name).filter(
+    (c) => c.hidden === 0n || c.hidden === 1n,
+  );
+  const indexes = select(db, `SELECT * FROM pragma_index_list(?1, 'main') WHERE "unique"`, name);
+  const place = (column: unknown): number => info.findIndex((c) => c.name === column);
+  const collations = new Map<Value, string>();
+  const uniques: Unique[] = [];
+  for (const index of indexes) {
+    const terms = select(db, "SELECT * FROM pragma_index_xinfo(?1, 'main') WHERE key", index.name!);
+    for (const term of terms) collations.set(term.name!, String(term.coll).toUpperCase());
+    if (index.origin === "pk") continue;
+    uniques.push({
+      name: String(index.name),
+      terms: terms.map((x) => ({ column: place(x.name), expr: "", collation: String(x.coll).toUpperCase() })),
+      where: "",
+    });
+  }
+  const keyed = info.filter((c) => c.pk !== 0n).sort((a, b) => Number(a.pk) - Number(b.pk));
+  const [listed] = select(db, "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1", name);
+  const columns = info.map((c): Column => {
+    const type = String(c.type);
+    return {
+      name: String(c.name),
+      type,
+      affinity: affinityOf(type),
+      collation: collations.get(c.name!) ?? "BINARY",
+      notNull: c.notnull === 1n,
+      default: c.dflt_value === null ? "" : String(c.dflt_value),
+      policy: "",
+      custom: "",
+      group: "",
+    };
+  });
+  return {
+    id: 0,
+    name,
+    sql,
+    columns,
+    key: keyed.map((c) => place(c.name)),
+    rowidAlias: keyed.length === 1 && String(keyed[0]!.type).toUpperCase() === "INTEGER" && listed!.wr === 0n,
+    withoutRowid: listed!.wr === 1n,
+    strict: listed!.strict === 1n,
+    autoincrement: /AUTOINCREMENT/i.test(sql),
+    uniques: uniques.reverse(),
+    foreignKeys: foreignKeysOf(db, name, place),
+    out: "",
+    policy: { columns: "", onDelete: "", onInsert: "", onUnique: "", keep: "", keepFor: 0, maxSkew: 0, lease: 0 },
+  };
+}
+
+function affinityOf(type: string): Affinity {
+  if (/INT/i.test(type)) return 3;
+  if (/CHAR|CLOB|TEXT/i.test(type)) return 1;
+  if (type === "" || /BLOB/i.test(type)) return 0;
+  return /REAL|FLOA|DOUB/i.test(type) ? 4 : 2;
+}
+
+function foreignKeysOf(db: Database, name: string, place: (column: unknown) => number): ForeignKey[] {
+  const rows = select(db, "SELECT * FROM pragma_foreign_key_list(?1, 'main') ORDER BY id, seq", name);
+  return [...new Set(rows.map((x) => x.id))].map((id) => {
+    const parts = rows.filter((x) => x.id === id);
+    const { table: parent, on_update, on_delete } = parts[0]!;
+    const key = select(db, "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk ORDER BY pk", parent!);
+    return {
+      columns: parts.map((x) => place(x.from)),
+      parent: String(parent),
+      to: parts.map((x, i) => String(x.to ?? key[i]!.name)),
+      onUpdate: String(on_update),
+      onDelete: String(on_delete),
+      setNull: false,
+    };
+  });
+}
+
+/** The schema as it travels. */
+export function encode(s: Schema): string {
+  const named = (o: object): object =>
+    Object.fromEntries(
+      Object.entries(o).map(([k, v]: [string, unknown]) => [
+        k.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`),
+        Array.isArray(v) ? v.map((x: unknown) => (typeof x === "object" && x !== null ? named(x) : x)) : v,
+      ]),
+    );
+  return JSON.stringify({
+    ...named(s),
+    tables: s.tables.map((t) => ({ ...named(t), policy: named(t.policy) })),
+  });
+}
