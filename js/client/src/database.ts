@@ -2,6 +2,7 @@ import type { Code } from "./codes.ts";
 import type { ConflictState, Winner } from "./conflict.ts";
 import type { CallOptions, WatchOptions } from "./options.ts";
 import type { Query } from "./sql.ts";
+import type { WatchCost } from "./watch/watches.ts";
 
 /** A value that a query gives: INTEGER is a number, beyond 2^53 or where asked a bigint. Text that is not UTF-8 comes as its bytes. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
@@ -186,8 +187,8 @@ export interface Replacement {
   readonly table: string;
   readonly column: string;
   readonly value: Param;
-  /** Of the row with this key; left out: wherever the changeset sets the column. */
-  readonly key?: readonly Param[];
+  /** Of the row, as the changeset names it. */
+  readonly key: readonly Param[];
 }
 
 /** Two edits that met. */
@@ -264,6 +265,17 @@ export interface VerifyReport {
   readonly rows: number;
   readonly differed: number;
   readonly saved: number;
+}
+
+/** What an inspector shows beside status and lists. */
+export interface Inspection {
+  readonly watches: readonly WatchCost[];
+  /** Tabs that have the database open. */
+  readonly tabs: number;
+  /** Version of SQLite. */
+  readonly sqlite: string;
+  /** Of the database file. */
+  readonly bytes: number;
 }
 
 /** Result of sync. */
@@ -362,6 +374,8 @@ export interface Database {
   /** Compares every row with the server, repairs and reports. */
   verify(signal?: AbortSignal): Promise<VerifyReport>;
 
+  /** What the database does, for people who look into it. */
+  inspect(): Promise<Inspection>;
   /** The replica as an SQLite file, which every other Tidemark client opens too. */
   exportFile(): Promise<Uint8Array>;
   /** Leaves the database. It never deletes anything. */

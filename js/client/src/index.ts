@@ -10,6 +10,7 @@ export type {
   Diff,
   ErrorInfo,
   ExecResult,
+  Inspection,
   Level,
   OutcomeInfo,
   Param,
@@ -34,3 +35,4 @@ export { id } from "./id.ts";
 export { open } from "./open.ts";
 export type { CallOptions, OpenOptions, TokenSource, WatchOptions } from "./options.ts";
 export { type Query, sql } from "./sql.ts";
+export type { WatchCost } from "./watch/watches.ts";

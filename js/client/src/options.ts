@@ -62,8 +62,8 @@ export interface CallOptions {
 /** Options of watch. */
 export interface WatchOptions {
   /**
-   * Columns by which rows are told apart; default: the primary key where the
-   * result has it, else the row's place.
+   * Columns by which rows are told apart; default: the primary keys that the
+   * result has, else the whole row.
    */
   readonly key?: string | readonly string[];
   /** Give every INTEGER as a bigint; default: that of open. */

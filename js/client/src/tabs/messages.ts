@@ -3,6 +3,7 @@ import type {
   Conflict,
   ConflictFilter,
   DatabaseEvent,
+  Inspection,
   Level,
   PendingChangeset,
   RejectedChangeset,
@@ -13,7 +14,8 @@ import type {
   VerifyReport,
 } from "../database.ts";
 import type { Cell, Cells } from "../watch/difference.ts";
-import type { Patch, Spec, WatchCost } from "../watch/watches.ts";
+import type { Patch, Spec } from "../watch/watches.ts";
+import type { Cargo } from "../worker/cargo.ts";
 import type { ErrorMessage } from "./errors.ts";
 
 /** Version of the messages between tabs. Whatever an older tab could not understand raises it. */
@@ -96,7 +98,7 @@ export interface Methods {
   verify: [null, VerifyReport];
   exportFile: [null, Uint8Array];
   wipe: [boolean, null];
-  costs: [null, WatchCost[]];
+  inspect: [null, Inspection];
 }
 
 export type Method = keyof Methods;
@@ -117,7 +119,7 @@ export interface Boot {
   readonly hasToken: boolean;
   readonly wasm: string | undefined;
   /** What a worker before it could save when its storage was lost. */
-  readonly rescued: Uint8Array | null;
+  readonly rescued: Cargo | null;
 }
 
 /** From a tab to the worker that leads. */
@@ -162,7 +164,7 @@ export type Home =
   | { readonly type: "token"; readonly refused: boolean }
   | { readonly type: "ended" }
   /** The storage is gone: begin again with a new worker. */
-  | { readonly type: "restart"; readonly rescued: Uint8Array | null };
+  | { readonly type: "restart"; readonly rescued: Cargo | null };
 
 /** What all tabs know alike. */
 export type Shared = Omit<Status, "leader">;

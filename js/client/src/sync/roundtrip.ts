@@ -1,0 +1,173 @@
+import { TidemarkError } from "../error.ts";
+import { type Down, decodeDown } from "../wire/down.ts";
+import { Shorthand } from "../wire/shorthand.ts";
+import { encodeUp, type Hello, type Up } from "../wire/up.ts";
+
+import type { Address } from "./address.ts";
+import { isType, unexpected, unreachable } from "./answer.ts";
+import type { Emit, Headers, Link, Ways } from "./transport.ts";
+
+/** How long the server may hold an answer that has no news. */
+const POLL_WAIT = 25_000;
+/** For one round trip. */
+const TRIP_LIMIT = 120_000;
+const REST_FIRST = 100;
+const REST_MOST = 5_000;
+
+/** What a link of requests needs of the shell. */
+export interface TripHost {
+  readonly address: Address;
+  readonly ways: Ways;
+  readonly headers: Headers;
+  /** A hello of the state that the file has now. */
+  hello(): Hello;
+}
+
+/**
+ * A link made of HTTP requests, one at a time. Each is a session of its own: it
+ * begins with a hello of the state that the file has then, so acknowledgements
+ * need not be sent. While nothing is to be sent, a request waits at the server
+ * for news, and is broken off when something comes up.
+ */
+export class RoundTrips implements Link {
+  readonly #host: TripHost;
+  readonly #emit: Emit;
+  /** Took the place of a WebSocket that did not work. */
+  readonly #instead: boolean;
+  #proved = false;
+  #queue: Up[] = [];
+  #running: AbortController | null = null;
+  /** The request that runs has nothing to say but hello, and waits for news. */
+  #waits = false;
+  #greeting: Up | null = null;
+  #rest = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(host: TripHost, emit: Emit, instead: boolean) {
+    this.#host = host;
+    this.#emit = emit;
+    this.#instead = instead;
+  }
+
+  send(messages: readonly Up[]): void {
+    this.#queue.push(...messages.filter((m) => m.type !== "ack"));
+    if (this.#running === null) this.#next();
+    else if (this.#waits && this.#queue.length > 0) this.#running.abort();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#running?.abort();
+  }
+
+  /** Begins the next request: one with what is queued, else one that waits. */
+  #next(): void {
+    if (this.#closed || this.#running !== null) return;
+    clearTimeout(this.#timer);
+    let messages: Up[];
+    try {
+      messages = this.#request();
+    } catch (error) {
+      this.close();
+      queueMicrotask(() => this.#emit({ type: "disconnected", error }));
+      return;
+    }
+    this.#waits = messages.length === 1 && messages[0] !== this.#greeting;
+    const up = new Shorthand();
+    const body = messages.map((m) => `${encodeUp(up.up(m))}\n`).join("");
+    this.#running = new AbortController();
+    void this.#trip(body, this.#running, this.#waits);
+  }
+
+  /** Takes the messages of the next request from the queue. */
+  #request(): Up[] {
+    const first = this.#queue[0];
+    this.#greeting = null;
+    if (first?.type === "hello") {
+      this.#queue.shift();
+      this.#greeting = first;
+      return [first];
+    }
+    const n = this.#host.ways.small ? 1 : this.#queue.length;
+    return [this.#host.hello(), ...this.#queue.splice(0, n)];
+  }
+
+  async #trip(body: string, ctl: AbortController, waited: boolean): Promise<void> {
+    const began = Date.now();
+    const limit = setTimeout(() => ctl.abort(), TRIP_LIMIT);
+    let error: TidemarkError | null = null;
+    let news = false;
+    let broken = false;
+    try {
+      const resp = await fetch(this.#host.address.at(waited ? `sync?wait=${POLL_WAIT / 1000}s` : "sync"), {
+        method: "POST",
+        headers: { "Content-Type": "application/x-ndjson", ...(await this.#host.headers()) },
+        body,
+        signal: ctl.signal,
+      });
+      if (resp.ok && isType(resp, "ndjson")) news = await this.#read(resp);
+      else {
+        error = await unexpected("sync", resp);
+        if (resp.status === 413) {
+          this.#host.ways.small = true;
+          error = new TidemarkError("offline", error.message, error.detail);
+        }
+      }
+    } catch (err) {
+      broken = waited && ctl.signal.aborted && Date.now() - began < TRIP_LIMIT;
+      error = broken ? null : unreachable("sync", err);
+    }
+    clearTimeout(limit);
+    this.#running = null;
+    if (!this.#closed) this.#ended(error, broken, waited, news, Date.now() - began);
+  }
+
+  #ended(error: TidemarkError | null, broken: boolean, waited: boolean, news: boolean, took: number): void {
+    if (error !== null) {
+      if (this.#instead && !this.#proved) this.#host.ways.unblock();
+      this.close();
+      this.#emit({ type: "disconnected", error });
+      return;
+    }
+    if (!broken && !this.#proved) {
+      this.#proved = true;
+      if (this.#instead) this.#host.ways.block(Date.now()); // it was the WebSocket alone that did not work
+    }
+    if (this.#queue.length > 0 || !waited || news || took > POLL_WAIT / 4) {
+      this.#rest = 0;
+      this.#next();
+      return;
+    }
+    // The server did not wait: do not ask it as fast as the line allows.
+    this.#rest = Math.min(Math.max(2 * this.#rest, REST_FIRST), REST_MOST);
+    this.#timer = setTimeout(() => this.#next(), this.#rest);
+  }
+
+  /** Passes the messages on as they come; whether the server told more than it says every time. */
+  async #read(resp: Response): Promise<boolean> {
+    const down = new Shorthand();
+    let news = false;
+    const take = (line: string): void => {
+      if (line.trim() === "" || this.#closed) return;
+      let message: Down | null = null;
+      try {
+        message = down.down(decodeDown(line));
+      } catch {
+        message = null;
+      }
+      news ||= message === null || !["welcome", "schema", "leases"].includes(message.type);
+      this.#emit({ type: "received", message });
+    };
+    const reader = resp.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + part.value).split("\n");
+      rest = lines.pop()!;
+      lines.forEach(take);
+    }
+    take(rest);
+    return news;
+  }
+}

@@ -1,0 +1,307 @@
+import type { SyncResult, VerifyReport } from "../database.ts";
+import { TidemarkError } from "../error.ts";
+import type { Applied } from "../replica/apply.ts";
+import { type Event, Loop, type Note } from "../replica/loop.ts";
+import type { Replica } from "../replica/replica.ts";
+import type { Batch } from "../wire/batch.ts";
+import type { Hello } from "../wire/up.ts";
+import type { Address } from "./address.ts";
+import { ComeBack } from "./answer.ts";
+import { RoundTrips } from "./roundtrip.ts";
+import { dialSocket } from "./socket.ts";
+import { type Emit, type Headers, type Link, type Refused, Ways } from "./transport.ts";
+
+/** How long an idle loop goes without a new session: a socket is watched by pings, so this only heals what nobody thought of. */
+const KEEPALIVE = 30 * 60_000;
+
+/** How often all rows are compared with the server. */
+const SCRUB = 24 * 3600_000;
+
+/** Failures in a row after which sync says that it is offline. */
+const MOST_ATTEMPTS = 3;
+
+/** What the shell needs of the worker. */
+export interface ShellHost {
+  readonly replica: Replica;
+  readonly address: Address;
+  readonly transport: "auto" | "websocket" | "http";
+  readonly headers: Headers;
+  readonly rand: (n: number) => Uint8Array;
+  /** See Storage.flush. */
+  flush(): Promise<void> | undefined;
+  /** Before anything touches the database. */
+  enter(): void;
+  /** News of the loop; `batch` is what was applied, where it is that alone. */
+  note(note: Note, batch: Batch | null): void;
+  /** An error of the local file. */
+  fault(err: unknown): void;
+  /** After every step. */
+  stepped(): void;
+}
+
+/** Somebody who waits for the loop. */
+interface Waiter {
+  readonly done: () => boolean;
+  /** Passing failures do not end the wait. */
+  readonly patient: boolean;
+  readonly resolve: () => void;
+  readonly reject: (err: unknown) => void;
+  readonly hear: (note: Note) => void;
+  failures: number;
+}
+
+type Work =
+  | { readonly type: "dial" }
+  | { readonly type: "close" }
+  | { readonly type: "send"; readonly messages: Parameters<Link["send"]>[0] };
+
+/** Runs the sync loop: gives it the events of network, clock and file and does what it asks for. */
+export class Shell {
+  readonly #host: ShellHost;
+  readonly #loop: Loop;
+  readonly #ways = new Ways();
+  readonly #waiters = new Set<Waiter>();
+  #link: Link | null = null;
+  /** Aborted when the link is given up; each attempt has its own. */
+  #attempt = new AbortController();
+  /** What waits for the storage; null when nothing does. */
+  #held: Work[] | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #scrub: ReturnType<typeof setInterval>;
+  #ended = false;
+
+  constructor(host: ShellHost) {
+    this.#host = host;
+    this.#loop = new Loop(host.replica, { rand: host.rand, keepalive: KEEPALIVE });
+    this.#scrub = setInterval(() => this.step({ type: "verify" }), SCRUB);
+  }
+
+  get state(): Loop["state"] {
+    return this.#loop.state;
+  }
+
+  /** Whether there is a session. */
+  get live(): boolean {
+    return ["catching up", "pushing", "idle", "verifying"].includes(this.state);
+  }
+
+  /** Ends it for good. */
+  stop(): void {
+    this.#ended = true;
+    this.#unlink();
+    clearTimeout(this.#timer);
+    clearInterval(this.#scrub);
+    for (const w of this.#waiters) w.reject(new TidemarkError("usage", "the database is closed"));
+    this.#waiters.clear();
+  }
+
+  /** Gives the loop an event and does what it asks for. */
+  step(event: Event): void {
+    if (this.#ended) return;
+    this.#host.enter();
+    const loop = this.#loop;
+    const batch = event.type === "received" && event.message?.type === "batch" ? event.message : null;
+    for (const e of loop.step(Date.now(), event)) {
+      if (e.type === "notify") this.#tell(e.note, batch);
+      else if (e.type === "timer") this.#arm(e.after);
+      else this.#carry(e);
+    }
+    if (loop.fault !== null) this.#host.fault(loop.fault);
+    this.#host.stepped();
+    this.check();
+  }
+
+  /** Looks whether what somebody waits for is there. */
+  check(): void {
+    for (const w of [...this.#waiters]) {
+      if (!w.done()) continue;
+      this.#waiters.delete(w);
+      w.resolve();
+    }
+  }
+
+  /** Exchanges everything that there is. */
+  async sync(signal: AbortSignal): Promise<SyncResult> {
+    const counts = { accepted: 0, merged: 0, rejected: 0 };
+    const hear = (note: Note): void => {
+      for (const o of note.applied?.settled ?? []) counts[o.kind]++;
+    };
+    const waited = this.#wait(signal, false, () => this.#settled(), hear);
+    this.nudge();
+    await waited;
+    return { seq: this.#host.replica.status().seq, ...counts };
+  }
+
+  /** Waits until nothing is pending. */
+  flushed(signal: AbortSignal): Promise<void> {
+    return this.#wait(signal, true, () => {
+      const s = this.#host.replica.status();
+      return s.pending === 0 && !s.unsealed;
+    });
+  }
+
+  /** Waits until there is a session and the copy is at the head that the server told. */
+  caughtUp(signal: AbortSignal): Promise<void> {
+    return this.#wait(signal, true, () => {
+      if (!this.live || this.state === "catching up") return false;
+      const s = this.#host.replica.status();
+      return s.seq >= s.head && s.staged === 0;
+    });
+  }
+
+  async verify(signal: AbortSignal): Promise<VerifyReport> {
+    await this.sync(signal);
+    let report: VerifyReport | null = null;
+    const waited = this.#wait(
+      signal,
+      false,
+      () => report !== null,
+      (note) => {
+        report = note.verify ?? report;
+      },
+    );
+    this.step({ type: "verify" });
+    await waited;
+    // #wait resolves when it is there.
+    return report as unknown as VerifyReport;
+  }
+
+  /** Makes the loop go on now: dial if it pauses, look for local writes. */
+  nudge(): void {
+    this.step({ type: "start" });
+    this.step({ type: "local" });
+  }
+
+  #settled(): boolean {
+    return this.state === "idle" && this.#loop.settled();
+  }
+
+  #wait(
+    signal: AbortSignal,
+    patient: boolean,
+    done: () => boolean,
+    hear: (note: Note) => void = () => {},
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const w: Waiter = { done, patient, resolve, reject, hear, failures: 0 };
+      signal.addEventListener("abort", () => {
+        this.#waiters.delete(w);
+        reject(signal.reason);
+      });
+      this.#waiters.add(w);
+      if (patient) this.check();
+    });
+  }
+
+  #tell(note: Note, batch: Batch | null): void {
+    const a = note.applied;
+    this.#host.note(
+      note,
+      a && a.settled.length + a.suspended.length + a.resumed.length === 0 && !a.schema ? batch : null,
+    );
+    for (const w of [...this.#waiters]) {
+      w.hear(note);
+      if (a && !a.staged) w.failures = 0;
+      if (!note.error) continue;
+      w.failures++;
+      const err = this.#hopeless(w, note.error);
+      if (!err) continue;
+      this.#waiters.delete(w);
+      w.reject(err);
+    }
+  }
+
+  /** The error to give up with, if it is time to. */
+  #hopeless(w: Waiter, err: TidemarkError): TidemarkError | null {
+    if (this.state === "stopped" || this.state === "auth needed") return err;
+    if (w.patient) return null;
+    if (err.code === "no_space" || err.code === "usage" || err.code === "too_large") return err;
+    if (w.failures < MOST_ATTEMPTS) return null;
+    if (err.code === "offline") return err;
+    // Whatever it is, from here the server cannot be synced with now.
+    return new TidemarkError("offline", err.message, { op: "sync", hint: err.hint, cause: err });
+  }
+
+  #arm(after: number): void {
+    clearTimeout(this.#timer);
+    if (after > 0) this.#timer = setTimeout(() => this.step({ type: "tick" }), after);
+  }
+
+  /** What leaves this device is stored first. */
+  #carry(work: Work): void {
+    if (this.#held !== null) {
+      this.#held.push(work);
+      return;
+    }
+    const stored = work.type === "send" ? this.#host.flush() : undefined;
+    if (stored === undefined) {
+      this.#do(work);
+      return;
+    }
+    this.#held = [];
+    void stored.then(() => {
+      const held = this.#held ?? [];
+      this.#held = null;
+      this.#do(work);
+      for (const w of held) this.#carry(w);
+    });
+  }
+
+  #do(work: Work): void {
+    if (this.#ended) return;
+    if (work.type === "send") this.#link?.send(work.messages);
+    else {
+      this.#unlink();
+      if (work.type === "dial") void this.#dial();
+    }
+  }
+
+  #unlink(): void {
+    this.#attempt.abort();
+    this.#link?.close();
+    this.#link = null;
+  }
+
+  async #dial(): Promise<void> {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const emit: Emit = (event) => {
+      if (!attempt.signal.aborted) this.step(away(event));
+    };
+    const made = await this.#connect(emit, attempt.signal);
+    if (attempt.signal.aborted) {
+      if ("send" in made) made.close();
+    } else if ("send" in made) {
+      this.#link = made;
+      this.step({ type: "connected" });
+    } else {
+      this.step(away({ type: "disconnected", error: made.error }));
+    }
+  }
+
+  /** Opens a link by the way that is likely to work. */
+  async #connect(emit: Emit, signal: AbortSignal): Promise<Link | Refused> {
+    const { address, transport, headers, replica } = this.#host;
+    const hello = (): Hello => {
+      this.#host.enter();
+      return replica.hello();
+    };
+    const trips = (instead: boolean): Link =>
+      new RoundTrips({ address, headers, ways: this.#ways, hello }, emit, instead);
+    if (transport === "http" || (transport === "auto" && !this.#ways.socket(Date.now()))) return trips(false);
+    const made = await dialSocket(address, emit, this.#ways, headers, signal);
+    if ("send" in made || transport === "websocket" || !made.mayFallBack || signal.aborted) return made;
+    this.#ways.block(Date.now());
+    return trips(true);
+  }
+}
+
+/** Passes on how long the server wants to be left alone. */
+function away(event: Event): Event {
+  if (event.type !== "disconnected" || !(event.error instanceof ComeBack)) return event;
+  return { ...event, retryAfter: event.error.after };
+}
+
+/** The tables whose rows a note tells to be changed. */
+export const changedTables = (a: Applied | undefined): readonly number[] => (a && !a.staged ? a.tables : []);

@@ -1,0 +1,100 @@
+import { TidemarkError } from "../error.ts";
+import { decodeDown } from "../wire/down.ts";
+import { Shorthand } from "../wire/shorthand.ts";
+import { encodeUp, type Up } from "../wire/up.ts";
+
+import type { Address } from "./address.ts";
+import { isType, unexpected, unreachable } from "./answer.ts";
+import type { Emit, Headers, Link, Refused, Ways } from "./transport.ts";
+
+const PROTOCOL = "tidemark.1";
+const HANDSHAKE = 10_000;
+
+/** A link over a WebSocket, one message per text frame. Pings are the server's and the browser's business. */
+class Socket implements Link {
+  readonly #ws: WebSocket;
+  readonly #emit: Emit;
+  readonly #ways: Ways;
+  readonly #up = new Shorthand();
+  readonly #down = new Shorthand();
+  #spoke = false;
+  #closed = false;
+
+  constructor(ws: WebSocket, emit: Emit, ways: Ways) {
+    this.#ws = ws;
+    this.#emit = emit;
+    this.#ways = ways;
+    ws.onmessage = (e) => this.#read(e.data);
+    ws.onclose = () => this.#ended();
+  }
+
+  send(messages: readonly Up[]): void {
+    for (const m of messages) this.#ws.send(encodeUp(this.#up.up(m)));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#ws.close();
+  }
+
+  #read(data: unknown): void {
+    if (this.#closed) return;
+    let message = null;
+    try {
+      if (typeof data === "string") {
+        message = this.#down.down(decodeDown(data));
+        this.#spoke = true;
+      }
+    } catch {
+      message = null;
+    }
+    this.#emit({ type: "received", message });
+  }
+
+  #ended(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ways.died(this.#spoke, Date.now());
+    this.#emit({ type: "disconnected", error: unreachable("connect", new Error("the connection ended")) });
+  }
+}
+
+/** Opens a socket; what goes wrong is explained by asking once without one, since a browser does not tell. */
+export function dialSocket(
+  address: Address,
+  emit: Emit,
+  ways: Ways,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<Link | Refused> {
+  return new Promise((resolve) => {
+    const ws = new WebSocket(address.socket, PROTOCOL);
+    const late = setTimeout(() => ws.close(), HANDSHAKE);
+    signal.addEventListener("abort", () => ws.close());
+    ws.onopen = () => {
+      clearTimeout(late);
+      if (ws.protocol === PROTOCOL) return resolve(new Socket(ws, emit, ways));
+      ws.close();
+      const error = new TidemarkError("protocol", `the server does not speak ${PROTOCOL}`, { op: "connect" });
+      resolve({ error, mayFallBack: true });
+    };
+    ws.onclose = async () => {
+      clearTimeout(late);
+      resolve(await explain(address, headers, signal));
+    };
+  });
+}
+
+async function explain(address: Address, headers: Headers, signal: AbortSignal): Promise<Refused> {
+  try {
+    const resp = await fetch(address.base, { headers: await headers(), signal, cache: "no-store" });
+    if (!resp.ok || !isType(resp, "json")) {
+      const error = await unexpected("connect", resp);
+      return { error, mayFallBack: error.code === "offline" };
+    }
+  } catch (err) {
+    return { error: unreachable("connect", err), mayFallBack: false };
+  }
+  // The server is there: it is the WebSocket that does not pass.
+  return { error: unreachable("connect", null), mayFallBack: true };
+}

@@ -1,0 +1,2 @@
+/** Names this program in the server's logs. */
+export const AGENT = "tidemark-js/0.1";

@@ -1,0 +1,126 @@
+import { list, one } from "../conflict/conflict.ts";
+import { resolve } from "../conflict/resolve.ts";
+import { codeOf } from "../error.ts";
+import type { Method, Methods, Up } from "../tabs/messages.ts";
+import type { Copy } from "./copy.ts";
+import type { Host } from "./host.ts";
+import { stored } from "./statements.ts";
+import { conflictView, pendingView, rejectedView } from "./views.ts";
+
+type Call = Extract<Up, { type: "call" }>;
+
+/** Carries one method out. */
+type Handler<M extends Method> = (
+  args: Methods[M][0],
+  at: {
+    readonly host: Host;
+    readonly copy: Copy;
+    readonly call: Call;
+    readonly signal: AbortSignal;
+    readonly until: number;
+  },
+) => Methods[M][1] | Promise<Methods[M][1]>;
+
+const nothing = (_: unknown): null => null;
+
+const handlers: { readonly [M in Method]: Handler<M> } = {
+  query: (s, { copy, until }) => copy.statements.within(until, () => copy.statements.query(s)),
+  exec: (s, { copy, call, until }) =>
+    copy.statements.within(until, () => copy.write(call, () => copy.statements.exec(s))),
+  transaction: (t, { copy, call, until }) =>
+    copy.statements.within(until, () => copy.transactions.take(call.tab, call.id, t)),
+  rollback: (id, { copy }) => nothing(copy.transactions.drop(id)),
+  watch: (spec, { host, call }) => host.watches.add(call.tab, spec),
+  unwatch: (id, { host, call }) => nothing(host.watches.remove(call.tab, id)),
+  pending: (_, { copy }) => {
+    copy.replica.seal(Date.now());
+    return copy.replica.pending(true).map((p) => pendingView(copy.replica.schema, p));
+  },
+  rejected: (_, { copy }) => copy.replica.rejected().map((r) => rejectedView(copy.replica.schema, r)),
+  retry: ({ id, apart }, at) => disposing(at, () => at.copy.replica.retry(id, apart, Date.now()), 1),
+  editAndRetry: ({ id, values }, at) => {
+    const edits = values.map((v) => ({ ...v, value: stored(v.value), key: v.key.map(stored) }));
+    return disposing(at, () => nothing(at.copy.replica.replaceAndRetry(id, edits, Date.now())), null);
+  },
+  discard: (id, at) => disposing(at, () => nothing(at.copy.replica.discard(id)), null),
+  export: (id, { copy }) => copy.replica.export(id),
+  conflicts: (f, { copy }) => list(copy.db, f.states ?? ["open", "kept"], f.table, f.limit).map(conflictView),
+  resolve: ({ id, choice }, { copy, call, until }) => {
+    const decision = typeof choice === "object" ? { value: stored(choice.value) } : choice;
+    return copy.statements.within(until, () =>
+      copy.write(call, () => {
+        if (call.again && one(copy.db, id).state === "resolved") return { changedSince: false };
+        return { changedSince: resolve(copy.db, copy.replica.schema, id, decision) };
+      }),
+    );
+  },
+  sync: (_, { host, signal }) => host.shellNow.then((shell) => shell.sync(signal)),
+  flushed: (_, { host, signal }) => host.shellNow.then((shell) => shell.flushed(signal)).then(() => null),
+  caughtUp: (_, { host, signal }) => host.shellNow.then((shell) => shell.caughtUp(signal)).then(() => null),
+  ready: (_, { host }) => host.shellNow.then(() => null),
+  network: (on, { host }) => nothing(host.setNetwork(on)),
+  reconnect: (_, { host }) => nothing(host.reconnect()),
+  verify: (_, { host, signal }) => host.shellNow.then((shell) => shell.verify(signal)),
+  exportFile: (_, { copy }) => copy.db.serialize(),
+  wipe: (force, { host }) => host.wipe(force).then(() => null),
+  inspect: (_, { host, copy }) => ({
+    watches: host.watches.costs(),
+    tabs: host.heard.size,
+    sqlite: host.sqlite.api.version.libVersion,
+    bytes: copy.db.int("PRAGMA page_count") * copy.db.int("PRAGMA page_size"),
+  }),
+};
+
+/** What needs no tables. */
+const early: readonly Method[] = [
+  "network",
+  "reconnect",
+  "ready",
+  "sync",
+  "flushed",
+  "caughtUp",
+  "verify",
+  "wipe",
+  "unwatch",
+];
+
+/** What leaves a transaction of a tab alone. */
+const beside: readonly Method[] = ["transaction", "rollback", "ready", "flushed", "caughtUp"];
+
+/** Carries a call out; what it wrote is stored when it resolves. */
+export async function answer(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {
+  const until = performance.now() + call.left;
+  if (!early.includes(call.method)) await ended(host.whenOpen(), signal);
+  signal.throwIfAborted();
+  const copy = host.copy;
+  const known = copy?.done(call);
+  if (known) return known.answer;
+  if (!beside.includes(call.method)) copy?.transactions.yield();
+  // The methods' types are told apart by the name; a tab of this version sends what belongs to it.
+  const handler = handlers[call.method] as Handler<Method>;
+  const result = await ended(
+    Promise.resolve(handler(call.args as never, { host, copy: copy!, call, signal, until })),
+    signal,
+  );
+  await host.storage?.flush();
+  return result;
+}
+
+function ended<T>(p: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((done, fail) => {
+    p.then(done, fail);
+    signal.addEventListener("abort", () => fail(signal.reason), { once: true });
+  });
+}
+
+/** A record that is gone when it is asked for again was disposed of the first time. */
+function disposing<T>(at: { readonly host: Host; readonly call: Call }, fn: () => T, done: T): T {
+  try {
+    const result = fn();
+    at.host.committed(null);
+    return result;
+  } catch (err) {
+    if (at.call.again && codeOf(err) === "not_found") return done;
+    throw err;
+  }
+}

@@ -1,0 +1,106 @@
+import { Database } from "../lite/database.ts";
+import type { Sqlite } from "../lite/load.ts";
+import type { MergeFunction } from "../merge/merge.ts";
+import { getInt } from "../meta/meta.ts";
+import { Replica } from "../replica/replica.ts";
+import { begin, commit, rollback, touched } from "../replica/write.ts";
+import type { Storage } from "../storage/storage.ts";
+import { AGENT } from "../version.ts";
+import type { Touched } from "../watch/watches.ts";
+import { Journal } from "./journal.ts";
+import { Statements } from "./statements.ts";
+import { Transactions } from "./transactions.ts";
+
+/** Fact in _tm_meta: 1 while the copy has the tables and not yet the space's rows. */
+export const keyProvisional = "provisional";
+
+/** Names a call of a tab. */
+export interface Call {
+  readonly tab: string;
+  readonly id: number;
+  /** It was asked of another worker before, which may have done it. */
+  readonly again: boolean;
+}
+
+/** Functions of policy `custom`, by name. */
+export type MergeFunctions = Readonly<Record<string, MergeFunction>>;
+
+export const random = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n));
+
+/** Opens a database file of a storage, without looking at what is in it. */
+export function openFile(sqlite: Sqlite, storage: Storage, name: string): Database {
+  const db = Database.open(sqlite, name, storage.vfs);
+  db.script(storage.pragmas);
+  return db;
+}
+
+/** An open replica with what apps do to it. */
+export class Copy {
+  readonly name: string;
+  readonly db: Database;
+  readonly replica: Replica;
+  readonly statements: Statements;
+  readonly transactions: Transactions;
+  readonly #journal: Journal;
+  readonly #committed: (touched: Touched) => void;
+
+  constructor(name: string, db: Database, merge: MergeFunctions, committed: (touched: Touched) => void) {
+    this.name = name;
+    this.db = db;
+    this.replica = Replica.open(db, { rand: random, agent: AGENT, merge });
+    this.statements = new Statements(db);
+    this.#journal = new Journal(db, Date.now());
+    this.#committed = committed;
+    this.transactions = new Transactions(this.statements, {
+      begin: () => begin(this.replica),
+      commit: (tab, id, answer) => this.#commit({ tab, id, again: false }, answer),
+      rollback: () => rollback(this.replica),
+    });
+  }
+
+  /** Whether the space's rows are not there yet. */
+  get provisional(): boolean {
+    return getInt(this.db, keyProvisional) !== 0;
+  }
+
+  /** The answer of a write that was committed already. */
+  done(call: Call): { readonly answer: unknown } | null {
+    return call.again ? this.#journal.find(call.tab, call.id) : null;
+  }
+
+  /** Runs fn in a local transaction and remembers its result with it. */
+  write<T>(call: Call, fn: () => T): T {
+    begin(this.replica);
+    let result: T;
+    try {
+      result = fn();
+    } catch (err) {
+      rollback(this.replica);
+      throw err;
+    }
+    this.#commit(call, result);
+    return result;
+  }
+
+  #commit(call: Call, answer: unknown): void {
+    const now = Date.now();
+    try {
+      this.#journal.note(call.tab, call.id, now, answer);
+    } catch (err) {
+      rollback(this.replica);
+      throw err;
+    }
+    commit(this.replica, now);
+    this.#committed(touched(this.replica));
+  }
+
+  /** Knows what was committed to another file that this one replaces. */
+  takeOver(old: Copy): void {
+    this.#journal.take(old.db);
+  }
+
+  close(): void {
+    this.transactions.yield();
+    this.db.close();
+  }
+}

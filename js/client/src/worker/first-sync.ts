@@ -1,0 +1,150 @@
+import { TidemarkError } from "../error.ts";
+import type { Database } from "../lite/database.ts";
+import { setInt } from "../meta/meta.ts";
+import { Replica } from "../replica/replica.ts";
+import { decode } from "../schema/encode.ts";
+import { Address } from "../sync/address.ts";
+import { currentSchema, Download, noParts, Replaced, schemaOf } from "../sync/download.ts";
+import { load, unload } from "./cargo.ts";
+import { Copy, keyProvisional, openFile } from "./copy.ts";
+import type { Host } from "./host.ts";
+
+const PAUSE_FIRST = 300;
+const PAUSE_MOST = 30_000;
+
+/**
+ * Makes the first copy of a space. As soon as the schema is known there is a
+ * provisional copy with the tables and no rows, in which apps read and write.
+ * When the snapshot has come in beside it, what was written is carried over and
+ * the provisional file goes; until it does, it is the one that counts.
+ */
+export class FirstSync {
+  readonly #host: Host;
+  #ctl = new AbortController();
+  #wake: (() => void) | null = null;
+  #running = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** Tries until it is done, with growing pauses. */
+  run(): void {
+    if (this.#running || !this.#host.online) return;
+    this.#running = true;
+    void this.#loop(this.#ctl).finally(() => {
+      this.#running = false;
+    });
+  }
+
+  /** Goes on now. */
+  wake(): void {
+    if (this.#ctl.signal.aborted) {
+      this.#ctl = new AbortController();
+      this.#running = false;
+    }
+    this.#wake?.();
+    this.run();
+  }
+
+  /** Lets go of the network. */
+  pause(): void {
+    this.#ctl.abort();
+    this.#wake?.();
+  }
+
+  async #loop(ctl: AbortController): Promise<void> {
+    for (let pause = PAUSE_FIRST; !ctl.signal.aborted; pause = Math.min(2 * pause, PAUSE_MOST)) {
+      try {
+        await this.#once(ctl.signal);
+        return;
+      } catch (err) {
+        if (ctl.signal.aborted) return;
+        if (err instanceof Replaced) continue;
+        this.#host.progress(null);
+        this.#host.trouble(err);
+        if (err instanceof TidemarkError && err.code === "forbidden") await this.#host.refreshToken();
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        setTimeout(resolve, pause * (0.75 + Math.random() / 2));
+      });
+    }
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const host = this.#host;
+    const address = host.address ?? new Address(host.copy!.replica.status().server);
+    if (host.copy === null) {
+      const { schema, incarnation } = await currentSchema(address, host.headers, signal);
+      signal.throwIfAborted();
+      host.use(await this.#provisional(address, schema, incarnation));
+      host.trouble(null);
+    }
+    const download = new Download(address, host.headers, signal, noParts, (p) => host.progress(p));
+    const snapshot = await download.start();
+    const storage = host.storage!;
+    const name = `/db-${Number(host.copy!.name.slice(4)) + 1}`;
+    let unpacked = 0;
+    await storage.write(name, async () => {
+      const part = await snapshot.next();
+      signal.throwIfAborted();
+      unpacked += part?.length ?? 0;
+      return part;
+    });
+    const { rows, unpacked: total } = snapshot.notes;
+    host.progress({ stage: "install", bytes: unpacked, total, rows });
+    const schema = await schemaOf(address, snapshot.state.schemaHash, host.headers, signal);
+    signal.throwIfAborted();
+    await nextTurn(); // so that the progress is seen: what comes now is long
+    this.#install(address, name, snapshot.state, schema);
+    await storage.flush();
+    host.ready();
+  }
+
+  async #provisional(address: Address, schema: string, incarnation: string): Promise<Copy> {
+    const host = this.#host;
+    const db = openFile(host.sqlite, host.storage!, "/db-1");
+    for (const o of decode(schema).objects) attempt(db, o.sql);
+    const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: new Uint8Array(16) };
+    Replica.create(db, { server: address.base, state, schema });
+    setInt(db, keyProvisional, 1);
+    await host.storage!.flush();
+    return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
+  }
+
+  /** Makes a copy of the snapshot, with what was written meanwhile, and lets the provisional one go. */
+  #install(address: Address, name: string, state: Parameters<typeof Replica.create>[1]["state"], schema: string): void {
+    const host = this.#host;
+    const old = host.copy!;
+    const db = openFile(host.sqlite, host.storage!, name);
+    let copy: Copy;
+    try {
+      Replica.create(db, { server: address.base, state, schema });
+      copy = new Copy(name, db, host.merge, (t) => host.committed(t));
+    } catch (err) {
+      db.close();
+      host.storage!.remove(name);
+      throw err;
+    }
+    old.transactions.yield();
+    old.replica.seal(Date.now());
+    copy.takeOver(old);
+    load(copy.replica, unload(old.replica), Date.now());
+    old.close();
+    host.storage!.remove(old.name);
+    host.use(copy);
+  }
+}
+
+/** Objects that this build of SQLite cannot make are left out. */
+function attempt(db: Database, sql: string): void {
+  if (sql === "") return;
+  try {
+    db.script(sql);
+  } catch {
+    // The table that an object of this kind needs is missing here: the copy says so when it is complete.
+  }
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,0 +1,493 @@
+import { countOpen, list } from "../conflict/conflict.ts";
+import type { DatabaseEvent, Phase, Progress, Risk } from "../database.ts";
+import { TidemarkError } from "../error.ts";
+import { corrupt, disk, notADatabase } from "../lite/failure.ts";
+import { loadSqlite, type Sqlite } from "../lite/load.ts";
+import type { Applied } from "../replica/apply.ts";
+import type { Note } from "../replica/loop.ts";
+import { tableNamed } from "../schema.ts";
+import { climb } from "../storage/ladder.ts";
+import type { Storage } from "../storage/storage.ts";
+import { Address } from "../sync/address.ts";
+import { Shell } from "../sync/shell.ts";
+import type { Headers } from "../sync/transport.ts";
+import type { Boot, Shared } from "../tabs/messages.ts";
+import { readsOf } from "../watch/reads.ts";
+import { touchedBy } from "../watch/touched.ts";
+import { type Touched, Watches } from "../watch/watches.ts";
+import type { Batch } from "../wire/batch.ts";
+import { type Cargo, load, unload } from "./cargo.ts";
+import { Copy, type MergeFunctions, openFile, random } from "./copy.ts";
+import { FirstSync } from "./first-sync.ts";
+import { conflictView, errorInfo, outcomeInfo, pendingView } from "./views.ts";
+
+/** How long a slice of work may take before others get their turn, milliseconds. */
+const SLICE = 8;
+
+/** How the host speaks to tabs. */
+export interface HostLinks {
+  status(status: Shared): void;
+  event(event: DatabaseEvent): void;
+  patches(patches: ReturnType<Watches["run"]>): void;
+  token(refused: boolean): Promise<string | null>;
+  /** The storage is gone: a new worker must begin, with what could be saved. */
+  restart(cargo: Cargo | null): void;
+}
+
+const nothing = {
+  seq: 0,
+  head: 0,
+  pending: 0,
+  suspended: 0,
+  rejected: 0,
+  conflicts: 0,
+  proven: false,
+  contact: 0,
+  readOnly: false,
+  replica: "",
+  space: "",
+  out: {},
+};
+
+/** The one place that has the database: storage, copy, sync and live queries. */
+export class Host {
+  readonly boot: Boot;
+  readonly links: HostLinks;
+  readonly merge: MergeFunctions;
+  readonly watches: Watches;
+  readonly address: Address | null;
+  sqlite!: Sqlite;
+  storage: Storage | null = null;
+  copy: Copy | null = null;
+  shell: Shell | null = null;
+  online: boolean;
+  persisted = false;
+  /** Tabs that called and did not leave. */
+  readonly heard = new Set<string>();
+  /** Calls that wait until the tables are there. */
+  readonly opened: Promise<void>;
+  /** The sync loop's shell, when the rows are there. */
+  readonly shellNow: Promise<Shell>;
+  #open!: () => void;
+  #begun!: (shell: Shell) => void;
+  #refuse!: (err: unknown) => void;
+  #phase: Phase = "opening";
+  #waiting = "the storage is being opened";
+  #reason = "";
+  #slipped = false;
+  #progress: Progress | null = null;
+  #error: unknown = null;
+  #first: FirstSync | null = null;
+  #publishing = false;
+  #working = false;
+  #sealing = false;
+  #token: string | null | undefined;
+  #told = 0;
+  #ended = false;
+
+  constructor(boot: Boot, links: HostLinks, merge: MergeFunctions) {
+    this.boot = boot;
+    this.links = links;
+    this.merge = merge;
+    this.online = boot.online;
+    this.address = boot.server === "" ? null : new Address(boot.server);
+    const failed = new Promise<never>((_, reject) => {
+      this.#refuse = reject;
+    });
+    this.opened = Promise.race([new Promise<void>((resolve) => (this.#open = resolve)), failed]);
+    this.shellNow = Promise.race([new Promise<Shell>((resolve) => (this.#begun = resolve)), failed]);
+    for (const p of [this.opened, this.shellNow]) p.catch(() => {});
+    this.watches = new Watches({
+      query: (sql, params, bigint) => this.#copyNow().statements.cells(sql, params, bigint),
+      reads: (sql) => readsOf(this.#copyNow().db, this.#copyNow().replica.schema, sql),
+      table: (name) => this.#tableNames(name),
+      now: () => performance.now(),
+    });
+  }
+
+  async start(): Promise<void> {
+    try {
+      this.sqlite = await loadSqlite(this.boot.wasm === undefined ? {} : { wasmUrl: this.boot.wasm });
+      const found = await climb(this.sqlite, this.boot.name, this.boot.storage, this.#storageEvents(), (why) => {
+        this.#waiting = why;
+        this.publish();
+      });
+      this.storage = found.storage;
+      this.#reason = found.reason;
+      this.#waiting = "";
+      this.#adopt();
+      if (found.older) await this.#merge(found.older);
+    } catch (err) {
+      this.fail(err);
+    }
+    this.publish();
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Opens the file that is there, or begins the first sync. */
+  #adopt(): void {
+    const [file, ...rest] = this.storage!.files();
+    // A second one was not finished: the first goes only when it is.
+    for (const name of rest) this.storage!.remove(name);
+    if (file !== undefined) {
+      const db = openFile(this.sqlite, this.storage!, file);
+      if (db.int("SELECT count(*) FROM sqlite_schema WHERE name = '_tm_meta'") === 0) {
+        db.close(); // made, and not filled: a crash at the very beginning
+        this.storage!.remove(file);
+      } else this.use(new Copy(file, db, this.merge, this.#committed));
+    }
+    if (this.copy === null || this.copy.provisional) this.#beginFirstSync();
+    else this.#ready();
+  }
+
+  #beginFirstSync(): void {
+    if (this.copy === null && this.address === null)
+      throw new TidemarkError("usage", "this device has no copy yet", {
+        hint: "give the address of the server to open",
+      });
+    this.#phase = this.copy === null ? "schema" : "snapshot";
+    this.#first = new FirstSync(this);
+    this.#first.run();
+  }
+
+  /** Another file is the database from here on. */
+  use(copy: Copy): void {
+    this.copy = copy;
+    this.watches.moved();
+    if (copy.provisional) this.#phase = "snapshot";
+    this.#open();
+    this.later();
+    this.publish();
+  }
+
+  /** The space's rows are there. */
+  ready(): void {
+    this.#first = null;
+    this.#ready();
+  }
+
+  #ready(): void {
+    this.#phase = "ready";
+    this.#progress = null;
+    this.#error = null;
+    const copy = this.#copyNow();
+    if (this.boot.rescued) load(copy.replica, this.boot.rescued, Date.now());
+    this.#told = copy.replica.status().seq;
+    const address = this.address ?? new Address(copy.replica.status().server);
+    this.shell = new Shell({
+      replica: copy.replica,
+      address,
+      transport: this.boot.transport,
+      headers: this.headers,
+      rand: random,
+      flush: () => this.storage?.flush(),
+      enter: () => copy.transactions.yield(),
+      note: (note, batch) => this.#note(note, batch),
+      fault: (err) => this.fault(err),
+      stepped: () => this.publish(),
+    });
+    this.#begun(this.shell);
+    if (this.online) this.shell.nudge();
+    this.publish();
+  }
+
+  /** Takes pending changesets of a place that was used while this one failed. */
+  async #merge(older: Storage): Promise<void> {
+    const file = older.files()[0];
+    if (file !== undefined) {
+      const db = openFile(this.sqlite, older, file);
+      const copy = new Copy(file, db, this.merge, () => {});
+      copy.replica.seal(Date.now());
+      const cargo = unload(copy.replica);
+      copy.close();
+      if (cargo.pending.length + cargo.rejected.length > 0) {
+        await this.opened;
+        if (this.#phase !== "ready") return; // next time
+        load(this.#copyNow().replica, cargo, Date.now());
+        this.#committed(null);
+      }
+    }
+    await older.wipe();
+  }
+
+  #copyNow(): Copy {
+    if (this.copy === null)
+      throw new TidemarkError("offline", "the space's tables are not known yet", {
+        hint: "the first open of a database needs the server",
+      });
+    return this.copy;
+  }
+
+  #tableNames(name: string): { columns: string[]; key: string[] } {
+    const t = tableNamed(this.#copyNow().replica.schema, name);
+    const columns = t?.columns.map((c) => c.name) ?? [];
+    return { columns, key: t?.key.map((at) => columns[at]!) ?? [] };
+  }
+
+  /** The copy, when it is there. */
+  async whenOpen(): Promise<Copy> {
+    await this.opened;
+    return this.#copyNow();
+  }
+
+  /** Whatever waits or comes fails with this. */
+  fail(err: unknown): void {
+    this.#phase = "failed";
+    this.#error = err;
+    this.#refuse(err);
+    this.publish();
+  }
+
+  /** Notes a passing error of the first sync. */
+  trouble(err: unknown): void {
+    this.#error = err;
+    if (err !== null) this.links.event({ type: "error", error: errorInfo(err) });
+    this.publish();
+  }
+
+  progress(p: Progress | null): void {
+    this.#progress = p;
+    this.publish();
+  }
+
+  /** A commit happened: null where anything may have changed. */
+  readonly #committed = (touched: Touched | null): void => {
+    this.watches.commit(touched);
+    this.#sealing = true;
+    this.later();
+  };
+
+  committed(touched: Touched | null): void {
+    this.#committed(touched);
+  }
+
+  /** Runs what commits left to do, in slices, behind calls that wait. */
+  later(): void {
+    if (this.#working) return;
+    this.#working = true;
+    next(() => {
+      this.#working = false;
+      if (this.#ended) return;
+      this.#work();
+      if (this.watches.due || this.#sealing) this.later();
+    });
+  }
+
+  #work(): void {
+    if (this.copy === null) return;
+    if (this.watches.due) {
+      this.copy.transactions.yield();
+      const until = performance.now() + SLICE;
+      const patches = this.watches.run(() => performance.now() > until);
+      if (patches.length > 0) this.links.patches(patches);
+    } else if (this.#sealing) {
+      this.#sealing = false;
+      if (this.shell) this.shell.step({ type: "local" });
+      else this.publish();
+    }
+  }
+
+  #note(note: Note, batch: Batch | null): void {
+    const { applied, error } = note;
+    if (note.verify) this.#committed(null);
+    if (applied && !applied.staged) this.#applied(applied, batch);
+    if (error) {
+      this.#error = error;
+      this.links.event({ type: "error", error: errorInfo(error) });
+      if (note.state === "auth needed") this.refreshToken();
+    } else if (this.shell?.live) this.#error = null;
+  }
+
+  #applied(a: Applied, batch: Batch | null): void {
+    const { replica } = this.#copyNow();
+    const { schema } = replica;
+    if (a.schema) this.watches.moved();
+    const whole = new Map(
+      schema.tables.filter((t) => a.tables.includes(t.id)).map((t) => [t.name, { columns: null, keys: null }]),
+    );
+    const fine = batch && !batch.more && batch.from === batch.to - 1 ? touchedBy(schema, batch.changes) : null;
+    this.watches.commit(fine && [...whole.keys()].every((name) => fine.has(name)) ? fine : whole);
+    this.later();
+    for (const o of a.settled) this.links.event({ type: "outcome", outcome: outcomeInfo(o) });
+    for (const p of a.suspended) this.links.event({ type: "suspended", changeset: pendingView(schema, p) });
+    if (a.seq <= this.#told) return;
+    const before = this.#told;
+    this.#told = a.seq;
+    if (!whole.has("tm_conflicts")) return;
+    for (const c of list(this.#copyNow().db, ["open"])) {
+      if (c.seq > before) this.links.event({ type: "conflict", conflict: conflictView(c) });
+    }
+  }
+
+  /** An error of the local file. */
+  fault(err: unknown): void {
+    this.trouble(err);
+    if (err instanceof TidemarkError) this.looksLost(err);
+  }
+
+  /** A call failed: perhaps because the storage did. */
+  looksLost(err: TidemarkError): void {
+    const { cause } = err.detail;
+    if (disk(cause) || notADatabase(cause) || corrupt(cause)) this.lost(err);
+  }
+
+  /** The storage does not work any more: a new worker looks at what is left. */
+  lost(err: unknown): void {
+    if (this.#ended) return;
+    let cargo: Cargo | null = null;
+    try {
+      if (this.copy) cargo = unload(this.copy.replica);
+    } catch {
+      cargo = null; // then there is no more than what the storage gives back
+    }
+    this.#risk({
+      kind: "reopened",
+      message: `the storage failed and is opened again: ${errorInfo(err).message}`,
+      pending: cargo?.pending.length ?? 0,
+    });
+    this.#ended = true;
+    this.shell?.stop();
+    this.links.restart(cargo);
+  }
+
+  #risk(risk: Risk): void {
+    this.links.event({ type: "risk", risk });
+  }
+
+  #storageEvents(): Parameters<typeof climb>[3] {
+    const pending = (): number => (this.copy ? this.copy.replica.status().pending : 0);
+    return {
+      slipped: (why) => {
+        this.#slipped = true;
+        this.#risk({ kind: "memory", message: `what is written is kept in memory only: ${why}`, pending: pending() });
+        this.publish();
+      },
+      kept: () => {
+        this.#slipped = false;
+        this.#risk({ kind: "reopened", message: "everything is stored again", pending: pending() });
+        this.publish();
+      },
+      taken: () => this.lost(new TidemarkError("busy", "another tab took the database over")),
+    };
+  }
+
+  readonly headers: Headers = async () => {
+    if (!this.boot.hasToken) return {};
+    if (this.#token === undefined) this.#token = await this.links.token(false);
+    const headers: Record<string, string> = {};
+    if (this.#token !== null) headers.Authorization = `Bearer ${this.#token}`;
+    return headers;
+  };
+
+  /** The token was refused: once another one is there it goes on. */
+  async refreshToken(): Promise<void> {
+    if (!this.boot.hasToken) return;
+    const old = this.#token;
+    this.#token = await this.links.token(true);
+    if (this.#token !== old && this.#token !== null) this.shell?.nudge();
+  }
+
+  setNetwork(on: boolean): void {
+    this.online = on;
+    if (!on) this.shell?.step({ type: "hangup" });
+    this.reconnect();
+  }
+
+  /** Goes on with the network now. */
+  reconnect(): void {
+    this.#token = undefined;
+    if (this.online) {
+      this.shell?.nudge();
+      this.#first?.wake();
+    } else this.#first?.pause();
+    this.publish();
+  }
+
+  /** Lets go of everything; nothing is deleted. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#first?.pause();
+    this.shell?.stop();
+    this.copy?.close();
+    await this.storage?.flush();
+    this.storage?.close();
+  }
+
+  /** Deletes the database. */
+  async wipe(force: boolean): Promise<void> {
+    const status = this.copy?.replica.status();
+    if (!force && status && (status.pending > 0 || status.unsealed || status.rejected > 0)) {
+      throw new TidemarkError("pending", "something is pending or rejected and would be lost", {
+        hint: "sync first and dispose of what was rejected, or force it",
+      });
+    }
+    this.#ended = true;
+    this.#first?.pause();
+    this.shell?.stop();
+    this.copy?.close();
+    await this.storage?.wipe();
+    this.#phase = "closed";
+    this.links.status(this.status());
+  }
+
+  /** Tells the tabs once for all that happens in this turn. */
+  publish(): void {
+    if (this.#publishing || this.#ended) return;
+    this.#publishing = true;
+    queueMicrotask(() => {
+      this.#publishing = false;
+      if (!this.#ended) this.links.status(this.status());
+    });
+  }
+
+  status(): Shared {
+    const { storage, shell, copy, boot } = this;
+    const level = this.#slipped ? "memory" : storage?.level;
+    return {
+      phase: this.#phase,
+      waiting: this.#waiting,
+      storage: level
+        ? { level, reason: this.#slipped ? "the storage failed" : this.#reason, persisted: this.persisted }
+        : null,
+      progress: this.#progress,
+      online: this.online,
+      sync: shell?.state ?? "offline",
+      connected: shell?.live ?? false,
+      error: this.#error === null ? null : errorInfo(this.#error),
+      server: this.address?.base ?? boot.server,
+      ...(copy && !this.#ended ? this.#counts(copy) : nothing),
+    };
+  }
+
+  #counts(copy: Copy): Omit<typeof nothing, "out"> & { out: Record<string, string> } {
+    const s = copy.replica.status();
+    return {
+      seq: s.seq,
+      head: s.head,
+      pending: s.pending + (s.unsealed ? 1 : 0),
+      suspended: s.suspended,
+      rejected: s.rejected,
+      conflicts: countOpen(copy.db),
+      proven: s.proven,
+      contact: s.contact,
+      readOnly: s.readOnly,
+      replica: s.replica,
+      space: s.space,
+      out: Object.fromEntries(s.out),
+    };
+  }
+}
+
+/** Runs fn in a turn of its own, without the pause of a timer. */
+function next(fn: () => void): void {
+  turns.push(fn);
+  channel.port2.postMessage(0);
+}
+
+const turns: (() => void)[] = [];
+const channel = new MessageChannel();
+channel.port1.onmessage = () => turns.shift()?.();
