@@ -1,4 +1,6 @@
 import type { Database } from "../src/lite/database.ts";
+import { quote } from "../src/lite/quote.ts";
+import { listIn, tokens } from "../src/schema/token.ts";
 import type { Affinity, Column, ForeignKey, Schema, SchemaObject, Table, Unique } from "../src/schema.ts";
 import type { Value } from "../src/value.ts";
 
@@ -62,32 +64,34 @@ function hashOf(s: string): string {
 }
 
 function tableOf(db: Database, name: string, sql: string): Table {
-  const info = select(db, "SELECT * FROM pragma_table_xinfo(?1, 'main')", name).filter(
-    (c) => c.hidden === 0n || c.hidden === 1n,
-  );
+  const info = select(db, "SELECT * FROM pragma_table_xinfo(?1, 'main')", name).filter((c) => c.hidden === 0n);
   const indexes = select(db, `SELECT * FROM pragma_index_list(?1, 'main') WHERE "unique"`, name);
   const place = (column: unknown): number => info.findIndex((c) => c.name === column);
-  const collations = new Map<Value, string>();
   const uniques: Unique[] = [];
   for (const index of indexes) {
-    const terms = select(db, "SELECT * FROM pragma_index_xinfo(?1, 'main') WHERE key", index.name!);
-    for (const term of terms) collations.set(term.name!, String(term.coll).toUpperCase());
     if (index.origin === "pk") continue;
+    const { exprs, where } = indexText(db.text("SELECT sql FROM sqlite_master WHERE name = ?1", index.name!));
+    const terms = select(db, "SELECT * FROM pragma_index_xinfo(?1, 'main') WHERE key ORDER BY seqno", index.name!);
     uniques.push({
       name: String(index.name),
-      terms: terms.map((x) => ({ column: place(x.name), expr: "", collation: String(x.coll).toUpperCase() })),
-      where: "",
+      terms: terms.map((x, i) => {
+        const column = place(x.name);
+        const expr = column >= 0 ? "" : x.name === null ? (exprs[i] ?? "") : quote(String(x.name));
+        return { column, expr, collation: String(x.coll).toUpperCase() };
+      }),
+      where,
     });
   }
   const keyed = info.filter((c) => c.pk !== 0n).sort((a, b) => Number(a.pk) - Number(b.pk));
   const [listed] = select(db, "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1", name);
+  const strict = listed!.strict === 1n;
   const columns = info.map((c): Column => {
     const type = String(c.type);
     return {
       name: String(c.name),
       type,
-      affinity: affinityOf(type),
-      collation: collations.get(c.name!) ?? "BINARY",
+      affinity: strict && type.toUpperCase() === "ANY" ? 0 : affinityOf(type),
+      collation: collationOf(db, name, String(c.name)),
       notNull: c.notnull === 1n,
       default: c.dflt_value === null ? "" : String(c.dflt_value),
       policy: "",
@@ -103,13 +107,40 @@ function tableOf(db: Database, name: string, sql: string): Table {
     key: keyed.map((c) => place(c.name)),
     rowidAlias: keyed.length === 1 && String(keyed[0]!.type).toUpperCase() === "INTEGER" && listed!.wr === 0n,
     withoutRowid: listed!.wr === 1n,
-    strict: listed!.strict === 1n,
+    strict,
     autoincrement: /AUTOINCREMENT/i.test(sql),
     uniques: uniques.reverse(),
     foreignKeys: foreignKeysOf(db, name, place),
     out: "",
     policy: { columns: "", onDelete: "", onInsert: "", onUnique: "", keep: "", keepFor: 0, maxSkew: 0, lease: 0 },
   };
+}
+
+/** The terms and the condition of a CREATE INDEX, without order and collations. */
+function indexText(sql: string): { exprs: string[]; where: string } {
+  const on = tokens(sql).find((t) => t.text.toUpperCase() === "ON");
+  const list = on && listIn(sql.slice(on.start));
+  if (!list) return { exprs: [], where: "" };
+  const after = tokens(list.after);
+  const where = after[0]?.text.toUpperCase() === "WHERE" ? list.after.slice(after[1]!.start, after.at(-1)!.end) : "";
+  return { exprs: list.parts.map(withoutOrder), where };
+}
+
+function withoutOrder(term: string): string {
+  let list = tokens(term);
+  if (list.length > 1 && /^(?:ASC|DESC)$/i.test(list.at(-1)!.text)) list = list.slice(0, -1);
+  if (list.length > 2 && /^COLLATE$/i.test(list.at(-2)!.text)) list = list.slice(0, -2);
+  return term.slice(list[0]!.start, list.at(-1)!.end);
+}
+
+/** The collation that a column declares, which no pragma tells: what an index on it alone compares by. */
+function collationOf(db: Database, table: string, column: string): string {
+  return db.savepoint("collation", () => {
+    db.run(`CREATE INDEX main._tm_collation ON ${quote(table)} (${quote(column)})`);
+    const found = db.text("SELECT coll FROM pragma_index_xinfo('_tm_collation', 'main') WHERE key");
+    db.run("DROP INDEX main._tm_collation");
+    return found.toUpperCase();
+  });
 }
 
 function affinityOf(type: string): Affinity {
@@ -120,7 +151,7 @@ function affinityOf(type: string): Affinity {
 }
 
 function foreignKeysOf(db: Database, name: string, place: (column: unknown) => number): ForeignKey[] {
-  const rows = select(db, "SELECT * FROM pragma_foreign_key_list(?1, 'main') ORDER BY id, seq", name);
+  const rows = select(db, "SELECT * FROM pragma_foreign_key_list(?1, 'main') ORDER BY id DESC, seq", name);
   return [...new Set(rows.map((x) => x.id))].map((id) => {
     const parts = rows.filter((x) => x.id === id);
     const { table: parent, on_update, on_delete } = parts[0]!;
