@@ -169,7 +169,7 @@ function keepDifference(r: Replica, mine: readonly Change[], code: Code, why: st
     schema: r.server.hash,
     changes: [],
   };
-  keepRejected(r, rejected, hashOf(new Uint8Array(16), body), body);
+  keepRejected(r, rejected, hashOf(new Uint8Array(8), body), body);
 }
 
 /**

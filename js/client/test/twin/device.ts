@@ -6,7 +6,6 @@ import { Moved } from "../../src/replica/connection.ts";
 import { type Effect, type Event, Loop } from "../../src/replica/loop.ts";
 import { Replica } from "../../src/replica/replica.ts";
 import { begin, commit, rollback } from "../../src/replica/write.ts";
-import { decode } from "../../src/schema/encode.ts";
 import { bytesOf, unhex, type Value } from "../../src/value.ts";
 import { type Down, decodeDown } from "../../src/wire/down.ts";
 import { Shorthand } from "../../src/wire/shorthand.ts";
@@ -54,7 +53,7 @@ export class TwinDevice {
       server: "twin",
       readOnly: o.readOnly,
       state: { ...names, head, sum: BigInt(sum), digestKey: unhex(digestKey) ?? new Uint8Array() },
-      schema: decode(new TextEncoder().encode(o.schema)),
+      schema: o.schema,
     });
     d.#open();
     return d;
