@@ -2,7 +2,7 @@ import { useState } from "react";
 import { messageOf } from "../ui/act.ts";
 import { CheckIcon, PlayIcon } from "../ui/icons.tsx";
 import type { Progress, Stage } from "./progress.ts";
-import { type Cast, type Scenario, scenarios } from "./scenarios.ts";
+import { type Cast, prepare, type Scenario, scenarios, type Turn } from "./scenarios.ts";
 
 interface Props {
   readonly cast: Cast | null;
@@ -10,14 +10,16 @@ interface Props {
   /** Name of the one who is offline, or would be. */
   readonly awayName: string;
   readonly onBegin: () => void;
+  /** Brings a panel into view where one is shown at a time. */
+  readonly onShow: (id: string) => void;
 }
 
 const order: readonly Stage[] = ["cut", "edit", "join", "done"];
 
 /** The line of suggestions over the lab, which notices what was done. */
-export function Guide({ cast, progress, awayName, onBegin }: Props) {
+export function Guide({ cast, progress, awayName, onBegin, onShow }: Props) {
   const [scenario, setScenario] = useState<Scenario>(scenarios[0] as Scenario); // there are three
-  const player = usePlayer(cast, onBegin);
+  const player = usePlayer(cast, onBegin, onShow);
   const steps = [`Turn ${awayName}'s network off.`, scenario.task, `Turn ${awayName}'s network on again.`];
   const at = order.indexOf(progress.stage);
   const choose = (s: Scenario): void => {
@@ -81,18 +83,21 @@ interface Player {
   readonly play: (s: Scenario) => void;
 }
 
-function usePlayer(cast: Cast | null, onBegin: () => void): Player {
+function usePlayer(cast: Cast | null, onBegin: () => void, onShow: (id: string) => void): Player {
   const [playing, setPlaying] = useState(false);
   const [problem, setProblem] = useState("");
   const perform = async (s: Scenario, c: Cast): Promise<void> => {
-    await Promise.all([c.ana.setNetwork(true), c.ben.setNetwork(true)]);
+    const turn: Turn = async (who) => {
+      onShow(who);
+      await beat();
+      return c[who];
+    };
+    await prepare(c);
     onBegin();
+    await (await turn("ana")).setNetwork(false);
+    await s.play(c, turn);
     await beat();
-    await c.ana.setNetwork(false);
-    await beat();
-    await s.play(c, beat);
-    await beat();
-    await c.ana.setNetwork(true);
+    await (await turn("ana")).setNetwork(true);
   };
   const play = (s: Scenario): void => {
     if (!cast) return;

@@ -6,7 +6,7 @@ import { BackIcon, PlusIcon } from "../ui/icons.tsx";
 import { fly } from "../ui/motion.ts";
 import { useStored } from "../ui/stored.ts";
 import { Guide } from "./guide.tsx";
-import { type ServerLog, useServerLog } from "./log-feed.ts";
+import { type LogEntry, type ServerLog, useServerLog } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
 import { ana, ben, chloe, type Person, people } from "./people.ts";
 import { advance, type Facts, type Progress, START } from "./progress.ts";
@@ -35,6 +35,7 @@ export function Lab() {
     act(() => closeReplica(chloe));
   };
   const away = people.find((p) => p.id === progress.away) ?? ana;
+  const shared = { names, report, log: log.entries };
   const panels: readonly Place[] = [
     { id: "ana", label: "Ana" },
     { id: "server", label: "Server" },
@@ -66,7 +67,7 @@ export function Lab() {
           </button>
         </div>
       </div>
-      <Guide cast={cast} progress={progress} awayName={away.name} onBegin={begin} />
+      <Guide cast={cast} progress={progress} awayName={away.name} onBegin={begin} onShow={setShown} />
       {problem !== "" && (
         <p className="problem" role="alert">
           {problem}
@@ -74,10 +75,10 @@ export function Lab() {
       )}
       <PlaceBar places={panels} shown={shown} onShow={setShown} statuses={statuses} />
       <div className="stage" ref={stage} data-shown={shown} data-third={third}>
-        <Replica person={ana} opened={anaDb} names={names} report={report} />
+        <Replica person={ana} opened={anaDb} {...shared} />
         <ServerColumn log={log} names={names} />
-        <Replica person={ben} opened={benDb} names={names} report={report} />
-        {third === "yes" && <Third names={names} report={report} onLeave={leave} />}
+        <Replica person={ben} opened={benDb} {...shared} />
+        {third === "yes" && <Third {...shared} onLeave={leave} />}
       </div>
     </main>
   );
@@ -126,6 +127,7 @@ interface ReplicaProps {
   readonly person: Person;
   readonly opened: Opened;
   readonly names: Names;
+  readonly log: readonly LogEntry[];
   readonly report: Report;
   readonly onLeave?: (() => void) | undefined;
 }
@@ -134,7 +136,7 @@ function Third(props: Omit<ReplicaProps, "person" | "opened">) {
   return <Replica {...props} person={chloe} opened={useReplica(chloe)} />;
 }
 
-function Replica({ person, opened, names, report, onLeave }: ReplicaProps) {
+function Replica({ person, opened, names, log, report, onLeave }: ReplicaProps) {
   const db = opened && "db" in opened ? opened.db : null;
   useReports(person, db, report);
   useDepartures(person, db);
@@ -153,7 +155,7 @@ function Replica({ person, opened, names, report, onLeave }: ReplicaProps) {
   }
   return (
     <TidemarkProvider database={db}>
-      <ReplicaPanel person={person} db={db} names={names} onLeave={onLeave} />
+      <ReplicaPanel person={person} db={db} names={names} log={log} onLeave={onLeave} />
     </TidemarkProvider>
   );
 }

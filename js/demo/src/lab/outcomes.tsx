@@ -3,7 +3,8 @@ import { useConflicts, useDatabase, useRejected } from "@tidemark/react";
 import { useEffect, useState } from "react";
 import type { Act } from "../ui/act.ts";
 import { BackIcon, CheckIcon, ForkIcon, MergeIcon } from "../ui/icons.tsx";
-import { sayChange, sayValue } from "./describe.ts";
+import { sayChange, sayLog, sayValue } from "./describe.ts";
+import type { LogEntry } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
 import { SaidList } from "./said-list.tsx";
 
@@ -85,8 +86,12 @@ function Rejected({ changeset, act }: { readonly changeset: RejectedChangeset; r
 /** How many outcomes are shown. */
 const SHOWN = 5;
 
+interface OutcomesProps extends Props {
+  readonly log: readonly LogEntry[];
+}
+
 /** The server's words on this replica's changesets since the page was opened. */
-export function Outcomes({ act, names }: Props) {
+export function Outcomes({ act, names, log }: OutcomesProps) {
   const outcomes = useOutcomes();
   const losers = useConflicts(KEPT);
   return (
@@ -95,7 +100,14 @@ export function Outcomes({ act, names }: Props) {
       {outcomes.length === 0 && <p className="part-empty">Outcomes show up here.</p>}
       <ol className="entries" aria-live="polite">
         {outcomes.map((o) => (
-          <Outcome key={o.n} outcome={o} losers={losers.filter((c) => c.seq === o.seq)} act={act} names={names} />
+          <Outcome
+            key={o.n}
+            outcome={o}
+            entry={o.kind === "rejected" ? undefined : log.find((e) => e.seq === o.seq)}
+            losers={losers.filter((c) => c.seq === o.seq)}
+            act={act}
+            names={names}
+          />
         ))}
       </ol>
     </div>
@@ -120,11 +132,13 @@ const outcomeIcons = { accepted: CheckIcon, merged: MergeIcon, rejected: BackIco
 
 interface OutcomeProps extends Props {
   readonly outcome: OutcomeInfo;
+  /** What it became in the log. */
+  readonly entry: LogEntry | undefined;
   /** What lost when this changeset met others. */
   readonly losers: readonly Conflict[];
 }
 
-function Outcome({ outcome, losers, act, names }: OutcomeProps) {
+function Outcome({ outcome, entry, losers, act, names }: OutcomeProps) {
   const Icon = outcomeIcons[outcome.kind];
   return (
     <li className={`entry entry-${outcome.kind}`}>
@@ -132,6 +146,11 @@ function Outcome({ outcome, losers, act, names }: OutcomeProps) {
       <span className="said">
         <strong>{outcome.kind}</strong>
         {outcome.kind === "rejected" ? <> · {outcome.code}</> : <span className="seq"> #{outcome.seq}</span>}
+        {entry?.changes?.flatMap(sayLog).map((s) => (
+          <span key={`${s.column} ${s.text}`} className="said-one">
+            <span className="said-column">{s.column}</span> {s.text}
+          </span>
+        ))}
         {losers.map((c) => (
           <Loser key={c.id} conflict={c} act={act} names={names} />
         ))}

@@ -7,6 +7,7 @@ import { CrossIcon } from "../ui/icons.tsx";
 import { shake } from "../ui/motion.ts";
 import { kept, standing } from "../ui/status-text.ts";
 import { Switch } from "../ui/switch.tsx";
+import type { LogEntry } from "./log-feed.ts";
 import type { Names } from "./names.ts";
 import { NeedsYou, Outcomes } from "./outcomes.tsx";
 import type { Person } from "./people.ts";
@@ -18,11 +19,12 @@ interface Props {
   readonly person: Person;
   readonly db: Database;
   readonly names: Names;
+  readonly log: readonly LogEntry[];
   readonly onLeave?: (() => void) | undefined;
 }
 
 /** One device: its rows, its switch, what waits and what became of it. */
-export function ReplicaPanel({ person, db, names, onLeave }: Props) {
+export function ReplicaPanel({ person, db, names, log, onLeave }: Props) {
   const status = useStatus();
   const panel = useRef<HTMLElement>(null);
   const { act, problem, dismiss } = useAct();
@@ -70,8 +72,8 @@ export function ReplicaPanel({ person, db, names, onLeave }: Props) {
       <SlotList person={person} act={act} />
       <NeedsYou act={act} names={names} />
       <Queue person={person} />
-      <Outcomes act={act} names={names} />
-      <p className="panel-foot">A SQLite database of its own, kept in {kept(status) || "…"}.</p>
+      <Outcomes act={act} names={names} log={log} />
+      <p className="panel-foot">An SQLite database of its own, in {kept(status) || "…"}.</p>
     </section>
   );
 }

@@ -16,9 +16,12 @@ export interface Scenario {
   readonly task: string;
   /** What there is to see in the end. */
   readonly outcome: string;
-  /** Does the middle step; pause lets people follow. */
-  readonly play: (cast: Cast, pause: () => Promise<void>) => Promise<void>;
+  /** Does the middle step. */
+  readonly play: (cast: Cast, turn: Turn) => Promise<void>;
 }
+
+/** Lets people see whose turn it is, and gives the database of that person. */
+export type Turn = (who: keyof Cast) => Promise<Database>;
 
 const titles = ["Plan the spring market", "Plan the market by the harbour", "Plan the market stall"];
 
@@ -33,43 +36,48 @@ function toggled(json: string, label: string): string {
   return JSON.stringify(set.includes(label) ? set.filter((l) => l !== label) : [...set, label]);
 }
 
-async function playMerge({ ana, ben }: Cast, pause: () => Promise<void>): Promise<void> {
-  const plan = await planOf(ana);
+async function playMerge(cast: Cast, turn: Turn): Promise<void> {
+  const plan = await planOf(cast.ana);
   const title = titles[(titles.indexOf(plan.title) + 1) % titles.length] ?? "Plan";
-  await ana.exec`UPDATE task SET title = ${title} WHERE id = ${PLAN}`;
-  await pause();
-  await ben.exec`UPDATE task SET votes = votes + 1 WHERE id = ${PLAN}`;
-  await pause();
-  await ana.exec`UPDATE task SET votes = votes + 1 WHERE id = ${PLAN}`;
-  await pause();
-  await ben.exec`UPDATE task SET labels = ${toggled(plan.labels, "music")} WHERE id = ${PLAN}`;
-  await pause();
-  await ana.exec`UPDATE task SET labels = ${toggled(plan.labels, "food")} WHERE id = ${PLAN}`;
-  await pause();
-  await ben.exec`UPDATE task SET notes = notes || ${" Ben brings the cake."} WHERE id = ${PLAN}`;
-  await pause();
-  await ana.exec`UPDATE task SET notes = ${"Open at nine. "} || notes WHERE id = ${PLAN}`;
+  const mine = await turn("ana");
+  await mine.exec`UPDATE task SET title = ${title} WHERE id = ${PLAN}`;
+  await turn("ana");
+  await mine.exec`UPDATE task SET votes = votes + 1 WHERE id = ${PLAN}`;
+  await turn("ana");
+  await mine.exec`UPDATE task SET labels = ${toggled(plan.labels, "food")} WHERE id = ${PLAN}`;
+  await turn("ana");
+  await mine.exec`UPDATE task SET notes = ${"Open at nine. "} || notes WHERE id = ${PLAN}`;
+  const theirs = await turn("ben");
+  await theirs.exec`UPDATE task SET votes = votes + 1 WHERE id = ${PLAN}`;
+  await turn("ben");
+  await theirs.exec`UPDATE task SET labels = ${toggled(plan.labels, "music")} WHERE id = ${PLAN}`;
+  await turn("ben");
+  await theirs.exec`UPDATE task SET notes = notes || ${" Ben brings the cake."} WHERE id = ${PLAN}`;
 }
 
-async function playConflict({ ana, ben }: Cast, pause: () => Promise<void>): Promise<void> {
+async function playConflict({ ana }: Cast, turn: Turn): Promise<void> {
   const { due } = await planOf(ana);
   const [first, second] = days.filter((d) => d !== due);
-  await ana.exec`UPDATE task SET due = ${second ?? null} WHERE id = ${PLAN}`;
-  await pause();
-  await ben.exec`UPDATE task SET due = ${first ?? null} WHERE id = ${PLAN}`;
+  const mine = await turn("ana");
+  await mine.exec`UPDATE task SET due = ${second ?? null} WHERE id = ${PLAN}`;
+  const theirs = await turn("ben");
+  await theirs.exec`UPDATE task SET due = ${first ?? null} WHERE id = ${PLAN}`;
 }
 
-async function playRejection(cast: Cast, pause: () => Promise<void>): Promise<void> {
-  const taken = await cast.ben.query<Booking>`SELECT slot, holder FROM booking`;
+async function playRejection(_: Cast, turn: Turn): Promise<void> {
+  const mine = await turn("ana");
+  const taken = await mine.query<Booking>`SELECT slot, holder FROM booking`;
   const slot = slots.find((s) => !taken.some((b) => b.slot === s)) ?? slots[1];
-  if (taken.some((b) => b.slot === slot)) {
-    await cast.ben.exec`DELETE FROM booking WHERE slot = ${slot}`;
-    await cast.ana.exec`DELETE FROM booking WHERE slot = ${slot}`;
-    await pause();
-  }
-  await cast.ana.exec`INSERT INTO booking (slot, holder) VALUES (${slot}, ${ana.name})`;
-  await pause();
-  await cast.ben.exec`INSERT INTO booking (slot, holder) VALUES (${slot}, ${ben.name})`;
+  await mine.exec`INSERT INTO booking (slot, holder) VALUES (${slot}, ${ana.name})`;
+  const theirs = await turn("ben");
+  await theirs.exec`INSERT INTO booking (slot, holder) VALUES (${slot}, ${ben.name})`;
+}
+
+/** What has to be so before a scenario is played: everybody is online, and one slot is free. */
+export async function prepare({ ana, ben }: Cast): Promise<void> {
+  await Promise.all([ana.setNetwork(true), ben.setNetwork(true)]);
+  const taken = await ana.query<Booking>`SELECT slot, holder FROM booking`;
+  if (taken.length >= slots.length) await ana.exec`DELETE FROM booking WHERE slot = ${slots[1]}`;
 }
 
 export const scenarios: readonly Scenario[] = [

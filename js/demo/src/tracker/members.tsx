@@ -7,18 +7,16 @@ interface Props {
   readonly onChoose: (id: string) => void;
 }
 
-const may = { owner: "may do everything", editor: "may edit", viewer: "may read and comment" };
-
 /** Who sits in front of this page. The server has no accounts yet: roles are kept by the page. */
 export function MemberMenu({ members, me, onChoose }: Props) {
   return (
-    <label className="member-menu">
+    <label className="member-menu" title="A viewer reads and comments; the others edit">
       {me && <Avatar name={me.name} hue={me.hue} />}
       <span className="visually-hidden">Who you are</span>
       <select value={me?.id ?? ""} onChange={(e) => onChoose(e.currentTarget.value)}>
         {members.map((m) => (
           <option key={m.id} value={m.id}>
-            {m.name}, {m.role}: {may[m.role]}
+            {m.name} · {m.role}
           </option>
         ))}
       </select>

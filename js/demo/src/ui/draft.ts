@@ -10,9 +10,17 @@ export function spliceOf(a: string, b: string): Splice | null {
   if (a === b) return null;
   let at = 0;
   while (at < a.length && at < b.length && a[at] === b[at]) at++;
+  if (at > 0 && (second(a, at) || second(b, at))) at--;
   let tail = 0;
   while (tail < a.length - at && tail < b.length - at && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
+  if (tail > 0 && (second(a, a.length - tail) || second(b, b.length - tail))) tail--;
   return { at, deleted: a.length - at - tail, inserted: b.slice(at, b.length - tail) };
+}
+
+/** Whether the second half of a character that takes two places stands here: nothing may come between the halves. */
+function second(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 /** Where a place in the old text is after the replacement. */

@@ -27,7 +27,7 @@ export function LiveText(props: LiveTextProps) {
   const { value, onCommit, label, multiline = false, required = false, hue = 200 } = props;
   const [draft, setDraft] = useState(value);
   const base = useRef(value);
-  const field = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
   const caret = useRef<readonly [number, number] | null>(null);
 
   useEffect(() => {
@@ -67,26 +67,27 @@ export function LiveText(props: LiveTextProps) {
     return () => clearTimeout(timer);
   }, [draft, multiline]);
 
-  const shared = {
-    ref: field,
-    value: draft,
-    "aria-label": label,
-    disabled: props.disabled ?? false,
-    placeholder: props.placeholder ?? "",
-    className: `live-text ${props.className ?? ""}`,
-    onChange: (e: { currentTarget: { value: string } }) => setDraft(e.currentTarget.value),
-    onBlur: () => commit(draft),
-  };
-  if (multiline) return <textarea {...shared} rows={3} />;
   return (
-    <input
-      {...shared}
-      type="text"
+    <textarea
+      ref={field}
+      rows={multiline ? 3 : 1}
+      value={draft}
+      aria-label={label}
+      disabled={props.disabled ?? false}
+      placeholder={props.placeholder ?? ""}
+      className={`live-text ${multiline ? "live-note" : "live-line"} ${props.className ?? ""}`}
+      enterKeyHint={multiline ? "enter" : "done"}
+      onChange={(e) => setDraft(multiline ? e.currentTarget.value : e.currentTarget.value.replaceAll("\n", " "))}
+      onBlur={() => commit(draft)}
       onKeyDown={(e) => {
-        if (e.key === "Enter") e.currentTarget.blur();
-        if (e.key === "Escape") {
+        if (multiline) return;
+        if (e.key === "Enter") {
+          e.preventDefault();
+          e.currentTarget.blur();
+        }
+        if (e.key === "Escape" && draft !== base.current) {
+          e.preventDefault(); // a dialog around it stays open
           setDraft(base.current);
-          e.stopPropagation();
         }
       }}
     />

@@ -16,7 +16,11 @@ export function standing(s: Status): Standing {
   return { tone: "busy", text: s.pending > 0 ? `No server · ${s.pending} waiting` : "Looking for the server…" };
 }
 
-const levels = { opfs: "its own file", indexeddb: "IndexedDB", memory: "memory only" };
+const levels = {
+  opfs: "the browser's private files",
+  indexeddb: "IndexedDB",
+  memory: "memory only: it goes with this page",
+};
 
 /** Where the database is kept, in words. */
 export function kept(s: Status): string {
