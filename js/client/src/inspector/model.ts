@@ -1,0 +1,79 @@
+import type { Conflict, Database, OutcomeInfo, PendingChangeset, RejectedChangeset, Risk } from "../database.ts";
+import type { WatchCost } from "../watch/watches.ts";
+import type { Findings } from "./report.ts";
+
+/** How many outcomes are remembered. */
+const maxOutcomes = 200;
+
+/** What the inspector knows of a database, followed while it is mounted. */
+export interface Model extends Omit<Findings, "at" | "environment"> {
+  pending: readonly PendingChangeset[];
+  rejected: readonly RejectedChangeset[];
+  conflicts: readonly Conflict[];
+  /** The newest first. */
+  outcomes: readonly { readonly at: number; readonly outcome: OutcomeInfo }[];
+  risks: readonly Risk[];
+  watches: readonly WatchCost[];
+  /** Facts for the first page: of the machine and the storage. */
+  facts: Readonly<Record<string, string | number>>;
+  /** Asks again for what is only told when asked. */
+  load(): Promise<void>;
+  stop(): void;
+}
+
+/** Follows a database; `changed` is called when something did. */
+export function follow(db: Database, changed: () => void): Model {
+  let loading: Promise<void> | null = null;
+  let over = false;
+  const read = async (): Promise<void> => {
+    const [pending, rejected, conflicts, more] = await Promise.all([
+      db.pending(),
+      db.rejected(),
+      db.conflicts(),
+      db.inspect(),
+    ]);
+    const { watches, ...facts } = more;
+    Object.assign(model, { pending, rejected, conflicts, watches, facts });
+  };
+  const model: Model = {
+    get status() {
+      return db.status;
+    },
+    pending: [],
+    rejected: [],
+    conflicts: [],
+    outcomes: [],
+    risks: [],
+    watches: [],
+    facts: {},
+    load: () => {
+      // While the database comes up there is nothing to read; the status tells when it is there.
+      loading ??= read()
+        .catch(() => {})
+        .finally(() => {
+          loading = null;
+          if (!over) changed();
+        });
+      return loading;
+    },
+    stop: () => {
+      over = true;
+      for (const stop of stops) stop();
+    },
+  };
+  const stops = [
+    db.onStatus(() => {
+      changed();
+      void model.load();
+    }),
+    db.onEvent((e) => {
+      if (e.type === "outcome") {
+        model.outcomes = [{ at: Date.now(), outcome: e.outcome }, ...model.outcomes].slice(0, maxOutcomes);
+      } else if (e.type === "risk") model.risks = [...model.risks, e.risk];
+      changed();
+      void model.load();
+    }),
+  ];
+  void model.load();
+  return model;
+}
