@@ -10,6 +10,7 @@ import { type LogEntry, type ServerLog, useServerLog } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
 import { ana, ben, chloe, type Person, people } from "./people.ts";
 import { advance, type Facts, type Progress, START } from "./progress.ts";
+import { type Refused, useRefusals } from "./refusals.ts";
 import { ReplicaPanel } from "./replica-panel.tsx";
 import { closeReplica, type Opened, useReplica } from "./replicas.ts";
 import { type Cast, startOver } from "./scenarios.ts";
@@ -24,6 +25,7 @@ export function Lab() {
   const [statuses, report] = useStatuses();
   const names = useNames(statuses);
   const log = useServerLog("lab");
+  const [refusals, refused, forget] = useRefusals();
   const [progress, begin] = useProgress(statuses, log.head);
   const [shown, setShown] = useStored<string>("tidemark-lab-shown", "ana");
   const { act, problem } = useAct();
@@ -35,7 +37,7 @@ export function Lab() {
     act(() => closeReplica(chloe));
   };
   const away = people.find((p) => p.id === progress.away) ?? ana;
-  const shared = { names, report, log: log.entries };
+  const shared = { names, report, refused, log: log.entries };
   const panels: readonly Place[] = [
     { id: "ana", label: "Ana" },
     { id: "server", label: "Server" },
@@ -61,7 +63,7 @@ export function Lab() {
             type="button"
             className="button button-quiet"
             disabled={!cast}
-            onClick={() => cast && act(() => restart(cast, begin))}
+            onClick={() => cast && act(() => restart(cast, begin).then(forget))}
           >
             <BackIcon size={16} /> Start over
           </button>
@@ -76,7 +78,7 @@ export function Lab() {
       <PlaceBar places={panels} shown={shown} onShow={setShown} statuses={statuses} />
       <div className="stage" ref={stage} data-shown={shown} data-third={third}>
         <Replica person={ana} opened={anaDb} {...shared} />
-        <ServerColumn log={log} names={names} />
+        <ServerColumn log={log} refusals={refusals} names={names} />
         <Replica person={ben} opened={benDb} {...shared} />
         {third === "yes" && <Third {...shared} onLeave={leave} />}
       </div>
@@ -129,6 +131,7 @@ interface ReplicaProps {
   readonly names: Names;
   readonly log: readonly LogEntry[];
   readonly report: Report;
+  readonly refused: Refused;
   readonly onLeave?: (() => void) | undefined;
 }
 
@@ -136,10 +139,10 @@ function Third(props: Omit<ReplicaProps, "person" | "opened">) {
   return <Replica {...props} person={chloe} opened={useReplica(chloe)} />;
 }
 
-function Replica({ person, opened, names, log, report, onLeave }: ReplicaProps) {
+function Replica({ person, opened, names, log, report, refused, onLeave }: ReplicaProps) {
   const db = opened && "db" in opened ? opened.db : null;
   useReports(person, db, report);
-  useDepartures(person, db);
+  useDepartures(person, db, refused);
   if (!db) {
     return (
       <section className="panel replica" data-person={person.id} aria-label={`${person.name}'s replica`}>
@@ -215,14 +218,16 @@ const partOf = (id: string): Element | null => document.querySelector(`[data-per
 const serverHead = (): Element | null => document.querySelector('[data-person="server"] .panel-head');
 
 /** Lets each changeset travel to the server when its outcome is there. */
-function useDepartures(person: Person, db: Database | null): void {
+function useDepartures(person: Person, db: Database | null, refused: Refused): void {
   useEffect(
     () =>
       db?.onEvent((e) => {
         if (e.type !== "outcome") return;
-        fly({ from: partOf(person.id), to: serverHead(), hue: person.hue, refused: e.outcome.kind === "rejected" });
+        const back = e.outcome.kind === "rejected";
+        fly({ from: partOf(person.id), to: serverHead(), hue: person.hue, refused: back });
+        if (back) refused(person, e.outcome);
       }),
-    [person, db],
+    [person, db, refused],
   );
 }
 

@@ -1,18 +1,20 @@
 import { useState } from "react";
 import { Avatar } from "../ui/avatar.tsx";
-import { CopyIcon, ServerIcon, TerminalIcon } from "../ui/icons.tsx";
+import { CopyIcon, CrossIcon, ServerIcon, TerminalIcon } from "../ui/icons.tsx";
 import { sayLog } from "./describe.ts";
 import type { LogEntry, ServerLog } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
+import type { Refusal } from "./refusals.ts";
 import { SaidList } from "./said-list.tsx";
 
 interface Props {
   readonly log: ServerLog;
+  readonly refusals: readonly Refusal[];
   readonly names: Names;
 }
 
 /** The server: what it accepted, in the one order that all copies follow. */
-export function ServerColumn({ log, names }: Props) {
+export function ServerColumn({ log, refusals, names }: Props) {
   return (
     <section className="panel server" aria-label="The server's log" data-person="server">
       <header className="panel-head">
@@ -27,13 +29,38 @@ export function ServerColumn({ log, names }: Props) {
         </div>
       </header>
       <ol className="entries log" aria-live="polite">
-        {log.entries.map((e) => (
-          <Entry key={e.seq} entry={e} names={names} />
-        ))}
+        {lines(log.entries, refusals).map((line) =>
+          "person" in line ? (
+            <Refused key={`${line.person.id} ${line.n}`} refusal={line} />
+          ) : (
+            <Entry key={line.seq} entry={line} names={names} />
+          ),
+        )}
       </ol>
       {log.entries.length === 0 && <p className="part-empty">Nothing was accepted yet. Change something.</p>}
       <Shell />
     </section>
+  );
+}
+
+/** The log, with each refusal where it fell. */
+function lines(entries: readonly LogEntry[], refusals: readonly Refusal[]): readonly (LogEntry | Refusal)[] {
+  return [...refusals, ...entries].sort((a, b) => b.seq - a.seq); // the sort is stable: a refusal stands over its seq
+}
+
+function Refused({ refusal }: { readonly refusal: Refusal }) {
+  const { person, code, message } = refusal;
+  return (
+    <li className="entry entry-log entry-refused">
+      <CrossIcon size={16} />
+      <Avatar name={person.name} hue={person.hue} />
+      <span className="said-by">
+        <span className="author">{person.name}: refused</span>
+        <span>
+          <code>{code}</code> {message}
+        </span>
+      </span>
+    </li>
   );
 }
 

@@ -9,7 +9,7 @@ const keys: readonly (readonly [string, string])[] = [
   ["Enter", "open the card"],
   ["Space", "lift the card; arrows carry it, Space puts it down, Escape back"],
   ["v", "vote for the card"],
-  ["o", "network off, or on again"],
+  ["o", "the tracker's network off, or on again"],
   ["i", "open the inspector"],
   ["?", "this list"],
 ];
