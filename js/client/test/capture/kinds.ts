@@ -1,0 +1,93 @@
+const columns = (n: number): string => {
+  const types = ["TEXT", "INT", "REAL", "", "NUMERIC"];
+  return [
+    "c0 INTEGER PRIMARY KEY",
+    ...Array.from({ length: n - 1 }, (_, i) => `c${i + 1} ${types[(i + 1) % 5]}`),
+  ].join();
+};
+const list = (n: number, column: (i: number) => string): string =>
+  Array.from({ length: n }, (_, i) => column(i)).join();
+
+/** Databases to capture: every kind of table, constraint and trigger that changes how SQLite writes. */
+export const kinds: Readonly<Record<string, string>> = {
+  "integer key": `
+    CREATE TABLE a(id INTEGER PRIMARY KEY, u TEXT UNIQUE, v REAL, w);
+    CREATE TABLE b(id INTEGER PRIMARY KEY AUTOINCREMENT, x TEXT COLLATE NOCASE, y INT, z BLOB, UNIQUE(x, y));`,
+  "composite keys": `
+    CREATE TABLE a(a INTEGER NOT NULL, b TEXT NOT NULL, c NUMERIC, PRIMARY KEY(b, a)) WITHOUT ROWID;
+    CREATE TABLE b(a INT NOT NULL, b BLOB NOT NULL, c, PRIMARY KEY(a, b));
+    CREATE TABLE c(a TEXT, b INT, c, d UNIQUE, PRIMARY KEY(a, b)) WITHOUT ROWID;`,
+  "text and blob keys": `
+    CREATE TABLE a(k TEXT PRIMARY KEY NOT NULL, v);
+    CREATE TABLE b(k TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, v TEXT COLLATE NOCASE);
+    CREATE TABLE c(v, k TEXT COLLATE RTRIM PRIMARY KEY NOT NULL, w UNIQUE) WITHOUT ROWID;
+    CREATE TABLE d(k BLOB PRIMARY KEY NOT NULL, v);`,
+  "numeric keys": `
+    CREATE TABLE a(k REAL PRIMARY KEY NOT NULL, v REAL);
+    CREATE TABLE b(k NUMERIC PRIMARY KEY NOT NULL, v INTEGER) WITHOUT ROWID;
+    CREATE TABLE c(k PRIMARY KEY NOT NULL, v);
+    CREATE TABLE d(k INT PRIMARY KEY NOT NULL, v UNIQUE ON CONFLICT REPLACE);`,
+  "text in UTF-16": `
+    PRAGMA encoding = 'UTF-16le';
+    CREATE TABLE a(k TEXT PRIMARY KEY NOT NULL, u TEXT COLLATE NOCASE UNIQUE, v);`,
+  strict: `
+    CREATE TABLE a(k INTEGER PRIMARY KEY, i INT, r REAL, t TEXT UNIQUE, b BLOB, a ANY) STRICT;
+    CREATE TABLE b(k ANY PRIMARY KEY NOT NULL, a ANY UNIQUE) STRICT, WITHOUT ROWID;`,
+  "generated columns": `
+    CREATE TABLE a(id INTEGER PRIMARY KEY, g AS (x || y), x TEXT, y INT, h INT AS (y + 1) STORED, UNIQUE(g));
+    CREATE TABLE b(k TEXT PRIMARY KEY NOT NULL, low TEXT AS (lower(k)) STORED UNIQUE, v);
+    CREATE UNIQUE INDEX a_h ON a(h + 0) WHERE y > 1;`,
+  indexes: `
+    CREATE TABLE a(id INTEGER PRIMARY KEY, email TEXT, state INT, x);
+    CREATE UNIQUE INDEX a_email ON a(lower(email) COLLATE RTRIM DESC, state) WHERE a.state > 0 -- live ones
+    ;
+    CREATE UNIQUE INDEX a_x ON a(x COLLATE NOCASE) WHERE x IS NOT NULL;
+    CREATE TABLE b(k TEXT PRIMARY KEY NOT NULL, x INT, y) WITHOUT ROWID;
+    CREATE UNIQUE INDEX b_xy ON b((x % 3), coalesce(y, 'none'));`,
+  "conflict clauses": `
+    CREATE TABLE a(id INTEGER PRIMARY KEY ON CONFLICT REPLACE, u TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'a'
+      UNIQUE ON CONFLICT REPLACE, v INT UNIQUE ON CONFLICT IGNORE);
+    CREATE TABLE b(k TEXT PRIMARY KEY ON CONFLICT REPLACE NOT NULL, n INT NOT NULL DEFAULT 1 UNIQUE,
+      m CHECK (m IS NULL OR m <> 2)) WITHOUT ROWID;`,
+  "ugly names": `
+    CREATE TABLE "sel""ect [1] ünï'\`"("x y" INTEGER PRIMARY KEY, [from] TEXT, "a""b" UNIQUE, \`c'd\` INT, "日本" BLOB);
+    CREATE TABLE "NEW"("old" TEXT PRIMARY KEY NOT NULL, "new" UNIQUE, "values");
+    CREATE TABLE "old"("new" INT NOT NULL, "rowid" TEXT NOT NULL, "_rowid_" UNIQUE, PRIMARY KEY("new", "rowid")) WITHOUT ROWID;
+    CREATE TABLE "table"("group" INTEGER PRIMARY KEY, "order" TEXT, "index");
+    CREATE UNIQUE INDEX "where" ON "table"("order" || 'x', "index") WHERE "index" <> ')';`,
+  "one column": `
+    CREATE TABLE a(id INTEGER PRIMARY KEY);
+    CREATE TABLE b(k TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID;`,
+  wide: `CREATE TABLE a(${columns(17)}); CREATE TABLE b(${columns(40)}, UNIQUE(c3, c30));`,
+  "wide keys": `
+    CREATE TABLE a(a, b, c, d, e NOT NULL, v, u UNIQUE, PRIMARY KEY(e, d, c, b, a)) WITHOUT ROWID;
+    CREATE TABLE b(${list(23, (i) => `k${i} INT NOT NULL DEFAULT 0`)}, v, w UNIQUE, PRIMARY KEY(${list(23, (i) => `k${i}`)})) WITHOUT ROWID;`,
+  cascades: `
+    CREATE TABLE p(id INTEGER PRIMARY KEY, u TEXT UNIQUE, v);
+    CREATE TABLE c1(id INTEGER PRIMARY KEY, p INT REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE, v);
+    CREATE TABLE c2(id INTEGER PRIMARY KEY, p INT UNIQUE REFERENCES p ON DELETE SET NULL ON UPDATE SET NULL, v);
+    CREATE TABLE c3(id INTEGER PRIMARY KEY, p INT DEFAULT 1 REFERENCES p ON DELETE SET DEFAULT ON UPDATE SET DEFAULT
+      DEFERRABLE INITIALLY DEFERRED, v);
+    CREATE TABLE c4(k TEXT PRIMARY KEY NOT NULL REFERENCES p(u) ON DELETE CASCADE ON UPDATE CASCADE, v) WITHOUT ROWID;
+    CREATE TABLE s(id INTEGER PRIMARY KEY, up INT REFERENCES s ON DELETE CASCADE ON UPDATE CASCADE, v);`,
+  "rows that refer to themselves": `
+    CREATE TABLE a(u INT UNIQUE, p INT REFERENCES a(u) ON UPDATE CASCADE ON DELETE SET NULL, k TEXT PRIMARY KEY NOT NULL);
+    CREATE TABLE b(x INT NOT NULL, y INT, z, PRIMARY KEY(x),
+      FOREIGN KEY(y) REFERENCES b(x) ON UPDATE SET NULL ON DELETE CASCADE) WITHOUT ROWID;`,
+  stamps: `
+    CREATE TABLE a(id INTEGER PRIMARY KEY, u TEXT UNIQUE, v, last INT DEFAULT 0);
+    CREATE TRIGGER a_stamp AFTER UPDATE ON a BEGIN UPDATE a SET last = coalesce(last, 0) + 1 WHERE id = NEW.id; END;
+    CREATE TRIGGER a_born AFTER INSERT ON a BEGIN UPDATE a SET last = 7, v = 'born' WHERE id = NEW.id; END;
+    CREATE TABLE b(k TEXT PRIMARY KEY NOT NULL, v, n INT) WITHOUT ROWID;
+    CREATE TRIGGER b_before BEFORE UPDATE ON b BEGIN UPDATE b SET n = coalesce(n, 0) + 1 WHERE k = OLD.k; END;
+    CREATE TRIGGER b_same AFTER UPDATE OF v ON b WHEN NEW.v IS NOT 3 BEGIN UPDATE b SET v = 3 WHERE k = NEW.k; END;`,
+  "triggers that move rows": `
+    CREATE TABLE q(id INTEGER PRIMARY KEY, v);
+    CREATE TRIGGER q_done AFTER INSERT ON q WHEN NEW.v = 1 BEGIN DELETE FROM q WHERE id = NEW.id; END;
+    CREATE TRIGGER q_away AFTER INSERT ON q WHEN NEW.v = 2 BEGIN UPDATE q SET id = id + 100 WHERE id = NEW.id; END;
+    CREATE TRIGGER q_again AFTER DELETE ON q WHEN OLD.v = 3 BEGIN INSERT INTO q VALUES(OLD.id, 'back'); END;
+    CREATE TABLE r(k TEXT PRIMARY KEY NOT NULL, v UNIQUE);
+    CREATE TRIGGER r_room BEFORE INSERT ON r BEGIN DELETE FROM r WHERE v = NEW.v; END;
+    CREATE TRIGGER r_ignore BEFORE DELETE ON r WHEN OLD.v = 2 BEGIN SELECT RAISE(IGNORE); END;
+    CREATE TRIGGER r_copy AFTER UPDATE ON r BEGIN INSERT OR REPLACE INTO q VALUES(NEW.v, NEW.k); END;`,
+};
