@@ -26,6 +26,14 @@ export interface ExecResult<T = Row> {
   readonly rows: readonly T[];
 }
 
+/** What any one statement did or gave, by the places of its columns: for query builders and tools. */
+export interface RawResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly SqlValue[])[];
+  readonly changes: number;
+  readonly lastId: number | bigint;
+}
+
 /** What a commit changed in the result of a watched query. At the first call every row is added. */
 export interface Diff<T = Row> {
   readonly added: readonly T[];
@@ -44,6 +52,8 @@ export interface Transaction {
   query<T = Row>(sql: string | Query, params?: readonly Param[]): Promise<T[]>;
   queryOne<T = Row>(sql: TemplateStringsArray, ...values: readonly (Param | Query)[]): Promise<T | undefined>;
   queryOne<T = Row>(sql: string | Query, params?: readonly Param[]): Promise<T | undefined>;
+  /** Runs one statement, whether it reads or writes. */
+  raw(sql: string, params?: readonly Param[]): Promise<RawResult>;
 }
 
 /** Levels of storage, best first. */
@@ -309,6 +319,9 @@ export interface Database {
   /** The first row of a query, or undefined. */
   queryOne<T = Row>(sql: TemplateStringsArray, ...values: readonly (Param | Query)[]): Promise<T | undefined>;
   queryOne<T = Row>(sql: string | Query, params?: readonly Param[], options?: CallOptions): Promise<T | undefined>;
+
+  /** Runs one statement, whether it reads or writes, in which case it is one changeset. */
+  raw(sql: string, params?: readonly Param[], options?: CallOptions): Promise<RawResult>;
 
   /**
    * Runs fn in one transaction, which becomes one changeset. What fn throws

@@ -17,6 +17,7 @@ export type {
   PendingChangeset,
   Phase,
   Progress,
+  RawResult,
   RejectedChangeset,
   Replacement,
   Resolved,

@@ -1,5 +1,6 @@
 import type { Param } from "./database.ts";
 import { TidemarkError } from "./error.ts";
+import type { CallOptions } from "./options.ts";
 
 /** SQL text with the values of its parameters; made by sql. */
 export interface Query {
@@ -38,13 +39,13 @@ function isQuery(v: unknown): v is Query {
 export function queryOf(
   first: TemplateStringsArray | string | Query,
   rest: readonly unknown[],
-): { query: Query; options: unknown } {
+): { query: Query; options?: CallOptions } {
   if (isTemplate(first)) {
     // The overloads say what the values of a template are.
-    return { query: checked(sql(first, ...(rest as (Param | Query)[]))), options: undefined };
+    return { query: checked(sql(first, ...(rest as (Param | Query)[]))) };
   }
   const query = isQuery(first) ? first : { sql: first, params: (rest[0] ?? []) as readonly Param[] };
-  return { query: checked(query), options: rest[1] };
+  return { query: checked(query), ...(rest[1] !== undefined && { options: rest[1] as CallOptions }) };
 }
 
 function isTemplate(v: unknown): v is TemplateStringsArray {

@@ -1,7 +1,5 @@
 import type { Progress } from "../database.ts";
 import { TidemarkError } from "../error.ts";
-import { decode } from "../schema/encode.ts";
-import type { Schema } from "../schema.ts";
 import { headerBytes, headerRows, headerState, parseState, type SpaceState } from "../wire/state.ts";
 import type { Address } from "./address.ts";
 import { isType, unexpected, unreachable } from "./answer.ts";

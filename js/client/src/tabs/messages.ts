@@ -115,6 +115,8 @@ export interface Boot {
   readonly server: string;
   readonly transport: "auto" | "websocket" | "http";
   readonly storage: Level;
+  /** Why no better storage may be tried, "" if it may. */
+  readonly why: string;
   readonly online: boolean;
   readonly hasToken: boolean;
   readonly wasm: string | undefined;
@@ -187,3 +189,5 @@ export const lobbyOf = (name: string): string => `tidemark:${name}`;
 export const upwardOf = (name: string): string => `tidemark:${name}:up`;
 export const downwardOf = (name: string, tab: string): string => `tidemark:${name}:${tab}`;
 export const lockOf = (name: string): string => `tidemark:${name}:leader`;
+/** Held by a tab for as long as it lives. */
+export const tabLockOf = (tab: string): string => `tidemark:tab:${tab}`;

@@ -26,7 +26,11 @@ const nothing = (_: unknown): null => null;
 const handlers: { readonly [M in Method]: Handler<M> } = {
   query: (s, { copy, until }) => copy.statements.within(until, () => copy.statements.query(s)),
   exec: (s, { copy, call, until }) =>
-    copy.statements.within(until, () => copy.write(call, () => copy.statements.exec(s))),
+    copy.statements.within(until, () =>
+      copy.statements.reads(s.sql)
+        ? { ...copy.statements.query(s), changes: 0, lastId: 0 }
+        : copy.write(call, () => copy.statements.exec(s)),
+    ),
   transaction: (t, { copy, call, until }) =>
     copy.statements.within(until, () => copy.transactions.take(call.tab, call.id, t)),
   rollback: (id, { copy }) => nothing(copy.transactions.drop(id)),

@@ -113,7 +113,7 @@ export class Host {
         this.publish();
       });
       this.storage = found.storage;
-      this.#reason = found.reason;
+      this.#reason = this.boot.why || found.reason;
       this.#waiting = "";
       this.#adopt();
       if (found.older) await this.#merge(found.older);

@@ -1,8 +1,6 @@
 import type { Database } from "../lite/database.ts";
 import { decodeAnswer, encodeAnswer } from "./answers.ts";
-
-/** How many answers are kept of one tab; a tab has fewer writes under way. */
-export const SLOTS = 64;
+import { SLOTS } from "./slots.ts";
 
 /** How long answers are kept for a tab that says nothing, milliseconds. */
 const KEPT = 24 * 3600_000;

@@ -10,6 +10,7 @@ import {
   newer,
   type Own,
   type Shared,
+  tabLockOf,
   type Up,
   type Upward,
   upwardOf,
@@ -169,7 +170,7 @@ class Server {
   }
 
   async #call(name: string, m: Extract<Up, { type: "call" }>): Promise<void> {
-    this.#host.heard.add(m.tab);
+    this.#meet(m.tab);
     const ctl = new AbortController();
     this.#running.set(name, ctl);
     try {
@@ -194,6 +195,13 @@ class Server {
       this.#downward.set(tab, channel);
     }
     channel.postMessage({ v: this.#boot.version, type: "down", leader: this.#boot.leader, down } satisfies Lobby);
+  }
+
+  /** A tab holds a lock of its own as long as it lives: who gets it knows that the tab is gone. */
+  #meet(tab: string): void {
+    if (this.#host.heard.has(tab)) return;
+    this.#host.heard.add(tab);
+    if (tab !== this.#boot.tab) navigator.locks.request(tabLockOf(tab), () => this.#leave(tab)).catch(() => {});
   }
 
   #leave(tab: string): void {

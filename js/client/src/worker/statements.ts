@@ -53,6 +53,17 @@ export class Statements {
     return this.#run(s, true);
   }
 
+  /** Whether a statement only reads. */
+  reads(sql: string): boolean {
+    this.#admit(sql);
+    const s = this.db.prepare(sql);
+    try {
+      return this.db.sqlite.x.sqlite3_stmt_readonly(s.handle) !== 0;
+    } finally {
+      s.reset();
+    }
+  }
+
   /** Runs a statement inside the open transaction. */
   exec(s: Statement): Executed {
     const { x } = this.db.sqlite;

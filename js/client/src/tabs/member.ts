@@ -1,0 +1,427 @@
+import type { DatabaseEvent, Status } from "../database.ts";
+import { TidemarkError } from "../error.ts";
+import type { OpenOptions } from "../options.ts";
+import { spawn } from "../spawn.ts";
+import type { Patch } from "../watch/watches.ts";
+import type { Cargo } from "../worker/cargo.ts";
+import { Election } from "./election.ts";
+import { closed, decodeError, type ErrorMessage, outdated } from "./errors.ts";
+import { Link } from "./link.ts";
+import {
+  type Boot,
+  type Down,
+  downwardOf,
+  type Home,
+  type Lobby,
+  lobbyOf,
+  newer,
+  type Own,
+  PROTOCOL,
+  type Shared,
+  tabLockOf,
+  type Up,
+  type Upward,
+  upwardOf,
+  type Version,
+} from "./messages.ts";
+import { Tab, type TabHost } from "./tab.ts";
+
+/** How often a tab that waits for something looks whether the leader is alive, milliseconds. */
+const LOOK = 200;
+
+/** How long a leader may say nothing before its place is taken, at first and at most. */
+const PATIENCE = 700;
+const PATIENCE_MOST = 10_000;
+
+/** How long the own worker may be busy with one thing before it is given up. */
+const STUCK = 30_000;
+
+/** How long a worker gets to close in order. */
+const FAREWELL = 1_000;
+
+/** Workers in a row that die before they say a word. */
+const MOST_DEATHS = 5;
+
+const DEADLINE = 10_000;
+
+const unknown: Shared = {
+  phase: "opening",
+  waiting: "the tab that leads is being looked for",
+  storage: null,
+  progress: null,
+  online: true,
+  sync: "offline",
+  connected: false,
+  error: null,
+  seq: 0,
+  head: 0,
+  pending: 0,
+  suspended: 0,
+  rejected: 0,
+  conflicts: 0,
+  proven: false,
+  contact: 0,
+  readOnly: false,
+  replica: "",
+  space: "",
+  server: "",
+  out: {},
+};
+
+/**
+ * A tab among those that have one database open. One of them leads: it has the
+ * worker with the database. All, the leader too, send calls to that worker and
+ * hear from it; when it is gone another tab takes the lead and calls without an
+ * answer are asked again.
+ */
+export class Member implements TabHost {
+  readonly name: string;
+  readonly bigint: boolean;
+  readonly link: Link;
+  readonly tab: Tab;
+  readonly statusListeners = new Set<(status: Status) => void>();
+  readonly eventListeners = new Set<(event: DatabaseEvent) => void>();
+  /** Resolves when calls can be taken; fails when that will never be. */
+  readonly opened: Promise<void>;
+  status: Status;
+  readonly #options: OpenOptions;
+  readonly #server: string;
+  readonly #version: Version;
+  readonly #id = crypto.randomUUID();
+  readonly #election: Election;
+  readonly #lobby: BroadcastChannel;
+  readonly #upward: BroadcastChannel;
+  readonly #downward: BroadcastChannel;
+  readonly #look: ReturnType<typeof setInterval>;
+  readonly #ended = new AbortController();
+  #worker: Worker | null = null;
+  #workerId = "";
+  #cargo: Cargo | null = null;
+  #heard = performance.now();
+  #looked = performance.now();
+  #patience = PATIENCE;
+  #deaths = 0;
+  #asleep = false;
+  #open!: () => void;
+  #refuse!: (err: unknown) => void;
+
+  constructor(options: OpenOptions, server: string) {
+    this.name = options.name;
+    this.bigint = options.bigint ?? false;
+    this.#options = options;
+    this.#server = server;
+    this.#version = [PROTOCOL, options.version ?? 0];
+    this.status = { ...unknown, server, leader: false };
+    this.opened = new Promise((resolve, reject) => {
+      this.#open = resolve;
+      this.#refuse = reject;
+    });
+    this.#lobby = new BroadcastChannel(lobbyOf(this.name));
+    this.#upward = new BroadcastChannel(upwardOf(this.name));
+    this.#downward = new BroadcastChannel(downwardOf(this.name, this.#id));
+    this.link = new Link(this.#id, options.deadline ?? DEADLINE, (leader, up) => this.#post(leader, up));
+    this.tab = new Tab(this);
+    this.#election = new Election(
+      this.name,
+      () => this.#lead(),
+      () => this.#dethroned(),
+    );
+    this.#lobby.onmessage = (e) => this.#hear(e.data as Lobby);
+    this.#downward.onmessage = (e) => this.#hear(e.data as Lobby);
+    this.#look = setInterval(() => this.#watchdog(), LOOK);
+    this.#listen();
+    this.#begin();
+  }
+
+  /** Without locks tabs cannot know of each other: each has a database of its own, in memory. */
+  #begin(): void {
+    if (navigator.locks === undefined) {
+      this.#lead();
+      return;
+    }
+    // Held until the tab is gone, so that the worker that leads learns of it.
+    navigator.locks.request(tabLockOf(this.#id), () => ended(this.#ended.signal)).catch(() => {});
+    this.#election.stand();
+    this.#say({ type: "join", tab: this.#id });
+  }
+
+  #listen(): void {
+    const { signal } = this.#ended;
+    const sleep = (): void => this.#sleep();
+    const wake = (): void => this.#wake();
+    document.addEventListener("freeze", sleep, { signal });
+    document.addEventListener("resume", wake, { signal });
+    addEventListener("pagehide", sleep, { signal });
+    addEventListener("pageshow", (e) => e.persisted && wake(), { signal });
+  }
+
+  /** The page is put away: another tab shall lead. What the worker has committed is stored. */
+  #sleep(): void {
+    this.#asleep = true;
+    this.#dismiss();
+    this.#election.leave();
+  }
+
+  #wake(): void {
+    if (!this.#asleep) return;
+    this.#asleep = false;
+    this.#heard = performance.now();
+    this.link.leader = "";
+    this.#election.stand();
+    this.#say({ type: "join", tab: this.#id });
+  }
+
+  // What tabs say to each other.
+
+  #say(
+    m: { type: "version" } | { type: "ping" } | { type: "join"; tab: string } | { type: "alive"; waiting: string },
+  ): void {
+    this.#lobby.postMessage({ v: this.#version, ...m } satisfies Lobby);
+  }
+
+  #hear(m: Lobby): void {
+    if (this.#ended.signal.aborted) return;
+    if (newer(m.v, this.#version)) {
+      this.#outdated();
+      return;
+    }
+    if (newer(this.#version, m.v)) {
+      if (m.type !== "version") this.#say({ type: "version" });
+      return;
+    }
+    if (m.type === "ping" && this.#worker !== null) this.#say({ type: "alive", waiting: this.status.waiting });
+    if (m.type === "alive") this.#heard = performance.now();
+    if (m.type === "down" && this.#worker === null) this.#down(m.leader, m.down);
+  }
+
+  #post(leader: string, up: Up): void {
+    if (this.#worker === null) this.#upward.postMessage({ v: this.#version, leader, up } satisfies Upward);
+    else this.#home(up);
+  }
+
+  #home(m: Own): void {
+    this.#worker?.postMessage(m);
+  }
+
+  #down(leader: string, down: Down): void {
+    if (down.type === "lead") {
+      this.#heard = performance.now();
+      if (leader !== this.link.leader) this.#follow(leader);
+      this.#setStatus(down.status);
+      return;
+    }
+    if (leader !== this.link.leader) return;
+    this.#heard = performance.now();
+    switch (down.type) {
+      case "answer":
+        this.#patience = PATIENCE;
+        this.link.take(down);
+        break;
+      case "status":
+        this.#setStatus(down.status);
+        break;
+      case "event":
+        for (const fn of [...this.eventListeners]) guarded(() => fn(down.event));
+        break;
+      case "patches":
+        this.#patches(down.patches);
+    }
+  }
+
+  #follow(leader: string): void {
+    this.link.follow(leader);
+    this.tab.live.reconnect();
+  }
+
+  #patches(patches: readonly Patch[]): void {
+    // A failure of a query travels as errors of calls do.
+    const mine = patches.filter((p) => p.to.includes(this.#id));
+    this.tab.live.receive(
+      mine.map((p) => (p.error === undefined ? p : { ...p, error: decodeError(p.error as ErrorMessage) })),
+    );
+  }
+
+  #setStatus(shared: Shared): void {
+    this.status = { ...shared, leader: this.#worker !== null };
+    const { phase, error } = shared;
+    if (phase === "failed") {
+      const err = decodeError(error ?? { code: "internal", message: "the database cannot be opened" });
+      this.#refuse(err);
+    } else if (phase !== "opening") this.#open();
+    for (const fn of [...this.statusListeners]) guarded(() => fn(this.status));
+    if (phase === "closed") void this.close();
+  }
+
+  // Leading.
+
+  #lead(): void {
+    if (this.#ended.signal.aborted) return;
+    this.#say({ type: "alive", waiting: "" });
+    this.#employ();
+  }
+
+  #employ(): void {
+    const { transport = "auto", storage = "opfs", online = true, wasm, token, worker = spawn } = this.#options;
+    const id = crypto.randomUUID();
+    this.#workerId = id;
+    this.#worker = worker();
+    this.#worker.onmessage = (e) => this.#hearHome(id, e.data as Home);
+    this.#worker.onerror = (e) => this.#died(id, e.message);
+    this.#heard = performance.now();
+    const alone = navigator.locks === undefined;
+    const boot: Boot = {
+      type: "boot",
+      name: this.name,
+      leader: id,
+      tab: this.#id,
+      version: this.#version,
+      server: this.#server,
+      transport,
+      storage: alone ? "memory" : storage,
+      why: alone ? "this page is not served in a secure way (https), so the browser gives it no lasting storage" : "",
+      online: this.status.phase === "opening" ? online : this.status.online,
+      hasToken: token !== undefined,
+      wasm,
+      rescued: this.#cargo,
+    };
+    this.#cargo = null;
+    this.#home(boot);
+    void navigator.storage?.persist?.().then((persisted) => this.#home({ type: "persisted", persisted }));
+  }
+
+  #hearHome(id: string, m: Home): void {
+    if (id !== this.#workerId) return;
+    this.#heard = performance.now();
+    switch (m.type) {
+      case "token":
+        void this.#fetchToken();
+        break;
+      case "restart":
+        this.#cargo = m.rescued;
+        this.#dismiss();
+        this.#employ();
+        break;
+      case "ended":
+        break;
+      default:
+        this.#deaths = 0;
+        this.#down(id, m);
+    }
+  }
+
+  async #fetchToken(): Promise<void> {
+    const { token } = this.#options;
+    let got: string | null = null;
+    try {
+      got = typeof token === "function" ? await token() : (token ?? null);
+    } catch (err) {
+      reportError(err); // without a token the server says what it thinks of that
+    }
+    this.#home({ type: "token", token: got });
+  }
+
+  /** The worker failed with an error that nobody caught, or could not be loaded. */
+  #died(id: string, message: string): void {
+    if (id !== this.#workerId) return;
+    this.#dismiss();
+    if (++this.#deaths < MOST_DEATHS) {
+      setTimeout(() => this.#election.leads && this.#worker === null && this.#employ(), 50 * 2 ** this.#deaths);
+      return;
+    }
+    const error = {
+      code: "internal",
+      message: `the worker cannot run: ${message || "it cannot be loaded"}`,
+      hint: "",
+    } as const;
+    this.#setStatus({ ...this.status, phase: "failed", error });
+    this.link.end(new TidemarkError(error.code, error.message));
+  }
+
+  #dismiss(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#workerId = "";
+  }
+
+  /** Another tab took the lead, since this one did not answer. */
+  #dethroned(): void {
+    this.#dismiss();
+    this.#heard = performance.now();
+    if (!this.#ended.signal.aborted) this.#election.stand();
+    this.#say({ type: "join", tab: this.#id });
+  }
+
+  /** Somebody newer is there: this page has nothing to say any more. */
+  #outdated(): void {
+    const err = outdated();
+    void this.#end(err, "outdated");
+    this.#refuse(err);
+  }
+
+  #watchdog(): void {
+    const now = performance.now();
+    if (now - this.#looked > 5 * LOOK || this.#asleep) this.#heard = now; // it was this tab that slept
+    this.#looked = now;
+    const silent = now - this.#heard;
+    if (this.#worker !== null) {
+      if (silent > LOOK) this.#home({ type: "ping" });
+      if (silent > STUCK) {
+        this.#dismiss();
+        this.#employ();
+      }
+      return;
+    }
+    if (!this.link.busy || navigator.locks === undefined || this.#election.leads) return;
+    if (silent > LOOK) this.#say({ type: "ping" });
+    if (silent < this.#patience * (1 + Math.random() / 4)) return;
+    this.#patience = Math.min(2 * this.#patience, PATIENCE_MOST);
+    this.#heard = now;
+    this.#election.steal();
+  }
+
+  close(): Promise<void> {
+    return this.#end(closed(), "closed");
+  }
+
+  async #end(err: unknown, phase: "closed" | "outdated"): Promise<void> {
+    if (this.#ended.signal.aborted) return;
+    clearInterval(this.#look);
+    this.#post(this.link.leader, { type: "leave", tab: this.#id });
+    this.tab.live.close();
+    this.#ended.abort();
+    this.status = { ...this.status, phase, leader: false };
+    for (const fn of [...this.statusListeners]) guarded(() => fn(this.status));
+    if (this.#worker !== null) await this.#farewell(this.#worker);
+    this.#dismiss();
+    this.#election.leave();
+    this.link.end(err);
+    for (const c of [this.#lobby, this.#upward, this.#downward]) c.close();
+  }
+
+  /** Lets the worker finish what it does. */
+  #farewell(worker: Worker): Promise<void> {
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, FAREWELL);
+      worker.onmessage = (e) => {
+        const m = e.data as Home;
+        if (m.type === "answer") this.link.take(m);
+        if (m.type !== "ended") return;
+        clearTimeout(late);
+        resolve();
+      };
+      this.#home({ type: "end" });
+    });
+  }
+}
+
+/** Listeners of the app must not stop each other. */
+function guarded(fn: () => void): void {
+  try {
+    fn();
+  } catch (err) {
+    reportError(err);
+  }
+}
+
+const ended = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve()));

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+
+const js = fileURLToPath(new URL("..", import.meta.url));
+
+/** Where browsers are looked for when CHROMIUM does not name one. */
+const PLACES = [
+  ...(process.env.PATH ?? "")
+    .split(":")
+    .flatMap((dir) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(dir, name))),
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/** The browser's path; "" where there is none, which is an error on a build server. */
+export const browser = process.env.CHROMIUM ?? PLACES.find(existsSync) ?? "";
+if (browser === "") {
+  const say = "there is no Chromium: install chromium or google-chrome, or name one in CHROMIUM";
+  if (process.env.CI) throw new Error(say);
+  console.warn(`${say}; the tests in a browser are skipped`);
+}
+
+/** The program under test; `make e2e` builds it. */
+export const tidemark = process.env.TIDEMARK ?? join(js, "..", "bin", "tidemark");
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+];
+
+/** A directory that goes when the test is over. */
+export function scratch(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "tidemark-e2e-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/** A browser with a profile, which survives when it is closed or killed and opened again. */
+export async function launch(profile: string): Promise<BrowserContext> {
+  return await chromium.launchPersistentContext(profile, {
+    executablePath: browser,
+    headless: true,
+    args: FLAGS,
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
+}
+
+/** Builds the page of these tests and the worker from source, and serves them. */
+export async function serveSite(): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const files = new Map<string, [type: string, body: string | Uint8Array]>();
+  const script = async (entry: string, external: Record<string, string> = {}): Promise<string> => {
+    const built = await esbuild.build({
+      entryPoints: [join(js, entry)],
+      bundle: true,
+      format: "esm",
+      target: "es2022",
+      write: false,
+      logLevel: "error",
+      define: external,
+    });
+    return built.outputFiles[0]!.text;
+  };
+  // esbuild leaves `new URL("./worker/main.ts", import.meta.url)` alone: the worker is served under that name.
+  const page = await script("e2e/site/page.ts");
+  const html = (at: string): [string, string] => [
+    "text/html",
+    `<!doctype html><meta charset="utf-8"><title>tidemark</title><script type="module" src="${at}"></script>`,
+  ];
+  files.set("/", html("/page.js"));
+  files.set("/page.js", ["text/javascript", page]);
+  files.set("/worker/main.ts", ["text/javascript", await script("client/src/worker/main.ts")]);
+  const wasm = join(js, "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm");
+  files.set("/worker/sqlite3.wasm", ["application/wasm", readFileSync(wasm)]);
+  const server: Server = createServer((req, res) => {
+    const file = files.get((req.url ?? "/").split("?")[0]!);
+    if (!file) {
+      res.writeHead(404).end();
+      return;
+    }
+    res.writeHead(200, { "Content-Type": file[0] }).end(file[1]);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // A server that listens on a port has an address of this kind.
+  const { port } = server.address() as AddressInfo;
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.closeAllConnections();
+      server.close(() => resolve());
+    });
+  return { url: `http://127.0.0.1:${port}/`, close };
+}
+
+/** Runs the program and returns what it printed; fails when it does. */
+export function run(...args: string[]): Promise<string> {
+  return finished(spawn(tidemark, args, { stdio: ["ignore", "pipe", "pipe"] }), args.join(" "));
+}
+
+/** Runs statements on a file as any SQLite tool would. */
+export async function sqlite3(file: string, sql: string): Promise<string> {
+  return await finished(spawn("sqlite3", ["-cmd", ".timeout 5000", file, sql]), "sqlite3");
+}
+
+function finished(child: ChildProcess, what: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let out = "";
+    let err = "";
+    child.stdout?.on("data", (d) => (out += d));
+    child.stderr?.on("data", (d) => (err += d));
+    child.on("error", reject);
+    child.on("close", (code) =>
+      code === 0 ? resolve(out) : reject(new Error(`${what}: ${err || `exit code ${code}`}`)),
+    );
+  });
+}
+
+/** A running server of spaces, one for each file. */
+export interface Served {
+  readonly url: string;
+  stop(): Promise<void>;
+  /** Ends it without a word. */
+  kill(): Promise<void>;
+}
+
+/** Serves files to the pages of `origin`. */
+export async function serve(files: readonly string[], origin: string, listen = "127.0.0.1:0"): Promise<Served> {
+  const dir = scratch();
+  const ready = join(dir.path, "address");
+  const args = ["serve", ...files, "--listen", listen, "--ready-file", ready, "--origin", new URL(origin).origin];
+  const child = spawn(tidemark, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (d) => (said += d));
+  const gone = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  let over = false;
+  void gone.then(() => (over = true));
+  while (!existsSync(ready) || readFileSync(ready, "utf8").trim() === "") {
+    if (over) throw new Error(`the server ended: ${said}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const url = readFileSync(ready, "utf8").trim();
+  const end = (signal: NodeJS.Signals) => async (): Promise<void> => {
+    child.kill(signal);
+    await gone;
+    dir.remove();
+  };
+  return { url, stop: end("SIGTERM"), kill: end("SIGKILL") };
+}
+
+/** Opens the page in a new tab. */
+export async function openTab(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  page.on("pageerror", (err) => console.error(`page: ${err.message}`));
+  if (process.env.VERBOSE) page.on("console", (m) => console.log(`page: ${m.text()}`));
+  await page.goto(url);
+  await page.waitForFunction(() => "tidemark" in window);
+  return page;
+}
