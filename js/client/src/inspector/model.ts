@@ -1,4 +1,12 @@
-import type { Conflict, Database, OutcomeInfo, PendingChangeset, RejectedChangeset, Risk } from "../database.ts";
+import type {
+  Conflict,
+  Database,
+  Inspection,
+  OutcomeInfo,
+  PendingChangeset,
+  RejectedChangeset,
+  Risk,
+} from "../database.ts";
 import type { WatchCost } from "../watch/watches.ts";
 import type { Findings } from "./report.ts";
 
@@ -14,8 +22,8 @@ export interface Model extends Omit<Findings, "at" | "environment"> {
   outcomes: readonly { readonly at: number; readonly outcome: OutcomeInfo }[];
   risks: readonly Risk[];
   watches: readonly WatchCost[];
-  /** Facts for the first page: of the machine and the storage. */
-  facts: Readonly<Record<string, string | number>>;
+  /** null until the database has told. */
+  facts: Omit<Inspection, "watches"> | null;
   /** Asks again for what is only told when asked. */
   load(): Promise<void>;
   stop(): void;
@@ -45,7 +53,7 @@ export function follow(db: Database, changed: () => void): Model {
     outcomes: [],
     risks: [],
     watches: [],
-    facts: {},
+    facts: null,
     load: () => {
       // While the database comes up there is nothing to read; the status tells when it is there.
       loading ??= read()

@@ -23,7 +23,7 @@ export function health(s: Status): { tone: "good" | "warn" | "bad"; words: strin
 
 export function overview({ db, model, failed }: Page): Node[] {
   const s = model.status;
-  const facts: [string, Node | string][] = [
+  const all: [string, Node | string][] = [
     ["Storage", storage(s)],
     ["Phase", s.waiting ? `${s.phase}: ${s.waiting}` : s.phase],
     ["Sync", `${s.sync}${s.connected ? ", connected" : ""}${s.online ? "" : ", network off"}`],
@@ -38,17 +38,14 @@ export function overview({ db, model, failed }: Page): Node[] {
     ["Tab", s.leader ? "leads: it runs the database for all tabs" : "follows another tab"],
     ["Replica", `${s.replica || "not named yet"}${s.readOnly ? ", read only" : ""}`],
     ["Space", `${s.space || "?"} ${s.server && `at ${s.server}`}`],
-    ...Object.entries(model.facts).map(([name, v]): [string, string] => [
-      name,
-      name === "bytes" ? bytes(Number(v)) : `${v}`,
-    ]),
+    ...facts(model),
     ...Object.entries(s.out).map(([table, why]): [string, string] => [`Not synced: ${table}`, why]),
   ];
   const act = (label: string, work: () => unknown): HTMLElement => button(label, label, work, failed);
   return [
     ...model.risks.map((r) => h("p", { class: "notice", role: "alert" }, `${r.kind}: ${r.message}`)),
     ...(s.error ? [h("p", { class: "notice" }, `${s.error.code}: ${s.error.message} ${s.error.hint}`)] : []),
-    h("dl", {}, ...facts.flatMap(([name, v]) => [h("dt", {}, name), h("dd", {}, v)])),
+    h("dl", {}, ...all.flatMap(([name, v]) => [h("dt", {}, name), h("dd", {}, v)])),
     h(
       "div",
       { class: "actions" },
@@ -57,6 +54,15 @@ export function overview({ db, model, failed }: Page): Node[] {
       act("Reconnect", () => db.reconnect()),
       act("Verify", () => db.verify()),
     ),
+  ];
+}
+
+function facts({ facts: f }: Model): [string, string][] {
+  if (!f) return [];
+  return [
+    ["Open in", `${f.tabs} ${f.tabs === 1 ? "tab" : "tabs"}`],
+    ["File", bytes(f.bytes)],
+    ["SQLite", f.sqlite],
   ];
 }
 

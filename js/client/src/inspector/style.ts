@@ -39,13 +39,13 @@ dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 .empty { color: var(--dim); text-align: center; margin: 32px 0; }
 .scroll { overflow: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--raised); max-height: 100%; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: 4px 10px; border-bottom: 1px solid var(--line); vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; }
-th { color: var(--dim); font-weight: 500; position: sticky; top: 0; background: var(--raised); }
-tr:last-child td { border-bottom: 0; } .number { text-align: right; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 4px 10px; border-bottom: 1px solid var(--line); vertical-align: top; white-space: pre-wrap; overflow-wrap: break-word; }
+th { color: var(--dim); font-weight: 500; white-space: nowrap; position: sticky; top: 0; background: var(--raised); }
+tr:last-child td { border-bottom: 0; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 code, pre, textarea, td code { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 textarea { width: 100%; min-height: 74px; resize: vertical; border: 1px solid var(--line); border-radius: 8px; background: var(--raised); padding: 8px 10px; }
 pre { margin: 0; padding: 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--raised); overflow: auto; max-height: 300px; white-space: pre-wrap; overflow-wrap: anywhere; }
-.result { margin-top: 10px; }
+p { margin: 0 0 10px; } .result { margin-top: 10px; }
 @media (max-width: 560px) { :host([floating]) { right: 0; bottom: 0; left: 0; } :host([floating]) .panel { width: 100vw; border-radius: 12px 12px 0 0; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; } }
 @media print { :host { display: none; } }
 `;
