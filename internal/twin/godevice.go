@@ -254,14 +254,13 @@ func fate(parts int, err error) (string, error) {
 	return fmt.Sprintf("%d parts", parts), err
 }
 
-// imagine runs what the apps would do as this device and undoes it again; it
-// returns the statements.
-func imagine(db *lite.DB, apps *sim.Apps, who int, loose bool) (list []Stmt, err error) {
+// imagine runs something, undoes it again, and returns the statements that it told.
+func imagine(db *lite.DB, loose bool, run func(heard func(sql string, args []tidemark.Value)) error) (list []Stmt, err error) {
 	undo := errors.New("undone")
 	heard := func(sql string, args []tidemark.Value) { list = append(list, newStmt(sql, args)) }
 	_, err = loosely(db, loose, func() (string, error) {
 		err := db.Transaction(func() error {
-			_ = apps.Write(db, who, loose, heard) // what is refused is refused again
+			_ = run(heard) // what is refused is refused again
 			return undo
 		})
 		if errors.Is(err, undo) {

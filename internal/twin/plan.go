@@ -3,18 +3,21 @@ package twin
 import (
 	"math/rand/v2"
 
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/sim"
 )
 
 // planner decides what happens next by looking at the first world, whose
 // copies are Go's.
 type planner struct {
-	rand  *rand.Rand
-	apps  *sim.Apps
-	w     *world
-	brief bool
-	grown int
-	odds  []odd
+	rand   *rand.Rand
+	apps   *sim.Apps
+	extras *extras
+	w      *world
+	brief  bool
+	grown  int
+	odds   []odd
 }
 
 // odd is a kind of operation with its weight.
@@ -110,15 +113,25 @@ func (p *planner) write(d *machine) (Op, bool) {
 	}
 	o := Op{Do: "write", Dev: d.number, Flag: p.rand.IntN(5) > 0, Loose: p.rand.IntN(12) == 0}
 	var err error
-	o.Stmts, err = imagine(dev.db, p.apps, d.number, o.Loose)
+	o.Stmts, err = p.imagine(dev.db, d.number, o.Loose)
 	p.w.must(err, "planning a write")
 	return o, len(o.Stmts) > 0
+}
+
+// imagine makes the statements of a transaction, the simulator's or of the extra tables.
+func (p *planner) imagine(db *lite.DB, who int, loose bool) ([]Stmt, error) {
+	return imagine(db, loose, func(heard func(string, []tidemark.Value)) error {
+		if p.extras.r != nil && p.rand.IntN(3) > 0 {
+			return p.extras.write(db, heard)
+		}
+		return p.apps.Write(db, who, loose, heard)
+	})
 }
 
 func (p *planner) foreign(*machine) (Op, bool) {
 	o := Op{Do: "foreign", Loose: p.rand.IntN(10) == 0}
 	var err error
-	o.Stmts, err = imagine(p.w.server.shell, p.apps, 0, o.Loose)
+	o.Stmts, err = p.imagine(p.w.server.shell, 0, o.Loose)
 	p.w.must(err, "planning a write on the server")
 	return o, len(o.Stmts) > 0
 }
@@ -129,7 +142,7 @@ func (p *planner) tamper(d *machine) (Op, bool) {
 	if !ok {
 		return Op{}, false
 	}
-	stmts, err := imagine(dev.db, p.apps, d.number, false)
+	stmts, err := p.imagine(dev.db, d.number, false)
 	p.w.must(err, "planning a change that capture does not see")
 	return Op{Do: "tamper", Dev: d.number, Stmts: stmts}, len(stmts) > 0
 }

@@ -92,7 +92,13 @@ func (r *run) fail(text string) *Failure {
 func (r *run) open() {
 	apps := sim.NewApps(r.o.Workload, r.rand)
 	brief := r.rand.IntN(3) > 0
-	r.title = fmt.Sprintf("%s, brief %v", apps.Title(), brief)
+	x := &extras{apps: apps}
+	schema, policies := apps.Schema(), apps.Policies
+	if r.rand.IntN(2) == 0 {
+		x.r = r.rand
+		schema, policies = schema+";"+extra, x.policies
+	}
+	r.title = fmt.Sprintf("%s, brief %v, extra %v", apps.Title(), brief, x.r != nil)
 	r.script = append(r.script, Op{Do: "begin"})
 	ours := func(number int) device { return newGoDevice(r.o.Seed, number, brief) }
 	theirs := ours
@@ -104,9 +110,12 @@ func (r *run) open() {
 			return newHostDevice(r.o.Host, r.o.Seed, number, brief)
 		}
 	}
-	r.worlds[0] = newWorld("one", r.o, apps, brief, ours)
-	r.worlds[1] = newWorld("two", r.o, apps, brief, theirs)
-	r.plan = &planner{rand: r.rand, apps: apps, w: r.worlds[0], brief: brief}
+	for i, maker := range []func(int) device{ours, theirs} {
+		w := &world{seed: r.o.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies, chunk: apps.Chunk(), brief: brief, make: maker}
+		r.worlds[i] = w
+		w.begin()
+	}
+	r.plan = &planner{rand: r.rand, apps: apps, extras: x, w: r.worlds[0], brief: brief}
 	r.plan.choose()
 }
 

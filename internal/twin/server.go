@@ -41,7 +41,7 @@ type waiting struct {
 func newServer(w *world) *server {
 	s := &server{w: w, disk: newDisk()}
 	s.openShell()
-	w.must(s.shell.Script(w.apps.Schema()), "making the served file")
+	w.must(s.shell.Script(w.schema), "making the served file")
 	s.start()
 	return s
 }
@@ -62,12 +62,12 @@ func (s *server) start() {
 	s.host = start(s.disk, "host")
 	store, err := sqlite.Open(spaceFile, sqlite.Options{
 		Space: "twin", VFS: s.host.Name(), Journal: "delete", Readers: 1,
-		Rand: newStream(w.seed, fmt.Sprintf("store %d", s.lives)), Policies: w.apps.Policies,
+		Rand: newStream(w.seed, fmt.Sprintf("store %d", s.lives)), Policies: w.policies,
 	})
 	w.must(err, "opening the store")
 	s.store = store
 	s.hub, err = hub.Open(context.Background(), store, w.now, hub.Options{
-		Rand: newStream(w.seed, fmt.Sprintf("hub %d", s.lives)), Chunk: w.apps.Chunk(), Merge: sim.MergeFunctions(),
+		Rand: newStream(w.seed, fmt.Sprintf("hub %d", s.lives)), Chunk: w.chunk, Merge: sim.MergeFunctions(),
 	})
 	w.must(err, "opening the hub")
 	s.group()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
-	"github.com/tidemarkdb/tidemark/internal/sim"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -13,7 +13,9 @@ import (
 type world struct {
 	seed     uint64
 	name     string
-	apps     *sim.Apps // for schema and policies
+	schema   string
+	policies func(*tidemark.Schema) (*tidemark.Schema, error)
+	chunk    int
 	make     func(number int) device
 	brief    bool // messages leave out what both sides know
 	now      int64
@@ -47,17 +49,18 @@ type link struct {
 // begun is the time at which worlds begin.
 const begun = 1_700_000_000_000
 
-func newWorld(name string, o Options, apps *sim.Apps, brief bool, maker func(number int) device) *world {
-	w := &world{seed: o.Seed, name: name, apps: apps, make: maker, brief: brief, now: begun, outcomes: map[string]int{}}
+func (w *world) begin() {
+	w.now, w.outcomes = begun, map[string]int{}
 	w.server = newServer(w)
-	return w
 }
 
 func (w *world) close() {
 	for _, d := range w.devices {
 		d.dev.close()
 	}
-	w.server.stop()
+	if w.server != nil {
+		w.server.stop()
+	}
 }
 
 // broken is a failure of a world itself.

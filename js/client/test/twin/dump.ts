@@ -19,8 +19,11 @@ export function dump(r: Replica): Record<string, string[]> {
   const tables: Record<string, string[]> = { status: [status] };
   const structure: string[] = [];
   const names: string[] = [];
+  // How a module keeps its rows is its own.
+  const hidden = new Set<string>();
+  r.db.each("SELECT name FROM pragma_table_list WHERE type = 'shadow'", (row) => hidden.add(row.text(0)));
   r.db.each("SELECT type, name, tbl_name, sql FROM main.sqlite_master", (row) => {
-    if (!kept(row.text(2)) || row.isNull(3)) return;
+    if (!kept(row.text(2)) || hidden.has(row.text(2)) || row.isNull(3)) return;
     structure.push([row.text(0), row.text(1), row.text(3)].join(" "));
     if (row.text(0) === "table") names.push(row.text(1));
   });
@@ -31,7 +34,9 @@ export function dump(r: Replica): Record<string, string[]> {
 
 function rowsOf(db: Database, name: string): string[] {
   const rows: string[] = [];
-  db.each(`SELECT * FROM main.${quote(name)}`, (s) => {
+  // What the index finds, not the rows that it is of.
+  const sql = name === "xdoc_text" ? "SELECT rowid FROM xdoc_text('alpha')" : `SELECT * FROM main.${quote(name)}`;
+  db.each(sql, (s) => {
     if (name === "_tm_meta" && ownFacts.includes(s.text(0))) return;
     rows.push(s.row().map(spell).join(" "));
   });
