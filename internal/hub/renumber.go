@@ -206,7 +206,7 @@ func (n *naming) place(t *tidemark.Table, id int64) error {
 	return nil
 }
 
-// take gives an id that no row has and that the changeset gives to none.
+// take gives an id that no row has or had and that the changeset gives to none.
 func (n *naming) take(t *tidemark.Table) (int64, error) {
 	id := n.next[t.ID]
 	if id == 0 {
@@ -215,11 +215,28 @@ func (n *naming) take(t *tidemark.Table) (int64, error) {
 			return 0, err
 		}
 	}
-	for n.arrivals[rowNumber{t.ID, id}] || n.used[rowNumber{t.ID, id}] {
+	for {
+		taken, err := n.taken(t, id)
+		if err != nil {
+			return 0, err
+		}
+		if !taken {
+			n.next[t.ID] = id + 1
+			return id, nil
+		}
 		id++
 	}
-	n.next[t.ID] = id + 1
-	return id, nil
+}
+
+// taken reports whether the changeset speaks of a row of that id, or one was
+// there and was deleted: who has not heard of that, the author perhaps, would
+// take the new row for it.
+func (n *naming) taken(t *tidemark.Table, id int64) (bool, error) {
+	if n.arrivals[rowNumber{t.ID, id}] || n.used[rowNumber{t.ID, id}] {
+		return true, nil
+	}
+	was, err := n.g.tx.Row(t.ID, []tidemark.Value{tidemark.Int(id)})
+	return was.Seq > 0, err
 }
 
 // refuseStrangers rejects a changeset that speaks of a row which was not there

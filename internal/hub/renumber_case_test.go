@@ -72,6 +72,22 @@ func TestEqualInsertsStayTwoRows(t *testing.T) {
 	}
 }
 
+// A row does not get the number of one that was deleted: its author still edits that one.
+func TestANumberIsNotGivenASecondTime(t *testing.T) {
+	f := newFleet(t, 1, partsSchema, sqlite.Options{})
+	a, b := f.launch(), f.launch()
+	a.commit("INSERT INTO item VALUES (1, NULL, 'one'), (9, NULL, 'nine')")
+	f.calm()
+	a.commit("DELETE FROM item WHERE id = 9; INSERT INTO item VALUES (8, NULL, 'first eight')")
+	b.commit("INSERT INTO item VALUES (8, NULL, 'second eight')")
+	b.commit("UPDATE item SET note = 'nine, edited' WHERE id = 9")
+	f.sail(a)
+	f.calm()
+	for _, c := range []*boat{a, b} {
+		c.want("SELECT id, note FROM item", "[1 'one']", "[8 'first eight']", "[10 'second eight']")
+	}
+}
+
 // What builds on a row that was rejected is not put on the row that another
 // one has under its number.
 func TestDependantsOfRejectedRowsJoinNoOther(t *testing.T) {
