@@ -15,25 +15,38 @@
 import { keyID } from "../key.ts";
 import { keyOf, type Table } from "../schema.ts";
 import { bytesOf, type Row, type Value } from "../value.ts";
-import { hash } from "./xxhash.ts";
+import { type Hash64, inputAt, newHash64 } from "./xxhash.ts";
 
-/** The size above which the buffer of a large value is given back. */
-const keptBytes = 1 << 16;
+/** The size above which the memory of a large value is given back. */
+const keptBytes = 1 << 20;
 
 const encoder = new TextEncoder();
 
 /** Computes hashes under the key of a space: 16 bytes. */
 export class Hasher {
   /** The hash of the last cell: low half and high half. */
-  readonly out = new Int32Array(2);
+  out!: Int32Array;
   readonly #key: Uint8Array;
-  #words = new Int32Array(256);
-  #bytes = new Uint8Array(this.#words.buffer);
-  #view = new DataView(this.#words.buffer);
+  #hash!: Hash64;
+  #bytes!: Uint8Array;
+  #view!: DataView;
   #at = 0;
 
   constructor(key: Uint8Array) {
     this.#key = key;
+    this.#renew();
+  }
+
+  #renew(): void {
+    this.#hash = newHash64();
+    this.#look();
+  }
+
+  #look(): void {
+    const { buffer } = this.#hash.m;
+    this.out = new Int32Array(buffer, 0, 2);
+    this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
   }
 
   /** Sums the cells of a whole row; null gives 0. */
@@ -52,12 +65,11 @@ export class Hasher {
     return (BigInt(this.out[1]! >>> 0) << 32n) | BigInt(this.out[0]! >>> 0);
   }
 
-  /** Lays what all cells of a row have in common into the buffer, and gives its length. */
+  /** Lays what all cells of a row have in common into the memory, and gives where it ends. */
   begin(t: Table, row: Row): number {
-    this.#at = 0;
-    if (this.#bytes.length > keptBytes) this.#grow(1024);
-    this.#bytes.set(this.#key);
-    this.#at = this.#key.length;
+    if (this.#bytes.length > keptBytes) this.#renew();
+    this.#bytes.set(this.#key, inputAt);
+    this.#at = inputAt + this.#key.length;
     this.#varint(t.id);
     const id = keyID(t, keyOf(t, row));
     this.#varint(id.length);
@@ -66,7 +78,7 @@ export class Hasher {
     return this.#at;
   }
 
-  /** Hashes one cell behind the first `common` bytes of the buffer into `out`; false for NULL, which counts nothing. */
+  /** Hashes one cell, laid behind what is common, into `out`; false for NULL, which counts nothing. */
   cell(common: number, column: number, v: Value): boolean {
     if (v === null) return false;
     this.#at = common;
@@ -91,7 +103,7 @@ export class Hasher {
         this.#bytes[this.#at++] = v instanceof Uint8Array ? 98 : 116; // b, t
         this.#append(bytesOf(v));
     }
-    hash(this.#bytes, this.#words, this.#at, this.out);
+    this.#hash.h(this.#at - inputAt);
     return true;
   }
 
@@ -123,14 +135,9 @@ export class Hasher {
 
   /** Makes room for so many bytes more. */
   #room(n: number): void {
-    if (this.#at + n > this.#bytes.length) this.#grow(2 * (this.#at + n));
-  }
-
-  #grow(n: number): void {
-    const was = this.#bytes;
-    this.#words = new Int32Array((n + 3) >> 2);
-    this.#bytes = new Uint8Array(this.#words.buffer);
-    this.#view = new DataView(this.#words.buffer);
-    this.#bytes.set(was.subarray(0, this.#at));
+    const missing = this.#at + n - this.#bytes.length;
+    if (missing <= 0) return;
+    this.#hash.m.grow((missing + 0xffff) >> 16);
+    this.#look();
   }
 }

@@ -12,9 +12,9 @@ export class Sums {
     if (row === null) return;
     const sums = this.#of(t.id, row.length);
     const common = h.begin(t, row);
-    const { out } = h;
     for (let c = 0; c < row.length; c++) {
       if (!h.cell(common, c, row[c]!)) continue;
+      const { out } = h;
       const low = (sums[2 * c]! >>> 0) + sign * (out[0]! >>> 0);
       sums[2 * c] = low;
       sums[2 * c + 1] = sums[2 * c + 1]! + sign * out[1]! + (low < 0 ? -1 : low > 0xffffffff ? 1 : 0);
