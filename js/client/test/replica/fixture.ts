@@ -79,13 +79,19 @@ export class Origin {
   seq = 0;
   /** As of seq. */
   rows: Images;
+  #open = true;
 
   constructor(ddl: string) {
     this.db.script(ddl);
     this.schema = inspect(this.db, new Map());
     this.db.run("PRAGMA foreign_keys = ON");
     this.rows = this.read();
-    onTestFinished(() => this.db.close());
+    onTestFinished(() => this.close());
+  }
+
+  close(): void {
+    if (this.#open) this.db.close();
+    this.#open = false;
   }
 
   read(): Images {
@@ -197,6 +203,7 @@ export class Device {
   r: Replica;
   now = 0;
   readonly #options: Options;
+  #open = true;
 
   constructor(o: Origin, options: Partial<Options>) {
     this.#options = { rand: bytesFrom(7), ...options };
@@ -215,9 +222,15 @@ export class Device {
     });
     this.r = Replica.open(this.db, this.#options);
     onTestFinished(() => {
-      integrity(this.r);
-      this.db.close();
+      if (this.#open) integrity(this.r);
+      this.close();
     });
+  }
+
+  /** Ends it early, without looking at it. */
+  close(): void {
+    if (this.#open) this.db.close();
+    this.#open = false;
   }
 
   /** Ends the connection and opens what the file holds. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Change, INSERT, UPDATE } from "../../src/change.ts";
+import { apply, meet } from "../../src/merge/merge.ts";
 import type { Policy } from "../../src/schema.ts";
 import { type Device, expectRows, Origin, tellSchema } from "./fixture.ts";
 
@@ -229,7 +230,10 @@ test("edits that their value cannot take end as the server decides them", () => 
   d.commit(`UPDATE card SET votes = votes + 3, tags = '["a","b","c"]', body = 'hello brave world' WHERE id = 1`);
   d.commit("UPDATE card SET votes = votes + 4 WHERE id = 1");
   d.applyWell(o.do("UPDATE card SET votes = NULL, tags = 'none', body = NULL WHERE id = 1"));
-  expect(d.get("SELECT votes, tags, body FROM card WHERE id = 1")).toEqual([17n, '["a","b","c"]', "hello brave world"]);
+  const met = { column: o.schema.tables[0]!.columns[2]!, policy: "counter", base: 10n, based: true } as const;
+  const made = meet({ ...met, theirs: null, mine: null, edit: { kind: "a", body: "3" }, merge: undefined });
+  const sum = apply(made.value, null, { kind: "a", body: "4" });
+  expect(d.get("SELECT votes, tags, body FROM card WHERE id = 1")).toEqual([sum, '["a","b","c"]', "hello brave world"]);
   d.settle(d.rejection(1, 1, "conflict"), d.rejection(2, 1, "conflict"));
   expectRows(d.rows(), o.rows);
 });
