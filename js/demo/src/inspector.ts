@@ -27,5 +27,5 @@ export function useInspector(place: Place): () => void {
 
 async function mount(opening: Promise<Database>): Promise<() => void> {
   const { mountInspector } = await import("@tidemark/client/inspector");
-  return mountInspector(await opening);
+  return mountInspector(await opening, { open: true });
 }

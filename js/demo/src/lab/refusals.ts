@@ -9,6 +9,8 @@ export interface Refusal {
   /** The server's head then. */
   readonly seq: number;
   readonly code: string;
+  /** What it was about: a booking by its slot, anything else by its table. */
+  readonly about: string;
   readonly message: string;
 }
 
@@ -19,8 +21,9 @@ const KEPT = 20;
 
 export function useRefusals(): readonly [readonly Refusal[], Refused, () => void] {
   const [list, setList] = useState<readonly Refusal[]>([]);
-  const refused = useCallback<Refused>((person, { n, seq, code, message }) => {
-    setList((old) => [{ person, n, seq, code, message }, ...old].slice(0, KEPT));
+  const refused = useCallback<Refused>((person, { n, seq, code, message, table, key }) => {
+    const about = table === "booking" ? String(key[0] ?? "") : table;
+    setList((old) => [{ person, n, seq, code, about, message }, ...old].slice(0, KEPT));
   }, []);
   return [list, refused, useCallback(() => setList([]), [])];
 }

@@ -1,6 +1,6 @@
 import type { Database } from "@tidemark/client";
 import { readLabels } from "../labels.ts";
-import { ana, type Booking, ben, days, PLAN, type Plan, slots } from "./people.ts";
+import { ana, type Booking, ben, days, labels, PLAN, type Plan, slots } from "./people.ts";
 
 /** The two replicas that a scenario plays with. */
 export interface Cast {
@@ -31,9 +31,11 @@ async function planOf(db: Database): Promise<Plan> {
   return plan;
 }
 
-function toggled(json: string, label: string): string {
+/** The labels with one more; when all are there, with one less. */
+function another(json: string, from: readonly string[]): string {
   const set = readLabels(json);
-  return JSON.stringify(set.includes(label) ? set.filter((l) => l !== label) : [...set, label]);
+  const next = from.find((l) => !set.includes(l));
+  return JSON.stringify(next ? [...set, next] : set.filter((l) => l !== from[0]));
 }
 
 async function playMerge(cast: Cast, turn: Turn): Promise<void> {
@@ -44,13 +46,13 @@ async function playMerge(cast: Cast, turn: Turn): Promise<void> {
   await turn("ana");
   await mine.exec`UPDATE task SET votes = votes + 1 WHERE id = ${PLAN}`;
   await turn("ana");
-  await mine.exec`UPDATE task SET labels = ${toggled(plan.labels, "food")} WHERE id = ${PLAN}`;
+  await mine.exec`UPDATE task SET labels = ${another(plan.labels, labels)} WHERE id = ${PLAN}`;
   await turn("ana");
   await mine.exec`UPDATE task SET notes = ${"Open at nine. "} || notes WHERE id = ${PLAN}`;
   const theirs = await turn("ben");
   await theirs.exec`UPDATE task SET votes = votes + 1 WHERE id = ${PLAN}`;
   await turn("ben");
-  await theirs.exec`UPDATE task SET labels = ${toggled(plan.labels, "music")} WHERE id = ${PLAN}`;
+  await theirs.exec`UPDATE task SET labels = ${another(plan.labels, labels.toReversed())} WHERE id = ${PLAN}`;
   await turn("ben");
   await theirs.exec`UPDATE task SET notes = notes || ${" Ben brings the cake."} WHERE id = ${PLAN}`;
 }

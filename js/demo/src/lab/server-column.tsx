@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { Avatar } from "../ui/avatar.tsx";
-import { CopyIcon, CrossIcon, ServerIcon, TerminalIcon } from "../ui/icons.tsx";
+import { CopyIcon, CrossIcon, DeviceIcon, ServerIcon, TerminalIcon } from "../ui/icons.tsx";
 import { sayLog } from "./describe.ts";
 import type { LogEntry, ServerLog } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
@@ -49,7 +49,7 @@ function lines(entries: readonly LogEntry[], refusals: readonly Refusal[]): read
 }
 
 function Refused({ refusal }: { readonly refusal: Refusal }) {
-  const { person, code, message } = refusal;
+  const { person, code, about, message } = refusal;
   return (
     <li className="entry entry-log entry-refused">
       <CrossIcon size={16} />
@@ -57,7 +57,7 @@ function Refused({ refusal }: { readonly refusal: Refusal }) {
       <span className="said-by">
         <span className="author">{person.name}: refused</span>
         <span>
-          <code>{code}</code> {message}
+          <span className="said-column">{about}</span> <code>{code}</code>: {message}
         </span>
       </span>
     </li>
@@ -66,11 +66,13 @@ function Refused({ refusal }: { readonly refusal: Refusal }) {
 
 function Entry({ entry, names }: { readonly entry: LogEntry; readonly names: Names }) {
   const person = authorOf(names, entry.replica);
-  const name = person?.name ?? (entry.replica === "file" ? "sqlite3" : "another device");
+  const byHand = entry.replica === "file";
+  const name = person?.name ?? (byHand ? "sqlite3" : "another device");
   return (
     <li className="entry entry-log" data-seq={entry.seq}>
       <span className="seq">#{entry.seq}</span>
-      {person ? <Avatar name={name} hue={person.hue} /> : <TerminalIcon size={16} />}
+      {person && <Avatar name={name} hue={person.hue} />}
+      {!person && <span className="log-icon">{byHand ? <TerminalIcon size={16} /> : <DeviceIcon size={16} />}</span>}
       <span className="said-by">
         <span className="author">{name}</span>
         <SaidList said={(entry.changes ?? []).flatMap(sayLog)} />

@@ -86,6 +86,7 @@ export const CopyIcon = icon(
     <path d="M5 15V6a2 2 0 0 1 2-2h8" />
   </>,
 );
+export const DeviceIcon = icon(<path d="M6 5h12v10H6zM3 19h18" />);
 export const TerminalIcon = icon(<path d="m5 8 4 4-4 4M12 17h7" />);
 export const KeyboardIcon = icon(
   <>
