@@ -52,14 +52,9 @@ function top(db: Database): number {
 
 /** Writes the mark, unless the transaction recorded nothing. */
 export function end(db: Database, m: Mark): void {
-  db.run(
-    `INSERT INTO main._tm_log (op, v0, v1, v2, v3) SELECT ${MARK}, ?1, ?2, ?3, ?4
-      WHERE (SELECT max(n) FROM main._tm_log) >= ?1`,
-    BigInt(m.first),
-    m.salt,
-    BigInt(m.madeAt),
-    BigInt(m.seen),
-  );
+  if (top(db) < m.first) return;
+  const sql = `INSERT INTO main._tm_log (op, v0, v1, v2, v3) VALUES (${MARK}, ?1, ?2, ?3, ?4)`;
+  db.run(sql, BigInt(m.first), m.salt, BigInt(m.madeAt), BigInt(m.seen));
 }
 
 /** Whether the log holds records. */

@@ -31,12 +31,18 @@ function classOf(v: Value): number {
   return v instanceof Uint8Array ? 3 : 1;
 }
 
-/** The bytes by which a text or blob is compared. NOCASE folds A to Z only. */
+/**
+ * The bytes by which a text or blob is compared. NOCASE folds A to Z only, and
+ * behind a zero byte only the length counts to it.
+ */
 function folded(v: Value, collation: Collation): Uint8Array {
   const b = bytesOf(v);
   if (v instanceof Uint8Array) return b;
-  if (collation === "NOCASE") return b.map((c) => (c >= 0x41 && c <= 0x5a ? c + 0x20 : c));
   let end = b.length;
+  if (collation === "NOCASE") {
+    const zero = b.indexOf(0);
+    return b.map((c, i) => (zero >= 0 && i > zero ? 0 : c >= 0x41 && c <= 0x5a ? c + 0x20 : c));
+  }
   if (collation === "RTRIM") while (b[end - 1] === 0x20) end--;
   return b.subarray(0, end);
 }

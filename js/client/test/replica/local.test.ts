@@ -273,6 +273,14 @@ test("values are ordered as SQLite orders them", () => {
       const more = db.int(`SELECT rank() OVER (ORDER BY ${c} DESC) FROM o ORDER BY i LIMIT 1`);
       expect(Math.sign(compareValues(a, b, collation))).toBe(less - more);
     }),
+    {
+      examples: [
+        ["a\0b", "A\0c", "NOCASE"],
+        ["a\0bc", "A\0c", "NOCASE"],
+        ["a ", "a", "RTRIM"],
+        [2n ** 53n + 1n, 2 ** 53, "BINARY"],
+      ],
+    },
   );
 });
 
