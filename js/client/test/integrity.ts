@@ -13,8 +13,9 @@ export function all(db: Database, sql: string): Value[][] {
 
 /**
  * Fails unless the replica's file is sound: SQLite says so, foreign keys hold,
- * a confirmed image is kept of exactly the rows that pending touches, and the
- * stored sums are those of the confirmed rows. It seals first.
+ * a confirmed image is kept of exactly the rows that pending touches, the
+ * stored sums are those of the confirmed rows, and the connection is the app's
+ * again. It seals first.
  */
 export function integrity(r: Replica): void {
   r.seal(r.now);
@@ -24,6 +25,9 @@ export function integrity(r: Replica): void {
   expect(all(db, "SELECT DISTINCT t, key FROM _tm_pending_row ORDER BY t, key")).toEqual(
     all(db, "SELECT t, key FROM _tm_base ORDER BY t, key"),
   );
+  expect(db.int("SELECT max(n) >= (SELECT v FROM _tm_meta WHERE k = 'next_n') FROM _tm_pending")).toBe(0);
+  expect(db.int("SELECT count(*) FROM temp.sqlite_master WHERE name LIKE '\\_tm%' ESCAPE '\\'")).toBe(0);
+  expect([db.setTriggers(true), db.setForeignKeys(true)]).toEqual([true, true]);
   const stored = newTally(r);
   stored.load();
   const counted = newTally(r);
