@@ -116,7 +116,7 @@ export class Hasher {
     this.#room(3 * s.length);
     const bytes = this.#bytes;
     let i = 0;
-    if (s.length <= 40) {
+    if (s.length <= 64) {
       for (; i < s.length; i++) {
         const c = s.charCodeAt(i);
         if (c > 127) break;

@@ -153,16 +153,19 @@ export class Database {
     this.#each(sql, null, args);
   }
 
-  /** The first row of a query, or null. */
+  /** The first row of a query, or null. What comes behind it is not asked for. */
   get(sql: string, ...args: Value[]): Value[] | null {
+    const s = this.prepare(sql);
     let row: Value[] | null = null;
-    this.#each(
-      sql,
-      (s) => {
-        row ??= s.row();
-      },
-      args,
-    );
+    let done = false;
+    try {
+      s.bindAll(args);
+      if (s.step()) row = s.row();
+      done = true;
+    } finally {
+      if (!done) abandon(s);
+    }
+    s.reset();
     return row;
   }
 

@@ -4,8 +4,9 @@ import type { Exports, Sqlite } from "./load.ts";
 
 const encoder = new TextEncoder();
 
-/** Texts of so many bytes are read and written by a loop: a TextDecoder's call costs more than they do. */
-const short = 24;
+// Texts of so many bytes are read, or written, by a loop: a call of TextDecoder or TextEncoder costs browsers more.
+const shortRead = 24;
+const shortWrite = 64;
 
 const ROW = 100;
 const DONE = 101;
@@ -64,7 +65,7 @@ export class Statement {
     if (at === 0) return this.#x.sqlite3_bind_text(this.handle, i, ...this.#copy(encoder.encode(v)));
     const { heap } = sqlite;
     let n = 0;
-    if (v.length <= short) {
+    if (v.length <= shortWrite) {
       for (let c = 0; n < v.length; n++) {
         c = v.charCodeAt(n);
         if (c > 0x7f) break;
@@ -147,7 +148,7 @@ export class Statement {
     const at = this.#x.sqlite3_column_text(this.handle, i);
     const end = at + this.#x.sqlite3_column_bytes(this.handle, i);
     const { heap } = this.#sqlite;
-    if (end - at <= short) {
+    if (end - at <= shortRead) {
       let s = "";
       let p = at;
       for (; p < end; p++) {
