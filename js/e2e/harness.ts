@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -38,6 +38,7 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--disable-features=SpareRendererForSitePerProcess",
   "--disable-dev-shm-usage",
 ];
 
@@ -47,15 +48,58 @@ export function scratch(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/** A browser with a profile, which survives when it is closed or killed and opened again. */
-export async function launch(profile: string): Promise<BrowserContext> {
-  return await chromium.launchPersistentContext(profile, {
-    executablePath: browser,
-    headless: true,
-    args: FLAGS,
-    ignoreDefaultArgs: ["--disable-back-forward-cache"],
-  });
+/** A running browser. */
+export interface Browser {
+  readonly context: BrowserContext;
+  /** Ends it in order. */
+  close(): Promise<void>;
+  /** Ends it and all of its processes at once, as a crash or a power cut does. */
+  kill(): Promise<void>;
+  /** Ids of the processes that run pages. */
+  renderers(): number[];
 }
+
+/** A browser with a profile, which survives when it is closed or killed and opened again. */
+export async function launch(profile: string): Promise<Browser> {
+  const port = join(profile, "DevToolsActivePort");
+  rmSync(port, { force: true });
+  rmSync(join(profile, "SingletonLock"), { force: true });
+  const args = [...FLAGS, "--headless", `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"];
+  const child = spawn(browser, args, { stdio: "ignore", detached: true });
+  const gone = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  while (!existsSync(port) || !readFileSync(port, "utf8").includes("\n")) await moment();
+  const connection = await chromium.connectOverCDP(`http://127.0.0.1:${readFileSync(port, "utf8").split("\n")[0]}`);
+  const end = (signal: NodeJS.Signals) => async (): Promise<void> => {
+    // The group is that of the browser and of all that it started.
+    process.kill(-child.pid!, signal);
+    await gone;
+    await connection.close().catch(() => {});
+  };
+  return {
+    context: connection.contexts()[0]!,
+    close: end("SIGTERM"),
+    kill: end("SIGKILL"),
+    renderers: () => renderersOf(child.pid!),
+  };
+}
+
+/** Processes of a browser that run pages, as Linux tells. */
+function renderersOf(group: number): number[] {
+  const found: number[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const pgrp = Number(readFileSync(`/proc/${name}/stat`, "utf8").split(") ")[1]!.split(" ")[2]);
+      if (pgrp === group && readFileSync(`/proc/${name}/cmdline`, "utf8").includes("--type=renderer"))
+        found.push(Number(name));
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return found;
+}
+
+const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 /** Builds the page of these tests and the worker from source, and serves them. */
 export async function serveSite(): Promise<{ readonly url: string; close(): Promise<void> }> {
@@ -146,9 +190,9 @@ export async function serve(files: readonly string[], origin: string, listen = "
   void gone.then(() => (over = true));
   while (!existsSync(ready) || readFileSync(ready, "utf8").trim() === "") {
     if (over) throw new Error(`the server ended: ${said}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await moment();
   }
-  const url = readFileSync(ready, "utf8").trim();
+  const url = `http://${readFileSync(ready, "utf8").trim()}`;
   const end = (signal: NodeJS.Signals) => async (): Promise<void> => {
     child.kill(signal);
     await gone;
@@ -165,4 +209,44 @@ export async function openTab(context: BrowserContext, url: string): Promise<Pag
   await page.goto(url);
   await page.waitForFunction(() => "tidemark" in window);
   return page;
+}
+
+/** Everything that most tests here need: a space that is served, the page's site, a browser. */
+export interface Stage {
+  readonly site: string;
+  readonly file: string;
+  readonly space: string;
+  readonly served: Served;
+  readonly profile: string;
+  chrome: Browser;
+  end(): Promise<void>;
+}
+
+/** The tables of the space that tests use. */
+const SCHEMA = `
+  CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, votes INTEGER);
+  INSERT INTO task (id, title) VALUES ('a', 'first'), ('b', 'second');`;
+
+export async function stage(): Promise<Stage> {
+  const dir = scratch();
+  const site = await serveSite();
+  const file = join(dir.path, "shop.sqlite");
+  await sqlite3(file, SCHEMA);
+  const served = await serve([file], site.url);
+  const profile = join(dir.path, "profile");
+  const s: Stage = {
+    site: site.url,
+    file,
+    space: `${served.url}/shop`,
+    served,
+    profile,
+    chrome: await launch(profile),
+    end: async () => {
+      await s.chrome.kill().catch(() => {});
+      await served.stop();
+      await site.close();
+      dir.remove();
+    },
+  };
+  return s;
 }

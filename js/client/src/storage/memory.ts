@@ -10,6 +10,7 @@ export class MemoryStorage implements Storage {
   readonly level: Storage["level"] = "memory";
   readonly vfs: string;
   readonly pragmas = IN_MEMORY;
+  readonly full = false;
   protected readonly held: Map<string, PageFile>;
 
   constructor(sqlite: Sqlite, vfs: string, held = new Map<string, PageFile>()) {

@@ -7,6 +7,32 @@ type Pool = Awaited<ReturnType<Sqlite["api"]["installOpfsSAHPoolVfs"]>>;
 /** Files: two databases, each with its log and for a moment a journal. */
 const CAPACITY = 6;
 
+/** Why a file could not be written; SQLite does not pass it on. */
+let failure: unknown = null;
+
+/** Remembers failures of writes, of all files of this worker. */
+function overhear(): void {
+  // The types of a page lack what only workers have.
+  const { FileSystemSyncAccessHandle: handles } = globalThis as unknown as {
+    FileSystemSyncAccessHandle?: { prototype: Writable };
+  };
+  const files = handles?.prototype;
+  if (!files || files.write.name === "overheard") return;
+  const { write } = files;
+  files.write = function overheard(this: Writable, ...args): number {
+    try {
+      return write.apply(this, args);
+    } catch (err) {
+      failure = err;
+      throw err;
+    }
+  };
+}
+
+interface Writable {
+  write(...args: unknown[]): number;
+}
+
 /** Files of the origin's private file system, opened exclusively. */
 export class OpfsStorage implements Storage {
   readonly level = "opfs";
@@ -29,6 +55,7 @@ export class OpfsStorage implements Storage {
       forceReinitIfPreviouslyFailed: true,
       verbosity: 0,
     };
+    overhear();
     try {
       return new OpfsStorage(await sqlite.api.installOpfsSAHPoolVfs(options), vfs);
     } catch (err) {
@@ -58,6 +85,10 @@ export class OpfsStorage implements Storage {
 
   flush(): undefined {
     return undefined;
+  }
+
+  get full(): boolean {
+    return failure instanceof DOMException && failure.name === "QuotaExceededError";
   }
 
   close(): void {

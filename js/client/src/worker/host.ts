@@ -81,6 +81,8 @@ export class Host {
   #publishing = false;
   #working = false;
   #sealing = false;
+  /** A place that was used while the better one failed. */
+  #older: Storage | null = null;
   #token: string | null | undefined;
   #told = 0;
   #ended = false;
@@ -115,8 +117,8 @@ export class Host {
       this.storage = found.storage;
       this.#reason = this.boot.why || found.reason;
       this.#waiting = "";
+      this.#older = found.older;
       this.#adopt();
-      if (found.older) await this.#merge(found.older);
     } catch (err) {
       this.fail(err);
     }
@@ -174,6 +176,7 @@ export class Host {
     this.#progress = null;
     this.#error = null;
     const copy = this.#copyNow();
+    if (this.#older) this.#merge(this.#older);
     if (this.boot.rescued) load(copy.replica, this.boot.rescued, Date.now());
     this.#told = copy.replica.status().seq;
     const address = this.address ?? new Address(copy.replica.status().server);
@@ -187,30 +190,29 @@ export class Host {
       enter: () => copy.transactions.yield(),
       note: (note, batch) => this.#note(note, batch),
       fault: (err) => this.fault(err),
-      stepped: () => this.publish(),
+      stepped: () => {
+        void this.storage?.flush();
+        this.publish();
+      },
     });
     this.#begun(this.shell);
     if (this.online) this.shell.nudge();
+    else this.shell.step({ type: "local" });
     this.publish();
   }
 
-  /** Takes pending changesets of a place that was used while this one failed. */
-  async #merge(older: Storage): Promise<void> {
+  /** Takes over what is pending in a place that was used while this one failed. */
+  #merge(older: Storage): void {
+    this.#older = null;
     const file = older.files()[0];
     if (file !== undefined) {
-      const db = openFile(this.sqlite, older, file);
-      const copy = new Copy(file, db, this.merge, () => {});
+      const copy = new Copy(file, openFile(this.sqlite, older, file), this.merge, () => {});
       copy.replica.seal(Date.now());
-      const cargo = unload(copy.replica);
+      load(this.#copyNow().replica, unload(copy.replica), Date.now());
       copy.close();
-      if (cargo.pending.length + cargo.rejected.length > 0) {
-        await this.opened;
-        if (this.#phase !== "ready") return; // next time
-        load(this.#copyNow().replica, cargo, Date.now());
-        this.#committed(null);
-      }
+      this.#committed(null);
     }
-    await older.wipe();
+    void older.wipe();
   }
 
   #copyNow(): Copy {
@@ -324,14 +326,21 @@ export class Host {
 
   /** An error of the local file. */
   fault(err: unknown): void {
-    this.trouble(err);
-    if (err instanceof TidemarkError) this.looksLost(err);
+    this.trouble(this.judged(err));
   }
 
-  /** A call failed: perhaps because the storage did. */
-  looksLost(err: TidemarkError): void {
+  /** The error to tell; where the storage failed, not the statement, that is seen to. */
+  judged(err: unknown): unknown {
+    if (!(err instanceof TidemarkError)) return err;
     const { cause } = err.detail;
+    if (disk(cause) && this.storage?.full) {
+      return new TidemarkError("disk_full", "the browser gives this site no more room", {
+        op: err.detail.op ?? "write",
+        hint: "nothing of it was written; make room and try again",
+      });
+    }
     if (disk(cause) || notADatabase(cause) || corrupt(cause)) this.lost(err);
+    return err;
   }
 
   /** The storage does not work any more: a new worker looks at what is left. */

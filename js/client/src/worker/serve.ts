@@ -1,4 +1,3 @@
-import { TidemarkError } from "../error.ts";
 import { encodeError, late } from "../tabs/errors.ts";
 import {
   type Boot,
@@ -177,8 +176,7 @@ class Server {
       const result = await answer(this.#host, m, ctl.signal);
       this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, result });
     } catch (err) {
-      this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, error: encodeError(err) });
-      if (err instanceof TidemarkError && err.detail.cause) this.#host.looksLost(err);
+      this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, error: encodeError(this.#host.judged(err)) });
     } finally {
       this.#running.delete(name);
     }

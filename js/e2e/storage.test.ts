@@ -1,0 +1,140 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browser, launch, openTab, type Stage, sqlite3, stage } from "./harness.ts";
+
+describe.skipIf(browser === "")("storage", () => {
+  let s: Stage;
+
+  beforeAll(async () => {
+    s = await stage();
+  });
+  afterAll(() => s?.end());
+
+  /** Opens a database in a page and waits until it has the space's rows. */
+  async function opened(name: string, storage: "opfs" | "indexeddb", online = true): Promise<Page> {
+    const page = await openTab(s.chrome.context, s.site);
+    await open(page, name, storage, online);
+    return page;
+  }
+
+  async function open(page: Page, name: string, storage: "opfs" | "indexeddb", online: boolean): Promise<void> {
+    await page.evaluate(
+      async ({ server, name, storage, online }) => {
+        window.db = await window.tidemark.open({ name, server, storage, online });
+        window.kept.events = [];
+        window.db.onEvent((e) => (window.kept.events as unknown[]).push(e));
+        await window.db.ready;
+      },
+      { server: s.space, name, storage, online },
+    );
+  }
+
+  const titles = (page: Page): Promise<string[]> =>
+    page.evaluate(async () =>
+      (await window.db.query<{ title: string }>`SELECT title FROM task ORDER BY title`).map((r) => r.title),
+    );
+
+  const write = (page: Page, title: string): Promise<unknown> =>
+    page.evaluate((title) => window.db.exec`INSERT INTO task (id, title) VALUES (${title}, ${title})`, title);
+
+  test.for(["opfs", "indexeddb"] as const)("keeps what was written over reload and kill (%s)", async (storage) => {
+    const name = `kept-${storage}`;
+    let page = await opened(name, storage);
+    await page.evaluate(() => window.db.setNetwork(false));
+    await write(page, `${storage}-reload`);
+    await page.reload();
+    await page.waitForFunction(() => "tidemark" in window);
+    await open(page, name, storage, false);
+    expect(await titles(page)).toContain(`${storage}-reload`);
+
+    for (let round = 0; round < 2; round++) {
+      await write(page, `${storage}-kill-${round}`);
+      await s.chrome.kill();
+      s.chrome = await launch(s.profile);
+      page = await opened(name, storage, false);
+      expect(await titles(page)).toContain(`${storage}-kill-${round}`);
+    }
+    expect(await page.evaluate(() => window.db.status.pending)).toBe(3);
+    await page.evaluate(() => window.db.setNetwork(true));
+    await page.evaluate(() => window.db.sync());
+    expect(await sqlite3(s.file, `SELECT count(*) FROM task WHERE title LIKE '${storage}-%'`)).toBe("3\n");
+    await page.close();
+  });
+
+  test("falls back when the private file system fails, and says so", async () => {
+    const page = await openTab(s.chrome.context, s.site);
+    const made = await page.evaluate(async (server) => {
+      // What a private window of some browsers does.
+      const broken = `Object.defineProperty(StorageManager.prototype, "getDirectory", { value: () => Promise.reject(new DOMException("not here", "SecurityError")) });`;
+      const blob = (code: string): string => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+      const main = new URL("/worker/main.ts", location.href).href;
+      const code = `import "${blob(broken)}"; import "${main}";`;
+      const worker = (): Worker => new Worker(blob(code), { type: "module" });
+      const db = await window.tidemark.open({ name: "private", server, worker });
+      await db.ready;
+      await db.exec`INSERT INTO task (id, title) VALUES ('private', 'private')`;
+      const { storage } = db.status;
+      await db.close();
+      return storage;
+    }, s.space);
+    expect(made?.level).toBe("indexeddb");
+    expect(made?.reason).toContain("not here");
+
+    // When it works again, nothing of the other place is lost.
+    const rows = await page.evaluate(async (server) => {
+      const db = await window.tidemark.open({ name: "private", server });
+      await db.ready;
+      await db.sync();
+      const { level } = db.status.storage!;
+      const rows = await db.query`SELECT title FROM task WHERE id = 'private'`;
+      await db.close();
+      return { level, rows, left: (await indexedDB.databases()).map((d) => d.name) };
+    }, s.space);
+    expect(rows).toMatchObject({ level: "opfs", rows: [{ title: "private" }] });
+    expect(rows.left).not.toContain("tidemark:private");
+    await page.close();
+  });
+
+  test("goes on in memory when IndexedDB is cleared, and stores all of it again", async () => {
+    const page = await opened("cleared", "indexeddb");
+    await page.evaluate(async () => {
+      await window.db.setNetwork(false);
+      await window.db.exec`INSERT INTO task (id, title) VALUES ('cleared', 'cleared')`;
+      await new Promise((resolve, reject) => {
+        const gone = indexedDB.deleteDatabase("tidemark:cleared");
+        gone.onsuccess = resolve;
+        gone.onerror = reject;
+      });
+      await window.db.exec`INSERT INTO task (id, title) VALUES ('cleared-2', 'cleared-2')`;
+    });
+    await page.waitForFunction(() =>
+      (window.kept.events as { type: string; risk?: { kind: string } }[]).some((e) => e.risk?.kind === "reopened"),
+    );
+    expect(await page.evaluate(() => window.db.status.storage!.level)).toBe("indexeddb");
+    await page.reload();
+    await page.waitForFunction(() => "tidemark" in window);
+    await open(page, "cleared", "indexeddb", false);
+    expect(await titles(page)).toEqual(expect.arrayContaining(["cleared", "cleared-2"]));
+    await page.close();
+  });
+
+  test("refuses a write that the quota has no room for, and goes on when there is", async () => {
+    const page = await opened("quota", "opfs");
+    const cdp = await s.chrome.context.newCDPSession(page);
+    const origin = new URL(s.site).origin;
+    const { usage } = await cdp.send("Storage.getUsageAndQuota", { origin });
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 100_000 });
+    const failed = await page.evaluate(() =>
+      window.db.exec`INSERT INTO task (id, title) VALUES ('big', ${"x".repeat(4_000_000)})`.then(
+        () => "done",
+        (e) => e.code,
+      ),
+    );
+    expect(failed).toBe("disk_full");
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin });
+    await write(page, "small");
+    expect(await titles(page)).toContain("small");
+    await page.evaluate(() => window.db.sync());
+    await page.close();
+  });
+});
