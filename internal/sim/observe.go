@@ -241,12 +241,17 @@ func (d *device) keptAsRejected(c *local) {
 	list, err := d.r.Rejected()
 	d.w.must(err, d.name+": rejected")
 	for _, r := range list {
-		if r.Code == c.outcome.Code && sameChanges(named(d.r.Schema(), r.Changes), d.follow(c, c.sealed)) {
+		if r.Code == c.outcome.Code && c.numbered(r.N) && sameChanges(named(d.r.Schema(), r.Changes), d.follow(c, c.sealed)) {
 			d.kept[c] = r.ID
 			return
 		}
 	}
 	d.w.fail("I6", "%s: changeset %d was rejected (%s) and is not kept", d.name, c.id, c.outcome.Code)
+}
+
+// numbered reports whether a changeset ever had a number.
+func (c *local) numbered(n int64) bool {
+	return slices.ContainsFunc(c.names, func(name tidemark.Name) bool { return name.N == n })
 }
 
 func sameChanges(a, b []oracle.Change) bool {
