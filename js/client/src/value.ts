@@ -28,7 +28,9 @@ export function same(a: Value, b: Value): boolean {
 /** Whether two rows are the same; null is no row. */
 export function sameRow(a: Row | null, b: Row | null): boolean {
   if (a === null || b === null) return a === b;
-  return a.length === b.length && a.every((v, i) => same(v, b[i]!));
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!same(a[i]!, b[i]!)) return false;
+  return true;
 }
 
 /** Whether two runs of bytes are equal. */
