@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useInspector } from "./inspector.ts";
 import { Lab } from "./lab/lab.tsx";
 import { formatRoute, type Place, useRoute } from "./route.ts";
@@ -20,6 +20,9 @@ export function App() {
   const go = (place: Place) => (): void => {
     location.hash = formatRoute(place);
   };
+  useEffect(() => {
+    document.title = `${route.place === "lab" ? "Lab" : "Tracker"} · Tidemark`;
+  }, [route.place]);
   useShortcuts({ "?": () => setHelp(true), "g l": go("lab"), "g t": go("tracker"), i: inspect });
   return (
     <>

@@ -6,6 +6,7 @@ import { Avatar, hueStyle } from "../ui/avatar.tsx";
 import { CrossIcon } from "../ui/icons.tsx";
 import { shake } from "../ui/motion.ts";
 import { kept, standing } from "../ui/status-text.ts";
+import { StorageNotice } from "../ui/storage-notice.tsx";
 import { Switch } from "../ui/switch.tsx";
 import type { LogEntry } from "./log-feed.ts";
 import type { Names } from "./names.ts";
@@ -68,6 +69,7 @@ export function ReplicaPanel({ person, db, names, log, onLeave }: Props) {
           </button>
         </p>
       )}
+      <StorageNotice />
       <PlanCard person={person} act={act} />
       <SlotList person={person} act={act} />
       <NeedsYou act={act} names={names} />

@@ -5,6 +5,7 @@ import { formatRoute, type Route, replaceRoute } from "../route.ts";
 import { messageOf, useAct } from "../ui/act.ts";
 import { useShortcuts } from "../ui/shortcuts.ts";
 import { kept, standing } from "../ui/status-text.ts";
+import { StorageNotice } from "../ui/storage-notice.tsx";
 import { useStored } from "../ui/stored.ts";
 import { Switch } from "../ui/switch.tsx";
 import { BoardBar } from "./board-bar.tsx";
@@ -13,6 +14,7 @@ import { ALL, type Filter, labelsOf } from "./filter.ts";
 import { FilterBar } from "./filter-bar.tsx";
 import { MemberMenu } from "./members.tsx";
 import { addBoard, BOARDS, type Board, CARDS, type Card, MEMBERS, type Member } from "./model.ts";
+import { PeopleDialog } from "./people-dialog.tsx";
 import { RejectedBar } from "./rejected-bar.tsx";
 import { TaskPanel } from "./task-panel.tsx";
 import { useTracker } from "./use-tracker.ts";
@@ -29,7 +31,13 @@ export function Tracker({ route }: { readonly route: Route }) {
       </main>
     );
   }
-  if (!opened) return <main className="tracker" id="main" aria-busy="true" />;
+  if (!opened) {
+    return (
+      <main className="tracker" id="main" aria-busy="true">
+        <div className="board skeleton" aria-hidden="true" />
+      </main>
+    );
+  }
   return (
     <TidemarkProvider database={opened.db}>
       <Boards route={route} db={opened.db} />
@@ -43,6 +51,7 @@ function Boards({ route, db }: { readonly route: Route; readonly db: Database })
   const members = useMemo(() => new Map(memberList.map((m) => [m.id, m])), [memberList]);
   const [meId, setMe] = useStored<string>("tidemark-me", "ana");
   const [filter, setFilter] = useState<Filter>(ALL);
+  const [people, setPeople] = useState(false);
   const { act, problem, dismiss } = useAct();
   const me = members.get(meId) ?? memberList[0];
   const mayEdit = me !== undefined && me.role !== "viewer";
@@ -64,7 +73,7 @@ function Boards({ route, db }: { readonly route: Route; readonly db: Database })
         <BoardBar boards={boards} current={board?.id ?? ""} onAdd={mayEdit ? addAndShow : null} />
         <div className="tracker-tools">
           <Standing act={act} />
-          <MemberMenu members={memberList} me={me} onChoose={setMe} />
+          <MemberMenu members={memberList} me={me} onChoose={setMe} onManage={() => setPeople(true)} />
         </div>
       </div>
       <Labelled board={board?.id ?? ""} filter={filter} onChange={setFilter} />
@@ -76,7 +85,9 @@ function Boards({ route, db }: { readonly route: Route; readonly db: Database })
           </button>
         </p>
       )}
+      <StorageNotice />
       <RejectedBar act={act} />
+      {loading && <div className="board skeleton" aria-hidden="true" />}
       {board && (
         <BoardView
           key={board.id}
@@ -90,6 +101,7 @@ function Boards({ route, db }: { readonly route: Route; readonly db: Database })
         />
       )}
       {!board && !loading && <p className="part-empty">There is no board. Add one.</p>}
+      {people && <PeopleDialog members={memberList} me={me} act={act} onClose={() => setPeople(false)} />}
       {board && route.task !== "" && (
         <TaskPanel
           key={route.task}

@@ -87,6 +87,12 @@ export const CopyIcon = icon(
   </>,
 );
 export const DeviceIcon = icon(<path d="M6 5h12v10H6zM3 19h18" />);
+export const PeopleIcon = icon(
+  <>
+    <circle cx="9" cy="8" r="3.5" />
+    <path d="M2.5 20c0-3.6 2.9-6 6.5-6s6.5 2.4 6.5 6M15.5 4.7a3.5 3.5 0 0 1 0 6.6M18 14.5c2.1.8 3.5 2.7 3.5 5.5" />
+  </>,
+);
 export const TerminalIcon = icon(<path d="m5 8 4 4-4 4M12 17h7" />);
 export const KeyboardIcon = icon(
   <>
