@@ -59,8 +59,11 @@ lint: $(LINTER)
 gen:
 	$(GO) generate ./...
 
+GENERATED := codes.go js/client/src/codes.ts
 gen-check:
-	@cp codes.go .codes.before && $(GO) generate ./... && if ! cmp -s codes.go .codes.before; then rm -f .codes.before; echo "generated files changed (commit what make gen writes)"; exit 1; fi; rm -f .codes.before
+	@rm -rf .before; for f in $(GENERATED); do mkdir -p .before/$$(dirname $$f) && cp $$f .before/$$f || exit 1; done; \
+	$(GO) generate ./... || exit 1; \
+	for f in $(GENERATED); do cmp -s $$f .before/$$f || { echo "$$f changed (commit what make gen writes)"; rm -rf .before; exit 1; }; done; rm -rf .before
 
 # Formatting, lint and types of the TypeScript; the packages' sizes.
 js-check: js
@@ -98,7 +101,8 @@ fuzz:
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./internal/splice ./internal/merge ./internal/hub ./store/sqlite ./internal/replica ./server ./client ./bench
 
-soak:
+soak: js
+	$(GO) test ./internal/twin -run 'TestTwins$$' -count=1 -timeout 1h -twin.seed=$(SEED) -twin.steps=200 -twin.time=30m
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -timeout 4h -sim.seed=$(SEED) -sim.steps=1000 -sim.replicas=5 -sim.runs=2000
 
 # The race detector needs a C compiler; sqlite3 and python3 write into replicas in
