@@ -80,7 +80,7 @@ var rules = []struct {
 	},
 	{
 		pkg: "internal/twin",
-		may: []string{"", "internal/lite", "internal/meta", "internal/capture", "internal/schema", "internal/wire", "internal/replica", "internal/hub", "internal/sim", "internal/sim/disk", "store/sqlite"},
+		may: []string{"", "internal/lite", "internal/meta", "internal/capture", "internal/schema", "internal/merge", "internal/wire", "internal/replica", "internal/hub", "internal/sim", "internal/sim/disk", "store/sqlite"},
 		why: "twins are driven by what the simulator's apps do, and judged by each other alone",
 	},
 }

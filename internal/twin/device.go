@@ -23,6 +23,8 @@ type device interface {
 	write(now int64, w Op) (string, error)
 	// tamper runs statements that capture does not see.
 	tamper(now int64, w Op) (string, error)
+	// redefine lets the app change the structure of its copy.
+	redefine(now int64, sql string) (string, error)
 	// step lets the loop take an event.
 	step(now int64, ev event) (stepped, error)
 	// dispose retries or discards a rejected changeset.

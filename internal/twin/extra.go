@@ -98,8 +98,32 @@ type extras struct {
 	apps interface {
 		Policies(*tidemark.Schema) (*tidemark.Schema, error)
 	}
-	r *rand.Rand
+	r     *rand.Rand
+	kinds []int // of statements that this run likes
+	sets  []int // of columns of xpol that it likes
 }
+
+// like chooses what a run does most, so that edits meet.
+func (x *extras) like() {
+	for range 1 + x.r.IntN(4) {
+		x.kinds = append(x.kinds, x.r.IntN(statements))
+		x.sets = append(x.sets, x.r.IntN(len(policySets)))
+	}
+	for range x.r.IntN(4) {
+		x.kinds = append(x.kinds, statements-1)
+	}
+}
+
+// pick chooses one of n, mostly one that the run likes.
+func (x *extras) pick(n int, liked []int) int {
+	if x.r.IntN(3) > 0 && len(liked) > 0 {
+		return liked[x.r.IntN(len(liked))]
+	}
+	return x.r.IntN(n)
+}
+
+// statements counts the kinds of statement makes; the last ones set columns of xpol.
+const statements = 28
 
 // write runs one to three statements, and tells each before.
 func (x *extras) write(db *lite.DB, heard func(sql string, args []tidemark.Value)) error {
@@ -128,7 +152,7 @@ func (x *extras) statement(db *lite.DB) (string, []tidemark.Value) {
 	n := func(most int64) tidemark.Value { return tidemark.Int(x.r.Int64N(most)) }
 	v := x.value
 	list := func(args ...tidemark.Value) []tidemark.Value { return args }
-	switch x.r.IntN(24) {
+	switch x.pick(statements, x.kinds) {
 	case 0:
 		return "INSERT INTO xdoc (body, n) VALUES (?1, ?2)", list(tidemark.Text(x.words()), n(9))
 	case 1:
@@ -172,49 +196,87 @@ func (x *extras) statement(db *lite.DB) (string, []tidemark.Value) {
 		return "INSERT OR REPLACE INTO xchild VALUES (?1, ?2, ?3, ?4)", list(tidemark.Text(x.letter()), id("xpol"), x.maybe(id("xdoc")), v())
 	case 19:
 		return "UPDATE OR IGNORE xpol SET id = id || ?2 WHERE id = ?1", list(id("xpol"), tidemark.Text(x.letter()))
+	case 20: // many rows
+		return "INSERT OR IGNORE INTO xkeep WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i, i % 7, 'many' FROM n", list(n(400))
+	case 21:
+		return "UPDATE xkeep SET a = ?1 WHERE id % 50 = ?2", list(v(), n(50))
+	case 22:
+		return "UPDATE xdoc SET body = ?2 WHERE id = ?1", list(id("xdoc"), tidemark.Text(x.long()))
+	case 23: // constraints that hold here and not there
+		return "UPDATE OR IGNORE xpol SET tally = ?2 WHERE id = ?1", list(id("xpol"), tidemark.Int(x.r.Int64N(101)-50))
 	}
 	return x.policy(id("xpol"))
 }
 
+// spoil breaks a constraint that is switched off.
+func (x *extras) spoil(db *lite.DB, heard func(sql string, args []tidemark.Value)) error {
+	broken := []string{
+		"UPDATE xpol SET tally = 99 WHERE id = 'p1'",
+		"INSERT OR REPLACE INTO xchild VALUES ('orphan', 'nobody', NULL, 1)",
+		"INSERT INTO xauto (u, up) VALUES ('x' || random() % 9, 4711)",
+		"INSERT OR REPLACE INTO xchild VALUES ('lost', NULL, 4711, 2)",
+	}
+	if x.r.IntN(2) == 0 {
+		if err := x.write(db, heard); err != nil {
+			return err
+		}
+	}
+	sql := broken[x.r.IntN(len(broken))]
+	sql = strings.Replace(sql, "random() % 9", "'"+x.letter()+"'", 1) // the same in every world
+	heard(sql, nil)
+	return db.Run(sql)
+}
+
+// long makes a text of many lines, so that a difference is looked for line by line.
+func (x *extras) long() string {
+	lines := make([]string, 20+x.r.IntN(60))
+	for i := range lines {
+		lines[i] = []string{"first line", "second é", "𝄞 third", "", "word " + x.letter(), x.words()}[x.r.IntN(6)]
+	}
+	return strings.Join(lines, "\n")
+}
+
+// policySets are the ways in which columns of xpol are set.
+var policySets = []struct {
+	sql  string
+	make func(x *extras) tidemark.Value
+}{
+	{"count = coalesce(count, 0) + ?", func(x *extras) tidemark.Value { return tidemark.Int(x.r.Int64N(9) - 3) }},
+	{"count = ?", (*extras).value},
+	{"real = coalesce(real, 0) + ?", func(x *extras) tidemark.Value { return tidemark.Real(x.r.Float64()) }},
+	{"real = ?", (*extras).value},
+	{"most = ?", (*extras).value},
+	{"least = ?", (*extras).value},
+	{"labels = ?", func(x *extras) tidemark.Value { return tidemark.Text(x.labels()) }},
+	{"labels = ?", (*extras).value},
+	{"prefs = ?", func(x *extras) tidemark.Value { return tidemark.Text(x.prefs()) }},
+	{"prefs = ?", (*extras).value},
+	{"body = ?", func(x *extras) tidemark.Value { return tidemark.Text(x.words()) }},
+	{"body = substr(body, 1, 3) || ? || substr(body, 4)", func(x *extras) tidemark.Value { return tidemark.Text(x.words()) }},
+	{"body = ?", (*extras).value},
+	{"late = ?", (*extras).value},
+	{"first = ?", (*extras).value},
+	{"strict = ?", (*extras).value},
+	{"hand = ?", (*extras).value},
+	{"title = ?", func(x *extras) tidemark.Value { return tidemark.Text(x.words()) }},
+	{"street = ?", (*extras).value},
+	{"city = ?", (*extras).value},
+	{"tally = tally + ?", func(x *extras) tidemark.Value { return tidemark.Int(x.r.Int64N(30) - 12) }},
+}
+
 // policy sets one to three columns that merge each in its way.
 func (x *extras) policy(id tidemark.Value) (string, []tidemark.Value) {
-	sets := []struct {
-		sql  string
-		make func() tidemark.Value
-	}{
-		{"count = coalesce(count, 0) + ?", func() tidemark.Value { return tidemark.Int(x.r.Int64N(9) - 3) }},
-		{"count = ?", x.value},
-		{"real = coalesce(real, 0) + ?", func() tidemark.Value { return tidemark.Real(x.r.Float64()) }},
-		{"real = ?", x.value},
-		{"most = ?", x.value},
-		{"least = ?", x.value},
-		{"labels = ?", func() tidemark.Value { return tidemark.Text(x.labels()) }},
-		{"labels = ?", x.value},
-		{"prefs = ?", func() tidemark.Value { return tidemark.Text(x.prefs()) }},
-		{"prefs = ?", x.value},
-		{"body = ?", func() tidemark.Value { return tidemark.Text(x.words()) }},
-		{"body = substr(body, 1, 3) || ? || substr(body, 4)", func() tidemark.Value { return tidemark.Text(x.words()) }},
-		{"body = ?", x.value},
-		{"late = ?", x.value},
-		{"first = ?", x.value},
-		{"strict = ?", x.value},
-		{"hand = ?", x.value},
-		{"title = ?", func() tidemark.Value { return tidemark.Text(x.words()) }},
-		{"street = ?", x.value},
-		{"city = ?", x.value},
-		{"tally = tally + ?", func() tidemark.Value { return tidemark.Int(x.r.Int64N(30) - 12) }},
-	}
 	var list []string
 	args := []tidemark.Value{id}
 	used := map[string]bool{}
 	for range 1 + x.r.IntN(3) {
-		s := sets[x.r.IntN(len(sets))]
+		s := policySets[x.pick(len(policySets), x.sets)]
 		column, _, _ := strings.Cut(s.sql, " ")
 		if used[column] {
 			continue
 		}
 		used[column] = true
-		args = append(args, s.make())
+		args = append(args, s.make(x))
 		list = append(list, strings.Replace(s.sql, "?", "?"+string(rune('0'+len(args))), 1))
 	}
 	return "UPDATE OR IGNORE xpol SET " + strings.Join(list, ", ") + " WHERE id = ?1", args

@@ -12,7 +12,6 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/replica"
-	"github.com/tidemarkdb/tidemark/internal/sim"
 	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -87,7 +86,7 @@ func (d *goDevice) open() (err error) {
 	}
 	d.salts = newStream(d.seed, part)
 	d.r, err = replica.Open(copyFile, replica.Options{
-		VFS: d.host.Name(), Rand: d.salts, Agent: "twin", Merge: sim.MergeFunctions(),
+		VFS: d.host.Name(), Rand: d.salts, Agent: "twin", Merge: mergeFunctions(),
 	})
 	if err != nil {
 		return err
@@ -239,10 +238,26 @@ func (d *goDevice) tamper(now int64, w Op) (said string, err error) {
 	return said, err
 }
 
+func (d *goDevice) redefine(now int64, sql string) (string, error) {
+	d.now = now
+	if err := d.db.Script(sql); err != nil {
+		return "refused", nil
+	}
+	return "done", nil
+}
+
 func (d *goDevice) dispose(now int64, o Op) (string, error) {
 	d.now = now
-	if o.Do == "discard" {
+	switch o.Do {
+	case "discard":
 		return fate(0, d.r.Discard(int64(o.N)))
+	case "replace":
+		args, err := o.Stmts[0].values()
+		if err != nil {
+			return "", err
+		}
+		edit := replica.Replacement{Table: o.Stmts[0].SQL, Column: args[0].Str(), Value: args[1], Key: args[2:]}
+		return fate(d.r.ReplaceAndRetry(int64(o.N), []replica.Replacement{edit}, now))
 	}
 	return fate(d.r.Retry(int64(o.N), o.Flag, now))
 }

@@ -159,13 +159,18 @@ func (d *hostDevice) tamper(now int64, w Op) (said string, err error) {
 	return said, err
 }
 
+func (d *hostDevice) redefine(now int64, sql string) (said string, err error) {
+	err = d.ask("ddl", map[string]any{"now": now, "sql": sql}, &said)
+	return said, err
+}
+
 func (d *hostDevice) step(now int64, ev event) (out stepped, err error) {
 	err = d.ask("step", map[string]any{"now": now, "event": ev}, &out)
 	return out, err
 }
 
 func (d *hostDevice) dispose(now int64, o Op) (said string, err error) {
-	err = d.ask(o.Do, map[string]any{"now": now, "id": o.N, "apart": o.Flag}, &said)
+	err = d.ask(o.Do, map[string]any{"now": now, "id": o.N, "apart": o.Flag, "stmts": o.Stmts}, &said)
 	return said, err
 }
 

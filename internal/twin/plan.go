@@ -18,6 +18,9 @@ type planner struct {
 	brief  bool
 	grown  int
 	odds   []odd
+	loose  int // one write in so many breaks a constraint
+	local  []string
+	remote []string
 }
 
 // odd is a kind of operation with its weight.
@@ -41,9 +44,15 @@ func (p *planner) choose() {
 	if !p.brief {
 		frames = some(4)
 	}
+	p.loose = []int{3, 12, 12}[p.rand.IntN(3)]
+	ddl := 0
+	if p.extras.r != nil {
+		p.extras.like()
+		ddl = max(0, some(6)-2)
+	}
 	p.odds = []odd{
 		{40, (*planner).write},
-		{16, whole("sync", 1000)},
+		{2 + p.rand.IntN(16), whole("sync", 1000)},
 		{some(12), (*planner).cutShort},
 		{some(30), (*planner).message},
 		{some(8), plain("group")},
@@ -60,10 +69,13 @@ func (p *planner) choose() {
 		{some(3), (*planner).grow},
 		{some(3), plain("verify")},
 		{some(3), (*planner).tamper},
-		{some(8), (*planner).dispose},
-		{some(1), (*planner).another},
-		{some(1), (*planner).restore},
+		{some(20), (*planner).dispose},
+		{some(2), (*planner).another},
+		{some(3), (*planner).restore},
 		{frames, (*planner).garble},
+		{some(2), (*planner).skew},
+		{ddl, (*planner).redefine},
+		{ddl, (*planner).redefineServer},
 	}
 }
 
@@ -111,7 +123,7 @@ func (p *planner) write(d *machine) (Op, bool) {
 	if !ok {
 		return Op{}, false
 	}
-	o := Op{Do: "write", Dev: d.number, Flag: p.rand.IntN(5) > 0, Loose: p.rand.IntN(12) == 0}
+	o := Op{Do: "write", Dev: d.number, Flag: p.rand.IntN(5) > 0, Loose: p.rand.IntN(p.loose) == 0}
 	var err error
 	o.Stmts, err = p.imagine(dev.db, d.number, o.Loose)
 	p.w.must(err, "planning a write")
@@ -122,6 +134,9 @@ func (p *planner) write(d *machine) (Op, bool) {
 func (p *planner) imagine(db *lite.DB, who int, loose bool) ([]Stmt, error) {
 	return imagine(db, loose, func(heard func(string, []tidemark.Value)) error {
 		if p.extras.r != nil && p.rand.IntN(3) > 0 {
+			if loose {
+				return p.extras.spoil(db, heard)
+			}
 			return p.extras.write(db, heard)
 		}
 		return p.apps.Write(db, who, loose, heard)
@@ -129,7 +144,7 @@ func (p *planner) imagine(db *lite.DB, who int, loose bool) ([]Stmt, error) {
 }
 
 func (p *planner) foreign(*machine) (Op, bool) {
-	o := Op{Do: "foreign", Loose: p.rand.IntN(10) == 0}
+	o := Op{Do: "foreign", Loose: p.rand.IntN(2*p.loose) == 0}
 	var err error
 	o.Stmts, err = p.imagine(p.w.server.shell, 0, o.Loose)
 	p.w.must(err, "planning a write on the server")
@@ -177,8 +192,91 @@ func (p *planner) garble(d *machine) (Op, bool) {
 	if d.link == nil {
 		return Op{}, false
 	}
-	what := []string{"lose", "double", "swap"}[p.rand.IntN(3)]
-	return Op{Do: what, Dev: d.number, N: p.rand.IntN(2)}, true
+	what := []string{"lose", "double", "swap", "mangle"}[p.rand.IntN(4)]
+	o := Op{Do: what, Dev: d.number, N: p.rand.IntN(2)}
+	if what == "mangle" {
+		const strange = "0123456789[]{},:.-+eE\"\\ nulltrefasi\x00\x7f"
+		o.N = p.rand.IntN(4000)
+		o.Stmts = []Stmt{{SQL: string(strange[p.rand.IntN(len(strange))])}}
+	}
+	return o, true
+}
+
+// skew puts a device's clock before or behind the server's.
+func (p *planner) skew(d *machine) (Op, bool) {
+	return Op{Do: "skew", Dev: d.number, N: (p.rand.IntN(3) - 1) * p.rand.IntN(200_000)}, true
+}
+
+// localDDL is what an app does to the structure of its copy, which concerns nobody else.
+var localDDL = []string{
+	"ALTER TABLE xkeep ADD COLUMN own DEFAULT 'mine'",
+	"CREATE INDEX own_index ON xpol (count)",
+	"CREATE TABLE own_log (what, at INTEGER)",
+	"CREATE TRIGGER own_note AFTER INSERT ON xkeep BEGIN INSERT INTO own_log VALUES (new.id, new.a); END",
+	"CREATE TRIGGER own_gone AFTER DELETE ON xpol BEGIN INSERT INTO own_log VALUES (old.id, 'gone'); END",
+	"CREATE TRIGGER own_late AFTER UPDATE OF late ON xpol BEGIN UPDATE xpol SET first = new.late WHERE id = new.id; END",
+	"CREATE TRIGGER own_limit AFTER UPDATE ON xkeep WHEN new.id = 3 BEGIN INSERT INTO own_few VALUES (new.id); END",
+	"CREATE TABLE own_few (n INTEGER CHECK (n < 3))",
+	"DROP TABLE own_log",
+	"DROP TABLE xdoc_text",
+	"DROP TABLE xone",
+	"CREATE TABLE xone (a, b TEXT, c, id TEXT PRIMARY KEY NOT NULL, UNIQUE (a, b))",
+	"ALTER TABLE xloose RENAME TO own_loose",
+	"ALTER TABLE own_loose RENAME TO xloose",
+	"ALTER TABLE xwide RENAME COLUMN v12 TO own_v12",
+	"ALTER TABLE xkeep DROP COLUMN own",
+	"DROP TRIGGER xdoc_stamp",
+	"VACUUM",
+	"REINDEX",
+	"DELETE FROM sqlite_sequence",
+	"DROP TRIGGER _tm_",
+}
+
+func (p *planner) redefine(d *machine) (Op, bool) {
+	dev, ok := d.dev.(*goDevice)
+	if !ok {
+		return Op{}, false
+	}
+	sql := localDDL[p.rand.IntN(len(localDDL))]
+	if sql == "DROP TRIGGER _tm_" {
+		const which = "FROM main.sqlite_master WHERE type = 'trigger' AND name LIKE '\\_tm\\_%' ESCAPE '\\'"
+		n, err := dev.db.Int("SELECT count(*) " + which)
+		if err != nil || n == 0 {
+			return Op{}, false
+		}
+		name, err := dev.db.Text("SELECT name "+which+" ORDER BY name LIMIT 1 OFFSET ?1", tidemark.Int(p.rand.Int64N(n)))
+		if err != nil {
+			return Op{}, false
+		}
+		sql = "DROP TRIGGER " + lite.Quote(name)
+	}
+	return Op{Do: "ddl", Dev: d.number, Stmts: []Stmt{{SQL: sql}}}, true
+}
+
+// serverDDL is what somebody does to the structure of the served file.
+var serverDDL = []string{
+	"ALTER TABLE xkeep ADD COLUMN more TEXT DEFAULT 'new'",
+	"ALTER TABLE xpol ADD COLUMN extra INTEGER NOT NULL DEFAULT 7",
+	"ALTER TABLE xchild ADD COLUMN more INTEGER REFERENCES xauto (id)",
+	"CREATE TABLE xlate (id INTEGER PRIMARY KEY, v, doc INTEGER REFERENCES xdoc (id) ON DELETE CASCADE)",
+	"CREATE UNIQUE INDEX xkeep_b ON xkeep (a, id)",
+	"CREATE INDEX xpol_count ON xpol (count DESC)",
+	"DROP INDEX xpol_count",
+	"CREATE VIEW xview AS SELECT id, count FROM xpol",
+	"CREATE TRIGGER xkeep_log AFTER INSERT ON xkeep BEGIN INSERT INTO xlog VALUES (new.id); END",
+	"CREATE TABLE xlog (what)",
+	"DROP TRIGGER xdoc_stamp",
+	"DROP TABLE xone",
+	"ALTER TABLE xloose RENAME COLUMN v TO w",
+	"CREATE VIRTUAL TABLE xlabels USING fts5(labels)",
+	"ALTER TABLE xwide DROP COLUMN v12",
+}
+
+func (p *planner) redefineServer(*machine) (Op, bool) {
+	if p.w.server.due {
+		return Op{}, false
+	}
+	return Op{Do: "grow", Stmts: []Stmt{{SQL: serverDDL[p.rand.IntN(len(serverDDL))]}}}, true
 }
 
 // dispose retries or discards a rejected changeset.
@@ -192,10 +290,34 @@ func (p *planner) dispose(d *machine) (Op, bool) {
 	if len(list) == 0 {
 		return Op{}, false
 	}
-	o := Op{Do: "retry", Dev: d.number, N: int(list[p.rand.IntN(len(list))].ID), Flag: p.rand.IntN(3) == 0}
-	if p.rand.IntN(3) == 0 {
+	r := list[p.rand.IntN(len(list))]
+	o := Op{Do: "retry", Dev: d.number, N: int(r.ID), Flag: p.rand.IntN(3) == 0}
+	switch p.rand.IntN(5) {
+	case 0:
 		o.Do, o.Flag = "discard", false
+	case 1:
+		return p.replace(o, r.Changes, dev.r.Schema())
 	}
+	return o, true
+}
+
+// replace retries with another value in one of the changes.
+func (p *planner) replace(o Op, changes []tidemark.Change, s *tidemark.Schema) (Op, bool) {
+	if len(changes) == 0 {
+		return Op{}, false
+	}
+	c := changes[p.rand.IntN(len(changes))]
+	t := s.Table(c.Table)
+	if t == nil {
+		return Op{}, false
+	}
+	o.Do, o.Flag = "replace", false
+	value := tidemark.Int(p.rand.Int64N(20))
+	if p.rand.IntN(3) == 0 {
+		value = awkward[p.rand.IntN(len(awkward))]
+	}
+	args := append([]tidemark.Value{tidemark.Text(t.Columns[p.rand.IntN(len(t.Columns))].Name), value}, c.Key...)
+	o.Stmts = []Stmt{newStmt(t.Name, args)}
 	return o, true
 }
 

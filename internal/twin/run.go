@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tidemarkdb/tidemark/internal/sim"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // Options of Run. Zero fields are chosen from the seed.
@@ -98,7 +99,11 @@ func (r *run) open() {
 		x.r = r.rand
 		schema, policies = schema+";"+extra, x.policies
 	}
-	r.title = fmt.Sprintf("%s, brief %v, extra %v", apps.Title(), brief, x.r != nil)
+	var limits wire.Limits
+	if r.rand.IntN(4) == 0 {
+		limits = wire.Limits{Changeset: 100 + r.rand.IntN(400)}
+	}
+	r.title = fmt.Sprintf("%s, brief %v, extra %v, limit %d", apps.Title(), brief, x.r != nil, limits.Changeset)
 	r.script = append(r.script, Op{Do: "begin"})
 	ours := func(number int) device { return newGoDevice(r.o.Seed, number, brief) }
 	theirs := ours
@@ -111,7 +116,7 @@ func (r *run) open() {
 		}
 	}
 	for i, maker := range []func(int) device{ours, theirs} {
-		w := &world{seed: r.o.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies, chunk: apps.Chunk(), brief: brief, make: maker}
+		w := &world{seed: r.o.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies, chunk: apps.Chunk(), limits: limits, brief: brief, make: maker}
 		r.worlds[i] = w
 		w.begin()
 	}
@@ -214,8 +219,8 @@ func (r *run) converged() string {
 	first, err := w.server.tables()
 	w.must(err, "reading the served file")
 	for _, d := range w.devices {
-		if d.state != "idle" {
-			continue // one that was stopped is not expected to follow
+		if d.state != "idle" || d.changed {
+			continue // one that was stopped, or has other tables, is not expected to follow
 		}
 		here, err := d.dev.dump()
 		w.must(err, "reading a copy")

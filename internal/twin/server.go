@@ -8,7 +8,6 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/lite"
-	"github.com/tidemarkdb/tidemark/internal/sim"
 	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 	"github.com/tidemarkdb/tidemark/store/sqlite"
@@ -67,7 +66,7 @@ func (s *server) start() {
 	w.must(err, "opening the store")
 	s.store = store
 	s.hub, err = hub.Open(context.Background(), store, w.now, hub.Options{
-		Rand: newStream(w.seed, fmt.Sprintf("hub %d", s.lives)), Chunk: w.chunk, Merge: sim.MergeFunctions(),
+		Rand: newStream(w.seed, fmt.Sprintf("hub %d", s.lives)), Chunk: w.chunk, Merge: mergeFunctions(), Limits: w.limits,
 	})
 	w.must(err, "opening the hub")
 	s.group()

@@ -24,9 +24,8 @@ var (
 	shrinkFlag   = flag.Bool("twin.shrink", false, "look for a short script that fails")
 	verboseFlag  = flag.Bool("twin.v", false, "show every event")
 	keepFlag     = flag.Bool("twin.keep", false, "go on after a failure")
+	sourcesFlag  = flag.String("twin.js", "../../js", "the sources of the TypeScript engine")
 )
-
-const sources = "../../js"
 
 // folder holds the host's program.
 var folder string
@@ -36,7 +35,7 @@ var program = sync.OnceValues(func() (_ string, err error) {
 	if folder, err = os.MkdirTemp("", "tidemark-twin"); err != nil {
 		return "", err
 	}
-	return twin.Bundle(sources, folder)
+	return twin.Bundle(*sourcesFlag, folder)
 })
 
 // startHost starts Node. Without it the test is skipped, but not in CI.
@@ -49,7 +48,7 @@ func startHost(t *testing.T) *twin.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := twin.StartHost(sources, path)
+	h, err := twin.StartHost(*sourcesFlag, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ type world struct {
 	schema   string
 	policies func(*tidemark.Schema) (*tidemark.Schema, error)
 	chunk    int
+	limits   wire.Limits
 	make     func(number int) device
 	brief    bool // messages leave out what both sides know
 	now      int64
@@ -34,7 +35,8 @@ type machine struct {
 	state   string
 	dialing bool
 	timer   int64 // milliseconds that the loop asked for; 0 none
-	dials   int
+	skew    int64 // of its clock
+	changed bool  // its tables may no longer be the server's
 }
 
 // link is one connection; messages wait in it until they are let through.
@@ -108,7 +110,8 @@ func (w *world) do(o Op) {
 	case "foreign":
 		w.server.scribble(o)
 	case "grow":
-		w.must(w.server.shell.Script(o.Stmts[0].SQL), "changing the schema")
+		err := w.server.shell.Script(o.Stmts[0].SQL)
+		w.tell("shell: %v", err)
 		w.server.due, w.server.backup = true, nil // to put an older schema in place is another story
 	case "clone":
 		w.clone(o.Flag)
@@ -124,7 +127,7 @@ func (w *world) do(o Op) {
 func (d *machine) do(o Op) {
 	w := d.w
 	switch o.Do {
-	case "write", "tamper", "retry", "discard":
+	case "write", "tamper", "retry", "discard", "replace", "ddl":
 		d.act(o)
 	case "start", "local", "verify", "hangup":
 		d.step(event{Type: o.Do}, o.Flag)
@@ -148,6 +151,10 @@ func (d *machine) do(o Op) {
 		d.crash()
 	case "sync":
 		d.sync(o.N)
+	case "skew":
+		d.skew = int64(o.N)
+	case "mangle":
+		d.mangle(o)
 	case "fork":
 		d.fork()
 	default:
@@ -161,11 +168,14 @@ func (d *machine) act(o Op) {
 	var err error
 	switch o.Do {
 	case "write":
-		said, err = d.dev.write(d.w.now, o)
+		said, err = d.dev.write(d.w.now+d.skew, o)
 	case "tamper":
-		said, err = d.dev.tamper(d.w.now, o)
+		said, err = d.dev.tamper(d.w.now+d.skew, o)
+	case "ddl":
+		d.changed = true
+		said, err = d.dev.redefine(d.w.now+d.skew, o.Stmts[0].SQL)
 	default:
-		said, err = d.dev.dispose(d.w.now, o)
+		said, err = d.dev.dispose(d.w.now+d.skew, o)
 	}
 	d.w.must(err, fmt.Sprintf("device %d: %s", d.number, o.Do))
 	d.w.tell("%s on %d: %s", o.Do, d.number, said)
@@ -175,7 +185,7 @@ func (d *machine) act(o Op) {
 // after its last commit, before it could say anything.
 func (d *machine) step(ev event, dies bool) {
 	w := d.w
-	out, err := d.dev.step(w.now, ev)
+	out, err := d.dev.step(w.now+d.skew, ev)
 	w.must(err, fmt.Sprintf("device %d: %s", d.number, ev.Type))
 	d.state = out.State
 	w.tell("%s on %d: %s %s", ev.Type, d.number, out.State, out.Fault)
@@ -195,7 +205,6 @@ func (d *machine) perform(e effect) {
 	switch e.Do {
 	case "dial":
 		d.dialing = true
-		d.dials++
 	case "close":
 		d.hangUp()
 	case "timer":
@@ -287,6 +296,17 @@ func (d *machine) garble(o Op) {
 	}
 }
 
+// mangle puts a strange character into the next message to the device.
+func (d *machine) mangle(o Op) {
+	l := d.link
+	if l == nil || len(l.down) == 0 {
+		return
+	}
+	text := []rune(l.down[0])
+	text[o.N%len(text)] = []rune(o.Stmts[0].SQL)[0]
+	l.down[0] = string(text)
+}
+
 // sync brings a device on line and lets up to n messages through, group by group.
 func (d *machine) sync(n int) {
 	if d.state == "offline" || d.state == "backoff" || d.state == "stopped" || d.state == "auth needed" {
@@ -365,6 +385,7 @@ func (d *machine) fork() {
 	image, err := d.dev.image()
 	w.must(err, "reading a device's file")
 	other := w.addDevice()
+	other.changed = d.changed
 	w.must(other.dev.adopt(image), "opening a copied file")
 	w.tell("device %d is a copy of %d", other.number, d.number)
 }

@@ -12,7 +12,7 @@ import { Shorthand } from "../../src/wire/shorthand.ts";
 import { encodeUp } from "../../src/wire/up.ts";
 import { describe } from "./describe.ts";
 import { dump } from "./dump.ts";
-import type { Request, Stmt } from "./requests.ts";
+import type { Dispose, Request, Stmt } from "./requests.ts";
 import { unspell } from "./spelled.ts";
 import { stream } from "./stream.ts";
 
@@ -152,17 +152,35 @@ export class TwinDevice {
     this.#db.script(`PRAGMA ignore_check_constraints = ${!on}; PRAGMA foreign_keys = ${on}`);
   }
 
-  dispose(now: number, how: "retry" | "discard", id: number, apart: boolean): string {
+  /** Lets the app change the structure of its copy. */
+  redefine(now: number, sql: string): string {
     clock.now = now;
     try {
-      if (how === "retry") return `${this.#r.retry(id, apart, now)} parts`;
-      this.#r.discard(id);
+      this.#db.script(sql);
+      return "done";
+    } catch {
+      return "refused";
+    }
+  }
+
+  dispose(o: Dispose): string {
+    clock.now = o.now;
+    try {
+      if (o.do === "replace") return `${this.#replace(o)} parts`;
+      if (o.do === "retry") return `${this.#r.retry(o.id, o.apart, o.now)} parts`;
+      this.#r.discard(o.id);
       return "0 parts";
     } catch (err) {
       const code = codeOf(err);
       if (!code || code === "internal") throw err;
       return code;
     }
+  }
+
+  #replace(o: Dispose): number {
+    const { sql: table = "", args = [] } = o.stmts?.[0] ?? {};
+    const [column, value = null, ...key] = args.map(unspell);
+    return this.#r.replaceAndRetry(o.id, [{ table, column: String(column), value, key }], o.now);
   }
 
   step(now: number, event: { type: string; text?: string }): { state: string; fault: string; effects: Wanted[] } {
@@ -197,8 +215,9 @@ export class TwinDevice {
   }
 }
 
-/** The harness's merge function of columns whose policy is custom: the longer text wins. */
+/** The harness's merge function of columns whose policy is custom: the longer text wins, unless it fails. */
 function longer(_base: Value, theirs: Value, mine: Value): Value {
+  if (typeof mine === "string" && mine.includes("gamma")) throw new Error("no gamma");
   const of = (v: Value): Uint8Array =>
     v === null || typeof v === "bigint" || typeof v === "number" ? new Uint8Array() : bytesOf(v);
   const [a, b] = [of(mine), of(theirs)];

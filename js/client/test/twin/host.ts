@@ -35,9 +35,12 @@ function answer(r: Request): unknown {
       return d.tamper(r.now, r.stmts);
     case "step":
       return d.step(r.now, r.event);
+    case "ddl":
+      return d.redefine(r.now, r.sql);
     case "retry":
     case "discard":
-      return d.dispose(r.now, r.do, r.id, r.apart);
+    case "replace":
+      return d.dispose(r);
   }
 }
 

@@ -47,13 +47,18 @@ export type Request =
       readonly now: number;
       readonly event: { readonly type: string; readonly text?: string };
     }
-  | {
-      readonly do: "retry" | "discard";
-      readonly device: string;
-      readonly now: number;
-      readonly id: number;
-      readonly apart: boolean;
-    };
+  | { readonly do: "ddl"; readonly device: string; readonly now: number; readonly sql: string }
+  | Dispose;
+
+/** What becomes of a rejected changeset; of replace the statement names the table, then come column, value and key. */
+export interface Dispose {
+  readonly do: "retry" | "discard" | "replace";
+  readonly device: string;
+  readonly now: number;
+  readonly id: number;
+  readonly apart: boolean;
+  readonly stmts: readonly Stmt[] | null;
+}
 
 export interface LoopSettings {
   readonly minDelay: number;
