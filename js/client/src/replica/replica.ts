@@ -25,7 +25,6 @@ import { confirmedRanges, prove, repairAll } from "./repair.ts";
 import { editAndRetry, type Replacement, replaceAndRetry, retry } from "./retry.ts";
 import { sealNow } from "./seal.ts";
 import { readStatus, type Status } from "./status.ts";
-import type { RangeRows } from "./verify.ts";
 import { type RangeRows, splitKeys } from "./verify.ts";
 
 /** Options of `Replica.open`. */
