@@ -1,6 +1,8 @@
 import * as capture from "../capture/capture.ts";
 import { layoutOf } from "../capture/layout.ts";
 import { TIME_SHIFT } from "../capture/record.ts";
+import { TidemarkError } from "../error.ts";
+import { violation } from "../lite/failure.ts";
 import type { Statement } from "../lite/statement.ts";
 import * as meta from "../meta/meta.ts";
 import type { Cells } from "../watch/difference.ts";
@@ -16,6 +18,8 @@ import { newSalt } from "./seal.ts";
  * app's statements on r.db, then commit or rollback. Between them no method of
  * the replica may be called. touched tells what it changed, before the next seal.
  */
+
+const hint = "throw to undo it; run no COMMIT or ROLLBACK, nor statements that say ON CONFLICT ROLLBACK";
 
 /** Begins a transaction. */
 export function begin(r: Replica): void {
@@ -35,11 +39,12 @@ export function begin(r: Replica): void {
 export function commit(r: Replica, now: number): void {
   const { db } = r;
   try {
+    if (!db.inTransaction) throw new TidemarkError("usage", "the transaction was ended inside", { op: "write", hint });
     capture.end(db, { first: r.first, salt: newSalt(r), madeAt: now, seen: meta.getInt(db, meta.keySeq) });
     db.run("COMMIT");
   } catch (err) {
     rollback(r);
-    throw failure("write", err);
+    throw violation(err) ?? failure("write", err);
   }
 }
 
