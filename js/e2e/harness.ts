@@ -207,7 +207,7 @@ export async function openTab(context: BrowserContext, url: string): Promise<Pag
   page.on("pageerror", (err) => console.error(`page: ${err.message}`));
   if (process.env.VERBOSE) page.on("console", (m) => console.log(`page: ${m.text()}`));
   await page.goto(url);
-  await page.waitForFunction(() => "tidemark" in window);
+  await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
   return page;
 }
 

@@ -27,10 +27,10 @@ import {
 import { Tab, type TabHost } from "./tab.ts";
 
 /** How often a tab that waits for something looks whether the leader is alive, milliseconds. */
-const LOOK = 200;
+const LOOK = 100;
 
 /** How long a leader may say nothing before its place is taken, at first and at most. */
-const PATIENCE = 700;
+const PATIENCE = 500;
 const PATIENCE_MOST = 10_000;
 
 /** How long the own worker may be busy with one thing before it is given up. */
@@ -360,7 +360,7 @@ export class Member implements TabHost {
 
   #watchdog(): void {
     const now = performance.now();
-    if (now - this.#looked > 5 * LOOK || this.#asleep) this.#heard = now; // it was this tab that slept
+    if (now - this.#looked > 10 * LOOK || this.#asleep) this.#heard = now; // it was this tab that slept
     this.#looked = now;
     const silent = now - this.#heard;
     if (this.#worker !== null) {
