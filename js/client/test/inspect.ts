@@ -30,7 +30,7 @@ function select(db: Database, sql: string, ...args: Value[]): Record<string, Val
 export function inspect(db: Database, ids: ReadonlyMap<string, number>): Schema {
   const all = select(
     db,
-    "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL ORDER BY rowid",
+    "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '\\_tm\\_%' ESCAPE '\\' ORDER BY rowid",
   );
   const shadow = new Set(
     select(db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'table'").map((x) => x.name),
