@@ -34,6 +34,6 @@ export type {
 export { codeOf, TidemarkError } from "./error.ts";
 export { id } from "./id.ts";
 export { open } from "./open.ts";
-export type { CallOptions, OpenOptions, TokenSource, WatchOptions } from "./options.ts";
+export type { CallOptions, MergeFunction, MergeFunctions, OpenOptions, TokenSource, WatchOptions } from "./options.ts";
 export { type Query, sql } from "./sql.ts";
 export type { WatchCost } from "./watch/watches.ts";

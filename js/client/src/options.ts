@@ -1,4 +1,15 @@
 import type { Level } from "./database.ts";
+import type { Value } from "./value.ts";
+
+/**
+ * Decides what becomes of two edits of a cell that met, under policy `custom`:
+ * from what both started from (null when that is not known) and what they made of
+ * it. It must depend on nothing else. INTEGER is a bigint here, REAL a number.
+ */
+export type MergeFunction = (base: Value, theirs: Value, mine: Value) => Value;
+
+/** Merge functions by the names under which the server has them. */
+export type MergeFunctions = Readonly<Record<string, MergeFunction>>;
 
 /** Where access tokens come from: the token, or a function that fetches one and is asked again when it was refused. */
 export type TokenSource = string | (() => string | null | Promise<string | null>);

@@ -1,7 +1,7 @@
 import { Database } from "../lite/database.ts";
 import type { Sqlite } from "../lite/load.ts";
-import type { MergeFunction } from "../merge/merge.ts";
 import { getInt } from "../meta/meta.ts";
+import type { MergeFunctions } from "../options.ts";
 import { Replica } from "../replica/replica.ts";
 import { begin, commit, rollback, touched } from "../replica/write.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -22,10 +22,15 @@ export interface Call {
   readonly again: boolean;
 }
 
-/** Functions of policy `custom`, by name. */
-export type MergeFunctions = Readonly<Record<string, MergeFunction>>;
+let pool = new Uint8Array();
 
-export const random = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n));
+/** Random bytes; asking the browser for a few costs as much as for many. */
+export function random(n: number): Uint8Array {
+  if (pool.length < n) pool = crypto.getRandomValues(new Uint8Array(Math.max(n, 1024)));
+  const bytes = pool.slice(0, n);
+  pool = pool.subarray(n);
+  return bytes;
+}
 
 /** Opens a database file of a storage, without looking at what is in it. */
 export function openFile(sqlite: Sqlite, storage: Storage, name: string): Database {

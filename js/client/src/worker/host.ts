@@ -3,6 +3,7 @@ import type { DatabaseEvent, Phase, Progress, Risk } from "../database.ts";
 import { TidemarkError } from "../error.ts";
 import { corrupt, disk, notADatabase } from "../lite/failure.ts";
 import { loadSqlite, type Sqlite } from "../lite/load.ts";
+import type { MergeFunctions } from "../options.ts";
 import type { Applied } from "../replica/apply.ts";
 import type { Note } from "../replica/loop.ts";
 import { tableNamed } from "../schema.ts";
@@ -17,7 +18,7 @@ import { touchedBy } from "../watch/touched.ts";
 import { type Touched, Watches } from "../watch/watches.ts";
 import type { Batch } from "../wire/batch.ts";
 import { type Cargo, load, unload } from "./cargo.ts";
-import { Copy, type MergeFunctions, openFile, random } from "./copy.ts";
+import { Copy, openFile, random } from "./copy.ts";
 import { FirstSync } from "./first-sync.ts";
 import { conflictView, errorInfo, outcomeInfo, pendingView } from "./views.ts";
 
@@ -310,7 +311,9 @@ export class Host {
     const whole = new Map(
       schema.tables.filter((t) => a.tables.includes(t.id)).map((t) => [t.name, { columns: null, keys: null }]),
     );
-    const fine = batch && !batch.more && batch.from === batch.to - 1 ? touchedBy(schema, batch.changes) : null;
+    // Where something is or was pending, a batch may move rows that it does not name.
+    const alone = batch && !batch.more && replica.db.int("SELECT count(*) FROM main._tm_pending") === 0;
+    const fine = alone && batch.from === batch.to - 1 ? touchedBy(schema, batch.changes) : null;
     this.watches.commit(fine && [...whole.keys()].every((name) => fine.has(name)) ? fine : whole);
     this.later();
     for (const o of a.settled) this.links.event({ type: "outcome", outcome: outcomeInfo(o) });

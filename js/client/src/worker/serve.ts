@@ -1,3 +1,4 @@
+import type { MergeFunctions } from "../options.ts";
 import { encodeError, late } from "../tabs/errors.ts";
 import {
   type Boot,
@@ -16,7 +17,6 @@ import {
 } from "../tabs/messages.ts";
 import type { Patch } from "../watch/watches.ts";
 import { answer } from "./calls.ts";
-import type { MergeFunctions } from "./copy.ts";
 import { Host, type HostLinks } from "./host.ts";
 
 /** What an app's own worker file may bring. */
