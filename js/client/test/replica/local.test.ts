@@ -175,14 +175,10 @@ test("a copied file keeps the first names of what is pending", () => {
     schema: "",
     digestKey: Uint8Array.from({ length: 16 }, (_, i) => i + 1),
     time: 0,
-    principal: "",
-    expires: 0,
     limits: { message: 0, changeset: 0, row: 0 },
     resync: false,
     principal: "",
     expires: 0,
-  };
-  d.r.welcome({ ...welcome, ...more }, 5);
   for (const name of ["a", "b", "c"]) d.commit(`INSERT INTO person (name) VALUES ('${name}')`);
   d.settle(d.acceptance(1, 0));
   expect(d.r.hello()).toMatchObject({ replica: "r1", ticket: "t", settled: 1, seq: 0, space: "s" });
