@@ -58,8 +58,8 @@ func (f *logFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wait returns the space's file once there is something behind a seq, or when
-// nothing came for a while. A log that is shorter than that was replaced.
+// wait returns the space's file once its log does not end at a seq, or when
+// nothing came for a while.
 func (f *logFeed) wait(ctx context.Context, space string, after tidemark.Seq) (path string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, feedWait)
 	defer cancel()
@@ -67,6 +67,9 @@ func (f *logFeed) wait(ctx context.Context, space string, after tidemark.Seq) (p
 	defer tick.Stop()
 	for {
 		path, head, err := f.head(space)
+		if f.ctx.Err() != nil { // the spaces are closed, or will be
+			return "", &tidemark.Error{Code: tidemark.CodeShutdown, Msg: "the server stops"}
+		}
 		if err != nil || head != after {
 			return path, err
 		}
@@ -75,7 +78,6 @@ func (f *logFeed) wait(ctx context.Context, space string, after tidemark.Seq) (p
 		case <-ctx.Done():
 			return path, nil
 		case <-f.ctx.Done():
-			return path, nil
 		}
 	}
 }

@@ -27,7 +27,7 @@ export function Lab() {
   const log = useServerLog("lab");
   const [refusals, refused, forget] = useRefusals();
   const [progress, begin] = useProgress(statuses, log.head);
-  const [shown, setShown] = useStored<string>("tidemark-lab-shown", "ana");
+  const [chosen, setShown] = useState("ana");
   const { act, problem } = useAct();
   const stage = useRef<HTMLDivElement>(null);
   useArrivals(log, names, stage);
@@ -44,6 +44,7 @@ export function Lab() {
     { id: "ben", label: "Ben" },
     ...(third === "yes" ? [{ id: "chloe", label: "Chloe" }] : []),
   ];
+  const shown = panels.some((p) => p.id === chosen) ? chosen : "ana";
   return (
     <main className="lab" id="main">
       <div className="lab-intro">
