@@ -18,6 +18,7 @@ describe.skipIf(browser === "")("a page", () => {
           const { open, id } = window.tidemark;
           const db = await open({ name: `basics-${storage}`, server, storage });
           await db.ready;
+          await db.caughtUp();
           const rows = await db.query`SELECT id, title FROM task WHERE length(id) = ${1} ORDER BY id`;
           const made = await db.exec`INSERT INTO task (id, title, votes) VALUES (${id()}, ${storage}, ${7n})`;
           await db.transaction(async (tx) => {

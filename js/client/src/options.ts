@@ -28,10 +28,10 @@ export interface OpenOptions {
    */
   readonly server?: string;
   /**
-   * Sent as `Authorization: Bearer` with every HTTP request, never as a part
-   * of an address. A WebSocket of a browser cannot carry headers: as long as
-   * the server takes no token in the session's first message, the socket goes
-   * without one, and `transport: "http"` is the way that carries it.
+   * Says who is there: sent in the first message of a session over a WebSocket
+   * and as `Authorization: Bearer` with every HTTP request, never as a part of an
+   * address. A function is asked again when the server refused the token, and
+   * in time before it is over, so that the connection stays.
    */
   readonly token?: TokenSource;
   /** How to reach the server; default "auto": a WebSocket, and plain HTTP where none can be had. */

@@ -3,7 +3,7 @@ import { TidemarkError } from "../error.ts";
 import { headerBytes, headerRows, headerState, parseState, type SpaceState } from "../wire/state.ts";
 import type { Address } from "./address.ts";
 import { isType, unexpected, unreachable } from "./answer.ts";
-import type { Headers } from "./transport.ts";
+import { headersOf, type Tokens } from "./transport.ts";
 
 /** How long a download may stand still. */
 const STALL = 60_000;
@@ -46,11 +46,11 @@ export interface Snapshot {
 export class Replaced extends Error {}
 
 /** Asks for a small answer in JSON. */
-export async function ask(url: string, headers: Headers, signal: AbortSignal): Promise<string> {
+export async function ask(url: string, tokens: Tokens, signal: AbortSignal): Promise<string> {
   let resp: Response;
   try {
     const late = AbortSignal.any([signal, AbortSignal.timeout(SHORTLY)]);
-    resp = await fetch(url, { headers: await headers(), signal: late, cache: "no-cache" });
+    resp = await fetch(url, { headers: await headersOf(tokens), signal: late, cache: "no-cache" });
     if (resp.ok && isType(resp, "json")) return await resp.text();
   } catch (err) {
     throw unreachable("connect", err);
@@ -61,22 +61,22 @@ export async function ask(url: string, headers: Headers, signal: AbortSignal): P
 /** The schema that the space has now, as the server sends it. */
 export async function currentSchema(
   address: Address,
-  headers: Headers,
+  tokens: Tokens,
   signal: AbortSignal,
 ): Promise<{ schema: string; incarnation: string }> {
   // Of ours, by the content type; what is missing fails where it is used.
-  const info = JSON.parse(await ask(address.base, headers, signal)) as { schema: string; incarnation: string };
-  return { schema: await schemaOf(address, info.schema, headers, signal), incarnation: info.incarnation };
+  const info = JSON.parse(await ask(address.base, tokens, signal)) as { schema: string; incarnation: string };
+  return { schema: await schemaOf(address, info.schema, tokens, signal), incarnation: info.incarnation };
 }
 
-export function schemaOf(address: Address, hash: string, headers: Headers, signal: AbortSignal): Promise<string> {
-  return ask(address.at(`schema/${hash}`), headers, signal);
+export function schemaOf(address: Address, hash: string, tokens: Tokens, signal: AbortSignal): Promise<string> {
+  return ask(address.at(`schema/${hash}`), tokens, signal);
 }
 
 /** Downloads one snapshot; where the connection breaks it goes on from there. */
 export class Download {
   readonly #address: Address;
-  readonly #headers: Headers;
+  readonly #tokens: Tokens;
   readonly #signal: AbortSignal;
   readonly #progress: (p: Progress) => void;
   readonly #parts: Parts;
@@ -84,9 +84,9 @@ export class Download {
   #have = 0;
   #told = 0;
 
-  constructor(address: Address, headers: Headers, signal: AbortSignal, parts: Parts, progress: (p: Progress) => void) {
+  constructor(address: Address, tokens: Tokens, signal: AbortSignal, parts: Parts, progress: (p: Progress) => void) {
     this.#address = address;
-    this.#headers = headers;
+    this.#tokens = tokens;
     this.#signal = signal;
     this.#parts = parts;
     this.#progress = progress;
@@ -153,7 +153,7 @@ export class Download {
     this.#signal.addEventListener("abort", stop);
     let stalled = setTimeout(stop, STALL);
     try {
-      const headers: Record<string, string> = { Accept: "application/gzip", ...(await this.#headers()) };
+      const headers: Record<string, string> = { Accept: "application/gzip", ...(await headersOf(this.#tokens)) };
       if (this.#have > 0) Object.assign(headers, { Range: `bytes=${this.#have}-`, "If-Range": this.#notes!.etag });
       const resp = await fetch(this.#address.at("snapshot"), { headers, signal: ctl.signal, cache: "no-store" });
       await this.#accept(resp);

@@ -1,11 +1,10 @@
 import { TidemarkError } from "../error.ts";
-import { type Down, decodeDown } from "../wire/down.ts";
+import { type Down, decodeDown, isAside } from "../wire/down.ts";
 import { Shorthand } from "../wire/shorthand.ts";
 import { encodeUp, type Hello, type Up } from "../wire/up.ts";
-
 import type { Address } from "./address.ts";
 import { isType, unexpected, unreachable } from "./answer.ts";
-import type { Emit, Headers, Link, Ways } from "./transport.ts";
+import { type Emit, headersOf, type Link, type Tokens, type Ways } from "./transport.ts";
 
 /** How long the server may hold an answer that has no news. */
 const POLL_WAIT = 25_000;
@@ -18,7 +17,7 @@ const REST_MOST = 5_000;
 export interface TripHost {
   readonly address: Address;
   readonly ways: Ways;
-  readonly headers: Headers;
+  readonly tokens: Tokens;
   /** A hello of the state that the file has now. */
   hello(): Hello;
 }
@@ -51,7 +50,7 @@ export class RoundTrips implements Link {
   }
 
   send(messages: readonly Up[]): void {
-    this.#queue.push(...messages.filter((m) => m.type !== "ack"));
+    this.#queue.push(...messages.filter((m) => m.type !== "ack" && m.type !== "token"));
     if (this.#running === null) this.#next();
     else if (this.#waits && this.#queue.length > 0) this.#running.abort();
   }
@@ -103,7 +102,7 @@ export class RoundTrips implements Link {
     try {
       const resp = await fetch(this.#host.address.at(waited ? `sync?wait=${POLL_WAIT / 1000}s` : "sync"), {
         method: "POST",
-        headers: { "Content-Type": "application/x-ndjson", ...(await this.#host.headers()) },
+        headers: { "Content-Type": "application/x-ndjson", ...(await headersOf(this.#host.tokens)) },
         body,
         signal: ctl.signal,
       });
@@ -158,7 +157,7 @@ export class RoundTrips implements Link {
         message = null;
       }
       news ||= message === null || !["welcome", "schema", "leases"].includes(message.type);
-      this.#emit({ type: "received", message });
+      this.#emit(isAside(message) ? { type: "aside", message } : { type: "received", message });
     };
     const reader = resp.body!.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";

@@ -9,7 +9,7 @@ import type { Address } from "./address.ts";
 import { ComeBack } from "./answer.ts";
 import { RoundTrips } from "./roundtrip.ts";
 import { dialSocket } from "./socket.ts";
-import { type Emit, type Headers, type Link, type Refused, Ways } from "./transport.ts";
+import { type Emit, type Link, type Refused, type Tokens, Ways } from "./transport.ts";
 
 /** How long an idle loop goes without a new session: a socket is watched by pings, so this only heals what nobody thought of. */
 const KEEPALIVE = 30 * 60_000;
@@ -25,7 +25,9 @@ export interface ShellHost {
   readonly replica: Replica;
   readonly address: Address;
   readonly transport: "auto" | "websocket" | "http";
-  readonly headers: Headers;
+  readonly tokens: Tokens;
+  /** Fetches another token, in time before the old one is over. */
+  renew(): Promise<string>;
   readonly rand: (n: number) => Uint8Array;
   /** See Storage.flush. */
   flush(): Promise<void> | undefined;
@@ -67,6 +69,9 @@ export class Shell {
   /** What waits for the storage; null when nothing does. */
   #held: Work[] | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
+  /** How far the server's clock is ahead, milliseconds. */
+  #ahead = 0;
   readonly #scrub: ReturnType<typeof setInterval>;
   #ended = false;
 
@@ -258,6 +263,7 @@ export class Shell {
   }
 
   #unlink(): void {
+    clearTimeout(this.#renewal);
     this.#attempt.abort();
     this.#link?.close();
     this.#link = null;
@@ -267,7 +273,9 @@ export class Shell {
     const attempt = new AbortController();
     this.#attempt = attempt;
     const emit: Emit = (event) => {
-      if (!attempt.signal.aborted) this.step(away(event));
+      if (attempt.signal.aborted) return;
+      this.#mind(event);
+      if (event.type !== "aside") this.step(away(event));
     };
     const made = await this.#connect(emit, attempt.signal);
     if (attempt.signal.aborted) {
@@ -280,17 +288,38 @@ export class Shell {
     }
   }
 
+  /** Looks for how long the token of the session lasts. */
+  #mind(event: Parameters<Emit>[0]): void {
+    const message = event.type === "aside" || event.type === "received" ? event.message : null;
+    if (message?.type === "welcome") this.#ahead = message.time - Date.now();
+    else if (message?.type !== "renewed") return;
+    if (message.expires > 0) this.#renewIn(message.expires - Date.now() - this.#ahead);
+  }
+
+  /** Has another token before the old one is over, and tells the server on the open connection. */
+  #renewIn(ms: number): void {
+    clearTimeout(this.#renewal);
+    const attempt = this.#attempt.signal;
+    this.#renewal = setTimeout(
+      async () => {
+        const token = await this.#host.renew();
+        if (token !== "" && !attempt.aborted) this.#link?.send([{ type: "token", token }]);
+      },
+      Math.min(Math.max(0.8 * ms, 1000), 2 ** 31 - 1),
+    );
+  }
+
   /** Opens a link by the way that is likely to work. */
   async #connect(emit: Emit, signal: AbortSignal): Promise<Link | Refused> {
-    const { address, transport, headers, replica } = this.#host;
+    const { address, transport, tokens, replica } = this.#host;
     const hello = (): Hello => {
       this.#host.enter();
       return replica.hello();
     };
     const trips = (instead: boolean): Link =>
-      new RoundTrips({ address, headers, ways: this.#ways, hello }, emit, instead);
+      new RoundTrips({ address, tokens, ways: this.#ways, hello }, emit, instead);
     if (transport === "http" || (transport === "auto" && !this.#ways.socket(Date.now()))) return trips(false);
-    const made = await dialSocket(address, emit, this.#ways, headers, signal);
+    const made = await dialSocket(address, emit, this.#ways, tokens, signal);
     if ("send" in made || transport === "websocket" || !made.mayFallBack || signal.aborted) return made;
     this.#ways.block(Date.now());
     return trips(true);

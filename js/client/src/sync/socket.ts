@@ -1,11 +1,10 @@
 import { TidemarkError } from "../error.ts";
-import { decodeDown } from "../wire/down.ts";
+import { decodeDown, isAside } from "../wire/down.ts";
 import { Shorthand } from "../wire/shorthand.ts";
 import { encodeUp, type Up } from "../wire/up.ts";
-
 import type { Address } from "./address.ts";
 import { isType, unexpected, unreachable } from "./answer.ts";
-import type { Emit, Headers, Link, Refused, Ways } from "./transport.ts";
+import { type Emit, headersOf, type Link, type Refused, type Tokens, type Ways } from "./transport.ts";
 
 const PROTOCOL = "tidemark.1";
 const HANDSHAKE = 10_000;
@@ -17,10 +16,12 @@ class Socket implements Link {
   readonly #ways: Ways;
   readonly #up = new Shorthand();
   readonly #down = new Shorthand();
+  readonly #token: string;
   #spoke = false;
   #closed = false;
 
-  constructor(ws: WebSocket, emit: Emit, ways: Ways) {
+  constructor(ws: WebSocket, token: string, emit: Emit, ways: Ways) {
+    this.#token = token;
     this.#ws = ws;
     this.#emit = emit;
     this.#ways = ways;
@@ -29,7 +30,11 @@ class Socket implements Link {
   }
 
   send(messages: readonly Up[]): void {
-    for (const m of messages) this.#ws.send(encodeUp(this.#up.up(m)));
+    for (const m of messages) {
+      // A browser's socket has no headers: the first message says who is there.
+      const full = m.type === "hello" ? { ...m, token: this.#token } : m;
+      this.#ws.send(encodeUp(this.#up.up(full)));
+    }
   }
 
   close(): void {
@@ -48,7 +53,7 @@ class Socket implements Link {
     } catch {
       message = null;
     }
-    this.#emit({ type: "received", message });
+    this.#emit(isAside(message) ? { type: "aside", message } : { type: "received", message });
   }
 
   #ended(): void {
@@ -60,34 +65,38 @@ class Socket implements Link {
 }
 
 /** Opens a socket; what goes wrong is explained by asking once without one, since a browser does not tell. */
-export function dialSocket(
+export async function dialSocket(
   address: Address,
   emit: Emit,
   ways: Ways,
-  headers: Headers,
+  tokens: Tokens,
   signal: AbortSignal,
 ): Promise<Link | Refused> {
+  const token = await tokens();
   return new Promise((resolve) => {
     const ws = new WebSocket(address.socket, PROTOCOL);
     const late = setTimeout(() => ws.close(), HANDSHAKE);
     signal.addEventListener("abort", () => ws.close());
     ws.onopen = () => {
       clearTimeout(late);
-      if (ws.protocol === PROTOCOL) return resolve(new Socket(ws, emit, ways));
+      if (ws.protocol === PROTOCOL) {
+        resolve(new Socket(ws, token, emit, ways));
+        return;
+      }
       ws.close();
       const error = new TidemarkError("protocol", `the server does not speak ${PROTOCOL}`, { op: "connect" });
       resolve({ error, mayFallBack: true });
     };
     ws.onclose = async () => {
       clearTimeout(late);
-      resolve(await explain(address, headers, signal));
+      resolve(await explain(address, tokens, signal));
     };
   });
 }
 
-async function explain(address: Address, headers: Headers, signal: AbortSignal): Promise<Refused> {
+async function explain(address: Address, tokens: Tokens, signal: AbortSignal): Promise<Refused> {
   try {
-    const resp = await fetch(address.base, { headers: await headers(), signal, cache: "no-store" });
+    const resp = await fetch(address.base, { headers: await headersOf(tokens), signal, cache: "no-store" });
     if (!resp.ok || !isType(resp, "json")) {
       const error = await unexpected("connect", resp);
       return { error, mayFallBack: error.code === "offline" };

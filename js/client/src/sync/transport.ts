@@ -1,5 +1,6 @@
 import type { TidemarkError } from "../error.ts";
 import type { Event } from "../replica/loop.ts";
+import type { Aside } from "../wire/down.ts";
 import type { Up } from "../wire/up.ts";
 
 /** A connection to the server, as the sync loop thinks of one. */
@@ -9,11 +10,19 @@ export interface Link {
   close(): void;
 }
 
-/** Takes what happens on a link. */
-export type Emit = (event: Event) => void;
+/** Takes what happens on a link: what the loop is to hear, and what is the shell's alone. */
+export type Emit = (event: Event | { readonly type: "aside"; readonly message: Aside }) => void;
 
-/** Gives the headers of a request, with a token where there is one. */
-export type Headers = () => Promise<Record<string, string>>;
+/** Gives the token that says who is there, "" for none. */
+export type Tokens = () => Promise<string>;
+
+/** The headers of a request that carry it. */
+export async function headersOf(tokens: Tokens): Promise<Record<string, string>> {
+  const token = await tokens();
+  const headers: Record<string, string> = {};
+  if (token !== "") headers.Authorization = `Bearer ${token}`;
+  return headers;
+}
 
 /** What became of an attempt to connect by WebSocket. */
 export interface Refused {

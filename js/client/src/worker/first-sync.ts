@@ -76,12 +76,12 @@ export class FirstSync {
     const host = this.#host;
     const address = host.address ?? new Address(host.copy!.replica.status().server);
     if (host.copy === null) {
-      const { schema, incarnation } = await currentSchema(address, host.headers, signal);
+      const { schema, incarnation } = await currentSchema(address, host.tokens, signal);
       signal.throwIfAborted();
       host.use(await this.#provisional(address, schema, incarnation));
       host.trouble(null);
     }
-    const download = new Download(address, host.headers, signal, noParts, (p) => host.progress(p));
+    const download = new Download(address, host.tokens, signal, noParts, (p) => host.progress(p));
     const snapshot = await download.start();
     const storage = host.storage!;
     const name = `/db-${Number(host.copy!.name.slice(4)) + 1}`;
@@ -94,7 +94,7 @@ export class FirstSync {
     });
     const { rows, unpacked: total } = snapshot.notes;
     host.progress({ stage: "install", bytes: unpacked, total, rows });
-    const schema = await schemaOf(address, snapshot.state.schemaHash, host.headers, signal);
+    const schema = await schemaOf(address, snapshot.state.schemaHash, host.tokens, signal);
     signal.throwIfAborted();
     await nextTurn(); // so that the progress is seen: what comes now is long
     this.#install(address, name, snapshot.state, schema);

@@ -11,7 +11,7 @@ import { climb } from "../storage/ladder.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Address } from "../sync/address.ts";
 import { Shell } from "../sync/shell.ts";
-import type { Headers } from "../sync/transport.ts";
+import type { Tokens } from "../sync/transport.ts";
 import type { Boot, Shared } from "../tabs/messages.ts";
 import { readsOf } from "../watch/reads.ts";
 import { touchedBy } from "../watch/touched.ts";
@@ -30,7 +30,7 @@ export interface HostLinks {
   status(status: Shared): void;
   event(event: DatabaseEvent): void;
   patches(patches: ReturnType<Watches["run"]>): void;
-  token(refused: boolean): Promise<string | null>;
+  token(refused: boolean): Promise<string>;
   /** The storage is gone: a new worker must begin, with what could be saved. */
   restart(cargo: Cargo | null): void;
 }
@@ -84,7 +84,7 @@ export class Host {
   #sealing = false;
   /** A place that was used while the better one failed. */
   #older: Storage | null = null;
-  #token: string | null | undefined;
+  #token: Promise<string> | null = null;
   #told = 0;
   #ended = false;
 
@@ -185,7 +185,8 @@ export class Host {
       replica: copy.replica,
       address,
       transport: this.boot.transport,
-      headers: this.headers,
+      tokens: this.tokens,
+      renew: () => this.renew(),
       rand: random,
       flush: () => this.storage?.flush(),
       enter: () => copy.transactions.yield(),
@@ -386,20 +387,23 @@ export class Host {
     };
   }
 
-  readonly headers: Headers = async () => {
-    if (!this.boot.hasToken) return {};
-    if (this.#token === undefined) this.#token = await this.links.token(false);
-    const headers: Record<string, string> = {};
-    if (this.#token !== null) headers.Authorization = `Bearer ${this.#token}`;
-    return headers;
+  /** The token that the app gave last; it is asked once, and again when the server refused it. */
+  readonly tokens: Tokens = async () => {
+    if (!this.boot.hasToken) return "";
+    this.#token ??= this.links.token(false);
+    return await this.#token;
   };
 
-  /** The token was refused: once another one is there it goes on. */
+  renew(): Promise<string> {
+    this.#token = this.boot.hasToken ? this.links.token(true) : null;
+    return this.tokens();
+  }
+
+  /** The token was refused: once there is another one it goes on. */
   async refreshToken(): Promise<void> {
-    if (!this.boot.hasToken) return;
-    const old = this.#token;
-    this.#token = await this.links.token(true);
-    if (this.#token !== old && this.#token !== null) this.shell?.nudge();
+    const old = await this.tokens();
+    const token = await this.renew();
+    if (token !== old && token !== "") this.shell?.nudge();
   }
 
   setNetwork(on: boolean): void {
@@ -410,7 +414,7 @@ export class Host {
 
   /** Goes on with the network now. */
   reconnect(): void {
-    this.#token = undefined;
+    this.#token = null;
     if (this.online) {
       this.shell?.nudge();
       this.#first?.wake();

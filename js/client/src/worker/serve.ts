@@ -57,7 +57,7 @@ class Server {
   readonly #downward = new Map<string, BroadcastChannel>();
   /** Calls under way, by tab and id, with what ends them. */
   readonly #running = new Map<string, AbortController>();
-  readonly #tokens: ((token: string | null) => void)[] = [];
+  readonly #tokens: ((token: string) => void)[] = [];
   #announced = false;
 
   constructor(boot: Boot, scope: Scope, merge: MergeFunctions) {
@@ -78,7 +78,7 @@ class Server {
         this.#home({ type: "pong" });
         return;
       case "token":
-        for (const resolve of this.#tokens.splice(0)) resolve(m.token);
+        for (const resolve of this.#tokens.splice(0)) resolve(m.token ?? "");
         return;
       case "persisted":
         this.#host.persisted = m.persisted;
