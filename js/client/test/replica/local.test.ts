@@ -179,6 +179,8 @@ test("a copied file keeps the first names of what is pending", () => {
     resync: false,
     principal: "",
     expires: 0,
+  };
+  d.r.welcome({ ...welcome, ...more }, 5);
   for (const name of ["a", "b", "c"]) d.commit(`INSERT INTO person (name) VALUES ('${name}')`);
   d.settle(d.acceptance(1, 0));
   expect(d.r.hello()).toMatchObject({ replica: "r1", ticket: "t", settled: 1, seq: 0, space: "s" });
