@@ -11,8 +11,23 @@ const TOKEN =
 const HARD =
   /^(union|intersect|except|group|having|distinct|offset|join|over|window|with|or|between|case|values|indexed)$/;
 
+/** A query that gives rows of one table, unchanged, filtered, ordered, limited. */
+export interface Form {
+  /** A row that is not in the result and does not meet them cannot come into it. */
+  readonly conditions: readonly Condition[];
+  /** The query without order and limit, and how many parameters that has. */
+  readonly rows: string;
+  readonly params: number;
+  /** From FROM to its end: what says which rows there are, in which order. */
+  readonly rest: string;
+  readonly limited: boolean;
+  /** Whether numbers stand in the order: they name columns of the result. */
+  readonly numbers: boolean;
+}
+
 interface Token {
   readonly text: string;
+  readonly at: number;
   /** The unquoted name; "" for what is none. */
   readonly name: string;
   readonly depth: number;
@@ -21,38 +36,40 @@ interface Token {
 function tokensOf(sql: string): Token[] {
   const tokens: Token[] = [];
   let depth = 0;
-  for (const [text, word] of sql.matchAll(TOKEN)) {
+  for (const { 0: text, 1: word, index: at } of sql.matchAll(TOKEN)) {
     if (/^(\s|--|\/\*)/.test(text)) continue;
     if (text === ")") depth--;
     const name = word === undefined ? "" : /^["`[]/.test(word) ? word.slice(1, -1) : word;
-    tokens.push({ text: word === undefined || name === word ? text.toLowerCase() : text, name, depth });
+    tokens.push({ text: word === undefined || name === word ? text.toLowerCase() : text, at, name, depth });
     if (text === "(") depth++;
   }
   while (tokens.at(-1)?.text === ";") tokens.pop();
   return tokens;
 }
 
-/**
- * The conditions of a query that gives rows of one table, unchanged, filtered,
- * ordered, limited: a row that is not in its result and does not meet them
- * cannot come into it. null for every other query, and when in doubt.
- */
-export function conditionsOf(sql: string): Condition[] | null {
+/** The form of a query; null for what is not of this form, and when in doubt. */
+export function formOf(sql: string): Form | null {
   const tokens = tokensOf(sql);
   const at = (word: string): number => tokens.findIndex((t) => t.depth === 0 && t.text === word);
-  const [from, where] = [at("from"), at("where")];
+  const [from, where, limit] = [at("from"), at("where"), at("limit")];
   const hard = (t: Token): boolean => (t.depth === 0 ? HARD.test(t.text) || t.text === ";" : t.text === "select");
   if (tokens[0]?.text !== "select" || from < 0 || tokens.some(hard)) return null;
   if (tokens.slice(0, from).some((t) => t.text === "(" || t.text === "?")) return null;
   if (tokens.some((t) => /^([?]\d|[:@$#])/.test(t.text))) return null;
-  const rest = tokens.findIndex((t, i) => i > from && t.depth === 0 && (t.text === "order" || t.text === "limit"));
-  const end = rest < 0 ? tokens.length : rest;
-  const limit = at("limit");
   if (limit >= 0 && tokens.slice(limit).some((t) => t.text === ",")) return null;
+  const tail = tokens.findIndex((t, i) => i > from && t.depth === 0 && (t.text === "order" || t.text === "limit"));
+  const end = tail < 0 ? tokens.length : tail;
   const source = tokens.slice(from + 1, where < 0 ? end : where);
   if (source.length < 1 || source.length > 3 || source.some((t) => t.name === "")) return null;
-  if (where < 0) return [];
-  return termsOf(tokens.slice(where + 1, end));
+  const last = tokens.at(-1)!;
+  return {
+    conditions: where < 0 ? [] : termsOf(tokens.slice(where + 1, end)),
+    rows: sql.slice(0, tail < 0 ? last.at + last.text.length : tokens[tail]!.at),
+    params: tokens.slice(0, end).filter((t) => t.text === "?").length,
+    rest: sql.slice(tokens[from]!.at, last.at + last.text.length),
+    limited: limit >= 0,
+    numbers: tokens.slice(end, limit < 0 ? tokens.length : limit).some((t) => /^\.?\d/.test(t.text)),
+  };
 }
 
 function termsOf(tokens: readonly Token[]): Condition[] {
@@ -60,7 +77,7 @@ function termsOf(tokens: readonly Token[]): Condition[] {
   let term: Token[] = [];
   let params = 0;
   let before = 0;
-  for (const t of [...tokens, { text: "and", name: "and", depth: 0 }]) {
+  for (const t of [...tokens, { text: "and", at: 0, name: "and", depth: 0 }]) {
     if (t.text === "?") params++;
     if (t.depth > 0 || t.text !== "and") {
       term.push(t);

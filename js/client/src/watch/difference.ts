@@ -6,7 +6,8 @@ export type Cells = readonly Cell[];
 /** Part of a new result: `[from, count]` takes rows of the old one as they are, `[was, row]` is a row that is new (-1) or was `old[was]`. */
 export type Part = readonly [number, number] | readonly [number, Cells];
 
-function sameCell(a: Cell, b: Cell): boolean {
+/** Whether two values show the same. */
+export function sameCell(a: Cell, b: Cell): boolean {
   if (Object.is(a, b)) return true;
   if (!(a instanceof Uint8Array && b instanceof Uint8Array) || a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -70,7 +70,8 @@ function compose(old: readonly Row[], parts: readonly Part[], columns: readonly 
       changed.push({ before: old[at]!, after });
     }
   }
-  return [Object.freeze(rows), { added, changed, removed: old.filter((_, i) => !stays[i]), moved }];
+  const removed = rows.length - added.length < old.length ? old.filter((_, i) => !stays[i]) : [];
+  return [Object.freeze(rows), { added, changed, removed, moved }];
 }
 
 /** The live queries of one tab: shares each among its listeners and keeps their rows. */

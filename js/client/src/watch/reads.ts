@@ -1,7 +1,8 @@
 import type { Database } from "../lite/database.ts";
+import { quote } from "../lite/quote.ts";
 import type { Schema, Table } from "../schema.ts";
-import { type Condition, conditionsOf } from "./condition.ts";
-import type { Reads } from "./watches.ts";
+import { type Condition, type Form, formOf } from "./condition.ts";
+import type { Reads, Shape } from "./watches.ts";
 
 const READ = 20;
 
@@ -10,11 +11,14 @@ interface Origin {
   readonly column: string | null;
 }
 
-/**
- * What a query reads: SQLite says it itself, it wants leave to read each column
- * while it compiles, those behind views included.
- */
-export function readsOf(db: Database, schema: Schema, sql: string): Reads {
+interface Compiled {
+  readonly read: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly columns: readonly string[];
+  readonly origins: readonly Origin[];
+}
+
+/** Compiles a query: SQLite wants leave to read each column, those behind views included, and knows where a result's columns come from. */
+function compile(db: Database, sql: string): Compiled {
   const read = new Map<string, Set<string>>();
   const columns: string[] = [];
   const origins: Origin[] = [];
@@ -35,7 +39,12 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     if (column !== null) names.add(column);
   };
   db.authorize(hear, () => db.compile(sql, look));
+  return { read, columns, origins };
+}
 
+/** What a query reads. */
+export function readsOf(db: Database, schema: Schema, sql: string): Reads {
+  const { read, columns, origins } = compile(db, sql);
   const tables = new Map<string, ReadonlySet<string> | null>();
   const key: number[] = [];
   let other = false;
@@ -52,8 +61,49 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     tables.set(name, stored ? names : null);
     key.push(...keyPlaces(t, origins));
   }
-  const conditions = read.size === 1 && only && key.length > 0 ? conditionsOf(sql) : null;
-  return { tables, other, columns, key, conditions: conditions && only ? exact(conditions, only) : null };
+  const form = read.size === 1 && only && key.length > 0 ? formOf(sql) : null;
+  return { tables, other, columns, key, shape: form && only ? shapeOf(db, form, only, origins, columns, key) : null };
+}
+
+/** How rows of the result can be looked at one by one. */
+function shapeOf(
+  db: Database,
+  form: Form,
+  t: Table,
+  origins: readonly Origin[],
+  columns: readonly string[],
+  key: readonly number[],
+): Shape {
+  const names = namesOf(db, form, t, origins, columns);
+  const places = names?.map((n) => origins.findIndex((o) => o.column === n));
+  const distinct = key.every((k) => columns.filter((c) => c.toLowerCase() === columns[k]!.toLowerCase()).length === 1);
+  const where = key.map((k) => `${quote(columns[k]!)} = ?`).join(" AND ");
+  return {
+    conditions: exact(form.conditions, t),
+    // A comment may end the query.
+    one: distinct ? `SELECT * FROM (${form.rows}\n) WHERE ${where}` : null,
+    params: form.params,
+    limited: form.limited,
+    places: !places || places.includes(-1) ? null : places,
+    columns: names?.every((n) => t.columns.some((c) => c.name === n)) ? new Set(names) : null,
+  };
+}
+
+/** Columns that say which rows there are, in which order; null when names or numbers of the result stand for them. */
+function namesOf(
+  db: Database,
+  form: Form,
+  t: Table,
+  origins: readonly Origin[],
+  columns: readonly string[],
+): string[] | null {
+  const renamed = columns.some((c, i) => c.toLowerCase() !== origins[i]?.column?.toLowerCase());
+  if (renamed || form.numbers) return null;
+  try {
+    return [...(compile(db, `SELECT 1 ${form.rest}`).read.get(t.name) ?? [])];
+  } catch {
+    return null;
+  }
 }
 
 /** A name that holds nothing belongs to a view or to a table-valued function. */

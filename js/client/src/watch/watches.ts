@@ -1,6 +1,6 @@
 import { quote } from "../lite/quote.ts";
 import type { Condition } from "./condition.ts";
-import { type Cell, type Cells, difference, keyOf, type Part } from "./difference.ts";
+import { type Cell, type Cells, difference, keyOf, type Part, sameCell, sameCells } from "./difference.ts";
 
 /** A query to keep up to date. Two that are equal share one run. */
 export interface Spec {
@@ -22,8 +22,22 @@ export interface Reads {
   readonly columns: readonly string[];
   /** Places of the columns that tell rows apart: the primary keys; empty: the whole row does. */
   readonly key: readonly number[];
-  /** What rows must meet, where the result is rows of one table by their primary key; else null. */
-  readonly conditions: readonly Condition[] | null;
+  /** For a query that gives rows of one table, told apart by its primary key; else null. */
+  readonly shape: Shape | null;
+}
+
+/** What makes the rows of a query that gives rows of one table. */
+export interface Shape {
+  /** What they must meet. */
+  readonly conditions: readonly Condition[];
+  /** Gives one row of the result, without order and limit, after its parameters by those of the key; null where it has none. */
+  readonly one: string | null;
+  /** How many parameters of the query stand before the key's. */
+  readonly params: number;
+  readonly limited: boolean;
+  /** Columns that say which rows there are, in which order, and their places in the result; null when not all are stored, or shown. */
+  readonly columns: ReadonlySet<string> | null;
+  readonly places: readonly number[] | null;
 }
 
 /** What a commit changed in one table. */
@@ -89,13 +103,25 @@ interface Query {
   columns: readonly string[];
   key: readonly number[];
   rows: Cells[];
-  /** Keys of the rows, made when they are first asked for. */
-  keys: Set<Cell> | null;
+  /** Places of the rows by their keys, made when they are first asked for. */
+  keys: Map<Cell, number> | null;
+  /** Rows to look at in the next run, by their keys; null: at all. */
+  todo: Map<Cell, Todo> | null;
   version: number;
   error: unknown;
   runs: number;
   ms: number;
 }
+
+/** A row that may be another, or elsewhere. */
+interface Todo {
+  readonly key: Cells;
+  /** Whether a column changed that says where rows stand. */
+  readonly placed: boolean;
+}
+
+/** From so many rows on a query runs as a whole. */
+const maxTodo = 32;
 
 /** Bounds what is remembered of SQL texts. */
 const maxReads = 1000;
@@ -152,6 +178,7 @@ export class Watches {
         key: nothing,
         rows: [],
         keys: null,
+        todo: new Map(),
         version: 0,
         error: undefined,
         runs: 0,
@@ -178,7 +205,9 @@ export class Watches {
   commit(touched: Touched | null): void {
     const rows = new Probe(this.#host);
     for (const q of this.#queries.values()) {
-      if (!this.#dirty.has(q) && concerns(q, touched, rows)) this.#dirty.add(q);
+      // One that runs as a whole learns of everything.
+      if (this.#dirty.has(q) && q.todo === null) continue;
+      if (concerns(q, touched, rows)) this.#dirty.add(q);
     }
   }
 
@@ -187,6 +216,7 @@ export class Watches {
     this.#reads.clear();
     for (const q of this.#queries.values()) {
       q.reads = null;
+      q.todo = null;
       this.#dirty.add(q);
     }
   }
@@ -233,17 +263,27 @@ export class Watches {
     const learned = q.reads === null;
     const failed = q.error;
     const begun = this.#host.now();
+    const { todo } = q;
     let rows: Cells[] = q.rows;
+    let parts: Part[] | null = null;
     try {
       q.error = undefined;
       if (learned) this.#learn(q);
-      rows = this.#host.query(q.spec.sql, q.spec.params, q.spec.bigint ?? false);
+      const some = !learned && failed === undefined && todo !== null ? this.#refresh(q, todo) : undefined;
+      if (some === undefined) {
+        rows = this.#host.query(q.spec.sql, q.spec.params, q.spec.bigint ?? false);
+        parts = difference(q.rows, rows, q.key);
+      } else {
+        parts = some;
+        rows = q.rows;
+      }
     } catch (err) {
       q.error = err;
     }
+    q.todo = new Map();
     q.runs++;
     q.ms += this.#host.now() - begun;
-    return this.#tell(q, rows, learned, failed);
+    return this.#tell(q, rows, parts, learned, failed);
   }
 
   /** Queries that differ in parameters only are compiled once. */
@@ -266,34 +306,76 @@ export class Watches {
     q.key = places;
   }
 
-  #tell(q: Query, rows: Cells[], learned: boolean, failed: unknown): Patch | null {
+  /**
+   * Looks only at rows that changed, and puts them in their places: possible
+   * while no row comes or finds another place. undefined: the query must run as
+   * a whole; null: nothing changed.
+   */
+  #refresh(q: Query, todo: ReadonlyMap<Cell, Todo>): Part[] | null | undefined {
+    const shape = q.reads?.shape;
+    if (!shape?.one) return undefined;
+    const news: [number, Cells | null][] = [];
+    const params = q.spec.params.slice(0, shape.params);
+    for (const [name, { key, placed }] of todo) {
+      const row = this.#host.query(shape.one, [...params, ...key], false)[0] ?? null;
+      if (row && keyOf(row, q.key) !== name) return undefined;
+      const at = placeOf(q, key);
+      if (at === undefined) {
+        if (row) return undefined;
+        continue;
+      }
+      const old = q.rows[at]!;
+      if (row === null ? shape.limited : placed && !shape.places?.every((i) => sameCell(old[i]!, row[i]!)))
+        return undefined;
+      if (row === null || !sameCells(old, row)) news.push([at, row]);
+    }
+    return news.length > 0 ? replace(q, news) : null;
+  }
+
+  #tell(q: Query, rows: Cells[], parts: Part[] | null, learned: boolean, failed: unknown): Patch | null {
     const to = [...q.tabs];
     if (q.error !== undefined) {
       if (failed !== undefined && `${failed}` === `${q.error}`) return null;
       return { id: q.id, to, version: ++q.version, parts: [[0, rows.length]], error: q.error };
     }
-    const parts = difference(q.rows, rows, q.key);
     if (parts === null && failed === undefined && !learned) return null;
-    q.rows = rows;
-    q.keys = null;
+    if (q.rows !== rows) {
+      q.rows = rows;
+      q.keys = null;
+    }
     q.version++;
     if (learned) return this.#whole(q, to);
     return { id: q.id, to, version: q.version, parts: parts ?? [[0, rows.length]] };
   }
 }
 
-/** Whether a commit can have changed the result. */
+/** Whether a commit can have changed the result; notes at which rows to look. */
 function concerns(q: Query, touched: Touched | null, rows: Probe): boolean {
-  if (touched === null || !q.reads) return touched === null;
-  if (q.reads.other) return true;
+  if (touched === null) {
+    q.todo = null;
+    return true;
+  }
+  if (!q.reads) return false;
+  let concerned = q.reads.other;
+  if (concerned) q.todo = null;
   for (const [table, touch] of touched) {
     const read = q.reads.tables.get(table);
     if (read === undefined || (read && touch.columns && !meets(read, touch.columns))) continue;
-    if (!touch.keys || !q.reads.conditions || q.spec.key || q.spec.bigint) return true;
-    const at = q.reads.conditions;
-    if (touch.keys.some((key) => rows.fits(table, key, at, q.spec.params) || has(q, key))) return true;
+    const shape = q.error === undefined && !q.spec.key && !q.spec.bigint ? q.reads.shape : null;
+    if (!touch.keys || !shape) {
+      q.todo = null;
+      return true;
+    }
+    const placed = !touch.columns || !shape.columns || meets(shape.columns, touch.columns);
+    for (const key of touch.keys) {
+      if (!rows.fits(table, key, shape.conditions, q.spec.params) && placeOf(q, key) === undefined) continue;
+      const name = keyOf(key, everyPlace(key));
+      q.todo?.set(name, { key, placed: placed || q.todo.get(name)?.placed === true });
+      if (q.todo && q.todo.size > maxTodo) q.todo = null;
+      concerned = true;
+    }
   }
-  return false;
+  return concerned;
 }
 
 function meets(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
@@ -301,10 +383,31 @@ function meets(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** Whether a row is in the result. */
-function has(q: Query, key: Cells): boolean {
-  q.keys ??= new Set(q.rows.map((r) => keyOf(r, q.key)));
-  return q.keys.has(keyOf(key, everyPlace(key)));
+/** Where a row stands in the result. */
+function placeOf(q: Query, key: Cells): number | undefined {
+  q.keys ??= new Map(q.rows.map((r, i) => [keyOf(r, q.key), i]));
+  return q.keys.get(keyOf(key, everyPlace(key)));
+}
+
+/** Puts rows in the place of others, or takes them out. */
+function replace(q: Query, news: [number, Cells | null][]): Part[] {
+  const parts: Part[] = [];
+  let next = 0;
+  for (const [at, row] of news.sort((a, b) => a[0] - b[0])) {
+    if (at > next) parts.push([next, at - next]);
+    if (row) {
+      parts.push([at, row]);
+      q.rows[at] = row;
+    }
+    next = at + 1;
+  }
+  if (next < q.rows.length) parts.push([next, q.rows.length - next]);
+  if (news.some(([, row]) => !row)) {
+    const gone = new Set(news.flatMap(([at, row]) => (row ? [] : [at])));
+    q.rows = q.rows.filter((_, i) => !gone.has(i));
+    q.keys = null;
+  }
+  return parts;
 }
 
 const everyPlace = (key: Cells): number[] => key.map((_, i) => i);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { conditionsOf } from "../../src/watch/condition.ts";
+import { formOf } from "../../src/watch/condition.ts";
 
 const yes: [string, string][] = [
   ["SELECT * FROM t", ""],
@@ -41,12 +41,12 @@ const no = [
 
 test.each(yes)("%s", (sql, want) => {
   expect(
-    conditionsOf(sql)
-      ?.map((c) => c.column + c.param)
+    formOf(sql)
+      ?.conditions.map((c) => c.column + c.param)
       .join(" "),
   ).toBe(want);
 });
 
 test.each(no)("not from %s", (sql) => {
-  expect(conditionsOf(sql)).toBe(null);
+  expect(formOf(sql)).toBe(null);
 });

@@ -23,6 +23,15 @@ const QUERIES = [
   "SELECT id, (SELECT max(a) FROM u) FROM t WHERE a = ?",
   "SELECT id, g FROM t WHERE g = ?",
   "SELECT id, a FROM v WHERE a = ?",
+  "SELECT id, a, b, c, g FROM t WHERE a IS NOT ?",
+  "SELECT c, id FROM t WHERE a IS NOT ? ORDER BY b, id -- by b",
+  "SELECT id, b AS a, a AS b FROM t WHERE a <> ? ORDER BY a DESC, id DESC",
+  "SELECT id, c, b FROM t WHERE b IS NOT ? ORDER BY b, id LIMIT 3",
+  "SELECT id, b, a FROM t WHERE a IS NOT ? ORDER BY 2, 1",
+  "SELECT id, a, a AS b FROM t WHERE b IS NOT ? ORDER BY b",
+  "SELECT id, id FROM t WHERE a IS NOT ?",
+  "SELECT q, p, a FROM u WHERE a IS NOT ? ORDER BY q, p /* all */;",
+  "SELECT a, k FROM w WHERE b IS NOT ?",
 ];
 
 const value = fc.constantFrom("0", "1", "2", "'1'", "'x'", "'X'", "NULL", "1.5", "x'31'", "9007199254740993");
@@ -36,6 +45,12 @@ const statement = fc.oneof(
   place.map((w) => `DELETE FROM t WHERE ${w}`),
   fc.tuple(key, key, value).map((v) => `INSERT OR REPLACE INTO u VALUES (${v.join()})`),
   fc.tuple(key, key).map(([a, b]) => `UPDATE OR REPLACE u SET p = ${a} WHERE q = ${b}`),
+  fc
+    .tuple(fc.constantFrom("'x'", "'X'", "'y'"), value, value)
+    .map((v) => `INSERT OR REPLACE INTO w VALUES (${v.join()})`),
+  fc
+    .tuple(fc.constantFrom("x", "X", "y"), value)
+    .map(([k, v]) => `UPDATE OR REPLACE w SET a = ${v}, k = '${k}' WHERE k = 'X'`),
   fc.tuple(key, value).map(([a, v]) => `UPDATE u SET a = ${v} WHERE p = ${a}`),
 );
 
@@ -69,9 +84,11 @@ test("results stay equal to what the query gives, whatever commits", async () =>
         const w = new World(
           `CREATE TABLE t (id INTEGER PRIMARY KEY, a, b INT, c TEXT COLLATE NOCASE, g AS (a || '')) ;
            CREATE TABLE u (p INT, q INT, a TEXT, PRIMARY KEY (p, q));
+           CREATE TABLE w (k TEXT COLLATE NOCASE PRIMARY KEY, a, b) WITHOUT ROWID;
            CREATE VIEW v AS SELECT id, a FROM t WHERE id IN (SELECT min(id) FROM t GROUP BY b)`,
           { ...table(1, "t", ["id", "a", "b", "c"]) },
           table(2, "u", ["p", "q", "a"], 2),
+          table(3, "w", ["k", "a", "b"]),
         );
         const t = w.schema.tables[0]!;
         w.schema.tables[0] = { ...t, columns: t.columns.map((c, i) => (i === 3 ? { ...c, collation: "NOCASE" } : c)) };
@@ -102,7 +119,7 @@ test("results stay equal to what the query gives, whatever commits", async () =>
           return rows;
         };
         commits.forEach((statements, n) => {
-          const before = [read("t").map((r) => r.slice(0, 4)), read("u")];
+          const before = [read("t").map((r) => r.slice(0, 4)), read("u"), read("w")];
           w.db.script(statements.join(";"));
           const told = [
             ...changes(
@@ -112,6 +129,7 @@ test("results stay equal to what the query gives, whatever commits", async () =>
               read("t").map((r) => r.slice(0, 4)),
             ),
             ...changes(2, 2, before[1]!, read("u")),
+            ...changes(3, 1, before[2]!, read("w")),
           ];
           const all = told.map((c) => ({ op: 2, columns: [], values: [], ...c }) as Partial<Change>);
           if (runs[n] || n === commits.length - 1) w.commit("", all);

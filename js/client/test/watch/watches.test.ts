@@ -80,7 +80,7 @@ test("only queries run again that read a changed column", async () => {
   ];
   for (const sql of sqls) listen(live, { sql });
   await settled();
-  const ran = (): number[] => sqls.map((s) => w.runs.get(s)!);
+  const ran = (): number[] => w.watches.costs().map((c) => c.runs);
   expect(ran()).toEqual([1, 1, 1, 1, 1, 1, 1]);
   w.commit("UPDATE task SET title = 'x' WHERE id = 3", [{ key: [3n], columns: [2], values: ["x"] }]);
   // g is generated, note is not synced: whatever changes may concern them.
@@ -105,7 +105,8 @@ test("a thousand standing queries cost nothing, the five that a commit concerns 
   await settled();
   expect([w.watches.costs().length, calls.size]).toEqual([1000, 1000]);
   calls.clear();
-  const before = w.runs.get("SELECT id, title FROM task WHERE project = ? ORDER BY title")!;
+  const sql = "SELECT id, title FROM task WHERE project = ? ORDER BY title";
+  const before = w.runs.get(sql)!;
   const changes: Partial<Change>[] = [];
   for (let p = 100; p < 105; p++) {
     for (let n = 0; n < 3; n++) changes.push({ key: [BigInt(p * 10 + n)], op: INSERT });
@@ -114,9 +115,46 @@ test("a thousand standing queries cost nothing, the five that a commit concerns 
     "INSERT INTO task (id, project, title) SELECT p.value * 10 + n.value, p.value, 't' FROM json_each('[100,101,102,103,104]') p, json_each('[0,1,2]') n",
     changes,
   );
-  expect(w.runs.get("SELECT id, title FROM task WHERE project = ? ORDER BY title")! - before).toBe(5);
+  expect(w.runs.get(sql)! - before).toBe(5); // rows that come make it run as a whole
   expect([...calls].sort()).toEqual([100, 101, 102, 103, 104].map((p) => [p, 1]));
   expect(w.watches.costs().filter((c) => c.runs > 1).length).toBe(5);
+});
+
+test("a row that stays in its place is looked at alone", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const placed = "SELECT id, project, title, done FROM task WHERE project = ? ORDER BY done, id";
+  const limited = "SELECT id, title FROM task ORDER BY id LIMIT 2";
+  const [a, b] = [listen(live, { sql: placed, params: [7] }), listen(live, { sql: limited })];
+  await settled();
+  const whole = (): number[] => [w.runs.get(placed)!, w.runs.get(limited)!];
+  w.commit("UPDATE task SET title = 'x' WHERE id = 2", [{ key: [2n], columns: [2], values: ["x"] }]);
+  expect(a.calls[1]![1].changed).toEqual([
+    { before: { id: 2, project: 7, title: "two", done: 0 }, after: { id: 2, project: 7, title: "x", done: 0 } },
+  ]);
+  expect(b.calls[1]![0]).toEqual([
+    { id: 1, title: "one" },
+    { id: 2, title: "x" },
+  ]);
+  expect(whole()).toEqual([1, 1]);
+  // As it comes from a server: the whole row.
+  w.commit("UPDATE task SET title = 'y' WHERE id = 2", [{ key: [2n], op: INSERT, values: [2n, 7n, "y", 0n] }]);
+  expect([a.calls[2]![0].map((r) => r.title), whole()]).toEqual([
+    ["one", "y"],
+    [1, 1],
+  ]);
+  // Another place in the order.
+  w.commit("UPDATE task SET done = 5 WHERE id = 1", [{ key: [1n], columns: [3], values: [5n] }]);
+  expect([a.calls[3]![0].map((r) => r.id), whole()]).toEqual([
+    [2, 1],
+    [2, 1],
+  ]);
+  // It goes: others may come up behind a limit.
+  w.commit("DELETE FROM task WHERE id = 1", [{ key: [1n], op: DELETE }]);
+  expect([a.calls[4]![1].removed, whole()]).toEqual([[{ id: 1, project: 7, title: "one", done: 5 }], [2, 2]]);
+  expect(b.calls.at(-1)![0].map((r) => r.id)).toEqual([2, 3]);
+  w.commit("UPDATE task SET title = 'z' WHERE id = 2", [{ key: [2n], columns: [2], values: ["z"] }]);
+  expect([a.calls[5]![0], whole()]).toEqual([[{ id: 2, project: 7, title: "z", done: 0 }], [2, 2]]);
 });
 
 test("commits that come together are one run", async () => {
@@ -144,14 +182,14 @@ test("equal queries share one run, in one tab and across tabs", async () => {
   expect(all[0]!.calls[0]![0]).toBe(all[1]!.calls[0]![0]);
   const patches = w.commit("UPDATE task SET done = 9 WHERE id = 1", [{ key: [1n], columns: [3], values: [9n] }]);
   expect(patches.map((p) => p.to)).toEqual([["a", "b"]]);
-  expect(w.runs.get(sql)).toBe(2);
+  expect(w.watches.costs().map((c) => c.runs)).toEqual([2]);
   expect([...all, late].map((l) => l.calls.length)).toEqual([2, 2, 2, 2]);
 
   for (const l of [...all, late]) l.stop();
   await settled();
   expect(w.watches.costs()).toEqual([]);
   w.commit("UPDATE task SET done = 1", [{ key: [1n], columns: [3], values: [1n] }]);
-  expect([w.runs.get(sql), all[0]!.calls.length]).toEqual([2, 2]);
+  expect([w.runs.get(sql), all[0]!.calls.length]).toEqual([1, 2]);
 });
 
 test("queries with other parameters, keys or integers are others", async () => {
