@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { offline } from "./offline.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -11,6 +12,7 @@ const sources = [
 ];
 
 export default defineConfig(({ command }) => ({
+  plugins: [offline()],
   resolve: { alias: command === "serve" ? sources : [] },
   // Development beside a running `tidemark demo`.
   server: { proxy: { "^/(demo/log|tracker|lab|v1)": { target: "http://127.0.0.1:7420", ws: true } } },

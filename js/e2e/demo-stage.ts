@@ -93,6 +93,7 @@ export async function demoStage(): Promise<DemoStage> {
       server = await startDemo(folder.path, address);
     },
     shot: async (name) => {
+      await stage.page.bringToFront();
       await stage.page.screenshot({ path: join(shots, `${name}.png`) });
     },
     end: async () => {

@@ -129,8 +129,12 @@ describe.skipIf(browser === "")("the demo", () => {
     await openLab();
     await shows(ben.votes, "4");
 
+    // The page itself opens without the server, too.
+    await s.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await s.stopServer();
     await ana.votes.click();
+    await shows(ana.status, "1 waiting");
+    await s.page.reload();
     await shows(ana.status, "1 waiting");
     await shows(ben.votes, "4");
     await s.startServer();
@@ -205,6 +209,7 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.shot("tracker-task");
     await s.page.keyboard.press("Escape");
     await gone(s.page.locator("dialog"));
+    expect(await s.page.evaluate(() => document.activeElement?.textContent)).toBe("Ask the choir");
     await other.close();
   });
 

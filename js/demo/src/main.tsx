@@ -1,10 +1,13 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { keepPage } from "./offline.ts";
 import "./styles/base.css";
 import "./styles/ui.css";
 import "./styles/lab.css";
 import "./styles/tracker.css";
+
+keepPage();
 
 const root = document.getElementById("root");
 if (root) {

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useLayoutEffect, useRef } from "react";
 import { CrossIcon } from "./icons.tsx";
 
 interface DialogProps {
@@ -12,7 +12,8 @@ interface DialogProps {
 /** A modal dialog: the browser keeps the focus in it and closes it with Escape. */
 export function Dialog({ title, onClose, children, place = "middle" }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Closed while it is still in the page, the browser gives the focus back.
+  useLayoutEffect(() => {
     const el = box.current;
     if (el && !el.open) el.showModal();
     return () => el?.close();
