@@ -6,12 +6,16 @@ interface Spot {
   readonly y: number;
 }
 
+/** Of more cards the places are not measured: that takes longer than a glide is worth. */
+const MOST = 300;
+
 /** Lets cards glide to their new places instead of jumping, whoever moved them. */
 export function useFlip(board: RefObject<HTMLElement | null>): void {
   const before = useRef(new Map<string, Spot>());
   useLayoutEffect(() => {
     const now = new Map<string, Spot>();
-    for (const el of board.current?.querySelectorAll<HTMLElement>("[data-card]") ?? []) {
+    const cards = board.current?.querySelectorAll<HTMLElement>("[data-card]") ?? [];
+    for (const el of cards.length > MOST ? [] : cards) {
       const key = el.dataset.card ?? "";
       const spot = { x: el.offsetLeft, y: el.offsetTop }; // where it will be, not where it flies
       now.set(key, spot);
