@@ -28,13 +28,14 @@ const (
 
 // Codes of refusals that end or delay a session. None of these is an outcome.
 const (
-	CodeFork        Code = "fork"
-	CodeGap         Code = "gap"
-	CodeIncarnation Code = "incarnation"
-	CodeRestored    Code = "restored"
-	CodeWrongSpace  Code = "wrong_space"
-	CodeProtocol    Code = "protocol"
-	CodeShutdown    Code = "shutdown"
+	CodeFork            Code = "fork"
+	CodeGap             Code = "gap"
+	CodeIncarnation     Code = "incarnation"
+	CodeRestored        Code = "restored"
+	CodeWrongSpace      Code = "wrong_space"
+	CodeUnauthenticated Code = "unauthenticated"
+	CodeProtocol        Code = "protocol"
+	CodeShutdown        Code = "shutdown"
 )
 
 // Codes of operations on files and of requests. None of these is an outcome.

@@ -102,7 +102,7 @@ func (sp *space) refresh() {
 }
 
 func (sp *space) join(p *peer) {
-	p.session = sp.hub.NewSession("")
+	p.session = sp.hub.NewSession(tidemark.Principal{})
 	p.session.RoundTrip = p.trip != nil
 	if sp.leaving {
 		p.put([]wire.Down{goodbye()}, nil)

@@ -62,9 +62,9 @@ func testMessages(t *testing.T, text []byte) {
 }
 
 var messages = map[string]any{
-	"Hello": wire.Hello{}, "Push": wire.Push{}, "Ack": wire.Ack{}, "AskRanges": wire.AskRanges{}, "AskRows": wire.AskRows{},
+	"Hello": wire.Hello{}, "Push": wire.Push{}, "Ack": wire.Ack{}, "AskRanges": wire.AskRanges{}, "AskRows": wire.AskRows{}, "Token": wire.Token{},
 	"Welcome": wire.Welcome{}, "Schema": wire.Schema{}, "Outcomes": wire.Outcomes{}, "Batch": wire.Batch{},
-	"Ranges": wire.Ranges{}, "Rows": wire.Rows{}, "Leases": wire.Leases{}, "Refusal": wire.Refusal{},
+	"Ranges": wire.Ranges{}, "Rows": wire.Rows{}, "Leases": wire.Leases{}, "Refusal": wire.Refusal{}, "Renewed": wire.Renewed{},
 }
 
 func write(m any) string {

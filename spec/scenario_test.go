@@ -151,7 +151,7 @@ func (s *stage) session(name string) *hub.Session {
 		if s.hello[name] == nil {
 			s.hello[name] = &wire.Hello{Protocol: wire.Protocol}
 		}
-		s.sessions[name] = s.hub.NewSession("")
+		s.sessions[name] = s.hub.NewSession(tidemark.Principal{})
 		now := s.clock()
 		h := *s.hello[name]
 		h.Incarnation, h.Clock = s.hub.State().Incarnation, now+s.c.Clocks[name]

@@ -90,7 +90,7 @@ func newMill(b *testing.B) *mill {
 	m.group(nil)
 	for i := range m.peers {
 		st := m.hub.State()
-		p := &miller{m: m, s: m.hub.NewSession("")}
+		p := &miller{m: m, s: m.hub.NewSession(tidemark.Principal{})}
 		_, _, err := p.s.Receive(ctx, m.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Seq: st.Head, Schema: st.SchemaHash})
 		m.must(err)
 		m.peers[i] = p

@@ -44,7 +44,7 @@ func newPier(t *testing.T, script, policies string) *pier {
 	p.must(err)
 	p.group()
 	st := p.hub.State()
-	p.s = p.hub.NewSession("")
+	p.s = p.hub.NewSession(tidemark.Principal{})
 	_, _, err = p.s.Receive(ctx, p.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Seq: st.Head, Schema: st.SchemaHash})
 	p.must(err)
 	return p

@@ -12,6 +12,7 @@ const liveChunks = 4
 // Submission is a changeset that a session received and that waits for its outcome.
 type Submission struct {
 	Session   *Session
+	Principal tidemark.Principal // of the session when the changeset came
 	Changeset tidemark.Changeset
 	Offset    int64 // milliseconds to add to the replica's clock to have the server's
 }

@@ -28,7 +28,7 @@ func (s *Session) hello(ctx context.Context, now int64, m *wire.Hello) ([]wire.D
 		if refusal, err = s.hub.place(tx, m); refusal != nil || err != nil {
 			return err
 		}
-		if known, refusal, err = s.hub.identify(tx, s.principal, m); refusal != nil || err != nil {
+		if known, refusal, err = s.hub.identify(tx, s.principal.ID, m); refusal != nil || err != nil {
 			return err
 		}
 		known.Contact, known.Agent, known.Seq = now, m.Agent, m.Seq
@@ -167,6 +167,7 @@ func (h *Hub) identify(tx tidemark.Tx, principal string, m *wire.Hello) (*tidema
 	if refusal := h.recognise(r, principal, m); refusal != nil {
 		return nil, refusal, nil
 	}
+	r.Principal = principal
 	if same(m.Ticket, r.Ticket) {
 		r.Previous, r.Ticket = r.Ticket, ticket
 	}
@@ -184,8 +185,8 @@ func (h *Hub) recognise(r *tidemark.ReplicaState, principal string, m *wire.Hell
 	case r == nil || m.Replica == tidemark.FileReplica:
 		fork.Message = "this server gave no replica that name"
 		return fork
-	case r.Principal != principal:
-		return fatal(tidemark.CodeForbidden, "this copy belongs to somebody else", "sign in as the one who made it, or clone anew")
+	case r.Principal != "" && r.Principal != principal:
+		return stranger(principal)
 	case same(m.Ticket, r.Ticket), planted.Is(planted.IgnoreTicket):
 		return nil
 	case r.Previous != "" && same(m.Ticket, r.Previous) && !h.confirmed[r.ID]:
@@ -195,7 +196,26 @@ func (h *Hub) recognise(r *tidemark.ReplicaState, principal string, m *wire.Hell
 	return fork
 }
 
+// stranger refuses a copy to whoever is not its principal. One that was made
+// before there was authentication belongs to nobody: its ticket is enough, and
+// from then on it is theirs.
+func stranger(principal string) *wire.Refusal {
+	if principal == "" {
+		return fatal(tidemark.CodeForbidden, "this copy belongs to somebody, and this server asks nobody who they are",
+			"serve with the keys that its tokens were signed with")
+	}
+	return fatal(tidemark.CodeForbidden, "this copy belongs to somebody else", "sign in as the one who made it, or clone anew")
+}
+
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// expiry is how Welcome tells the end of a token's life.
+func expiry(p tidemark.Principal) int64 {
+	if p.Expires.IsZero() {
+		return 0
+	}
+	return p.Expires.UnixMilli()
+}
 
 // greeting is Welcome and everything that was decided while the replica was away.
 func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark.ReplicaState) ([]wire.Down, error) {
@@ -216,6 +236,7 @@ func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark
 		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
 		Replica: r.ID, Ticket: r.Ticket, Head: st.Head, Schema: st.SchemaHash, DigestKey: st.DigestKey,
 		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
+		Principal: s.principal.ID, Expires: expiry(s.principal),
 	})
 	if m.Schema != st.SchemaHash {
 		sm, err := schemaMessage(tx, st.SchemaHash)

@@ -51,7 +51,7 @@ func TestHostileEdits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b, ann, _ := newRules(t, nil)
 			b.restart(hub.Options{Limits: wire.Limits{Row: 10000}})
-			ann.s, b.peers = b.hub.NewSession(""), []*peer{ann}
+			ann.s, b.peers = b.hub.NewSession(tidemark.Principal{}), []*peer{ann}
 			ann.send(&ann.hello)
 			ann.outcomes()
 			before := fmt.Sprint(b.row(1))

@@ -82,7 +82,7 @@ func (b *bench) join() *peer {
 
 // connect says hello on a new session.
 func (p *peer) connect() {
-	p.s = p.b.hub.NewSession("")
+	p.s = p.b.hub.NewSession(tidemark.Principal{})
 	if !slices.Contains(p.b.peers, p) {
 		p.b.peers = append(p.b.peers, p)
 	}

@@ -127,13 +127,13 @@ func byContent(was tidemark.Name) tidemark.Name {
 }
 
 // forebear returns the earlier name of a changeset if it can have had it: the
-// same content, from the same principal.
+// same content, from the same principal, or from nobody.
 func (g *group) forebear(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tidemark.Name, error) {
 	if cs.Was == nil || cs.Was.Hash != cs.Hash || cs.Was.Replica == tidemark.FileReplica || cs.Was.Replica == cs.Replica {
 		return nil, nil
 	}
 	before, err := g.tx.Replica(cs.Was.Replica)
-	if err != nil || before != nil && before.Principal != r.Principal {
+	if err != nil || before != nil && before.Principal != "" && before.Principal != r.Principal {
 		return nil, err
 	}
 	return cs.Was, nil // also when a restored server has lost that name

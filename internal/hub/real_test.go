@@ -136,7 +136,7 @@ func (y *yard) newDog() *dog {
 
 // connect begins a session and pushes again what has no outcome.
 func (d *dog) connect() (subs []hub.Submission) {
-	d.s = d.y.hub.NewSession("")
+	d.s = d.y.hub.NewSession(tidemark.Principal{})
 	d.send(&d.hello)
 	for _, p := range d.open {
 		subs = append(subs, *d.send(p))

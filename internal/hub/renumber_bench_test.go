@@ -18,7 +18,7 @@ type pusher struct {
 }
 
 func (f *fleet) pusher() *pusher {
-	a := &pusher{f: f, s: f.hub.NewSession("")}
+	a := &pusher{f: f, s: f.hub.NewSession(tidemark.Principal{})}
 	st := f.hub.State()
 	_, _, err := a.s.Receive(ctx, f.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term})
 	f.must(err)

@@ -136,7 +136,7 @@ func (b *boat) step(ev replica.Event) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case replica.Dial:
-			b.session = b.f.hub.NewSession("")
+			b.session = b.f.hub.NewSession(tidemark.Principal{})
 			b.queue = append(b.queue, replica.Connected{})
 		case replica.Close:
 			b.cut()

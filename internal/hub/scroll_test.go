@@ -283,7 +283,7 @@ func (d *desk) byProgram(c tidemark.Change) {
 func (d *desk) join() *author {
 	d.t.Helper()
 	a := &author{desk: d, text: d.text(), seq: d.store.head, fates: map[int64]tidemark.Outcome{}}
-	a.session = d.hub.NewSession("")
+	a.session = d.hub.NewSession(tidemark.Principal{})
 	down, _, err := a.session.Receive(ctx, 1, &wire.Hello{
 		Protocol: wire.Protocol, Space: "docs", Incarnation: "i", Term: "t", Seq: a.seq, Schema: "docs",
 	})

@@ -17,7 +17,7 @@ type Session struct {
 	RoundTrip bool
 
 	hub       *Hub
-	principal string
+	principal tidemark.Principal
 
 	replica  string // "" until Hello was taken
 	readOnly bool
@@ -34,10 +34,25 @@ type Session struct {
 	asks   []wire.Up
 }
 
-// NewSession makes a session that waits for Hello. principal is who the
-// transport says the other side is; "" without authentication.
-func (h *Hub) NewSession(principal string) *Session {
+// NewSession makes a session that waits for Hello. principal is who the shell
+// found the other side to be; the zero one without authentication. Tokens are
+// the shell's: what Hello says of one is not looked at, and Token is none of
+// the messages that Receive takes.
+func (h *Hub) NewSession(principal tidemark.Principal) *Session {
 	return &Session{hub: h, principal: principal}
+}
+
+// Principal returns on whose behalf the session speaks.
+func (s *Session) Principal() tidemark.Principal { return s.principal }
+
+// Renew goes on with what a newer token of the same principal says. It reports
+// false, and does nothing, when the token is of another.
+func (s *Session) Renew(principal tidemark.Principal) bool {
+	if principal.ID != s.principal.ID {
+		return false
+	}
+	s.principal = principal
+	return true
 }
 
 // Replica returns the name of the replica, "" before Hello was taken.
@@ -118,7 +133,7 @@ func (s *Session) push(m *wire.Push) ([]wire.Down, *Submission) {
 		Name: tidemark.Name{Replica: s.replica, N: m.N, Hash: m.ContentHash()},
 		Salt: m.Salt, Was: m.Was, Seen: m.Seen, Schema: m.Schema, MadeAt: m.MadeAt, Body: m.Body,
 	}
-	return nil, &Submission{Session: s, Changeset: cs, Offset: s.offset}
+	return nil, &Submission{Session: s, Principal: s.principal, Changeset: cs, Offset: s.offset}
 }
 
 // ack believes no more than was sent: after a restore a replica may name a

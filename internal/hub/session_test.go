@@ -64,7 +64,7 @@ func TestTheFirstMessageMustBeHello(t *testing.T) {
 	b := newBench(t, hub.Options{})
 	for _, m := range []wire.Up{&wire.Ack{}, pushOf(1, ""), &wire.AskRows{}, &wire.AskRanges{}} {
 		p := b.newPeer()
-		p.s = b.hub.NewSession("")
+		p.s = b.hub.NewSession(tidemark.Principal{})
 		p.send(m)
 		if code := p.refusal(); code != tidemark.CodeProtocol {
 			t.Errorf("%T: %q", m, code)
@@ -75,9 +75,9 @@ func TestTheFirstMessageMustBeHello(t *testing.T) {
 func TestPrincipalsAreKeptApart(t *testing.T) {
 	b := newBench(t, hub.Options{})
 	p := b.newPeer()
-	p.s = b.hub.NewSession("ann")
+	p.s = b.hub.NewSession(tidemark.Principal{ID: "ann"})
 	p.send(&p.hello)
-	p.s = b.hub.NewSession("bob")
+	p.s = b.hub.NewSession(tidemark.Principal{ID: "bob"})
 	p.send(&p.hello)
 	if code := p.refusal(); code != tidemark.CodeForbidden {
 		t.Fatalf("%q", code)
@@ -184,13 +184,13 @@ func TestACopiedReplica(t *testing.T) {
 func TestWasOfSomebodyElseIsNotBelieved(t *testing.T) {
 	b := newBench(t, hub.Options{})
 	ann := b.newPeer()
-	ann.s = b.hub.NewSession("ann")
+	ann.s = b.hub.NewSession(tidemark.Principal{ID: "ann"})
 	ann.send(&ann.hello)
 	push := pushOf(1, ann.hello.Schema, insert(1, "one"))
 	c := b.group(*ann.send(push))
 	ann.hear(ann.s.Deliver(c))
 	bob := b.newPeer()
-	bob.s = b.hub.NewSession("bob")
+	bob.s = b.hub.NewSession(tidemark.Principal{ID: "bob"})
 	bob.send(&bob.hello)
 	push.Was = &tidemark.Name{Replica: ann.hello.Replica, N: 1, Hash: wire.HashOf(push.Salt, push.Body)}
 	c = b.group(*bob.send(push))
@@ -219,7 +219,7 @@ func TestARoundTripProvesNoTicket(t *testing.T) {
 	b := newBench(t, hub.Options{})
 	a := b.join()
 	before := a.hello
-	a.s = b.hub.NewSession("")
+	a.s = b.hub.NewSession(tidemark.Principal{})
 	a.s.RoundTrip = true
 	a.send(&a.hello)
 	b.group(a.push(insert(1, "one")))
@@ -236,7 +236,7 @@ func TestARoundTripProvesNoTicket(t *testing.T) {
 func TestARoundTripCannotPushWithoutAName(t *testing.T) {
 	b := newBench(t, hub.Options{})
 	p := b.newPeer()
-	p.s = b.hub.NewSession("")
+	p.s = b.hub.NewSession(tidemark.Principal{})
 	p.s.RoundTrip = true
 	p.send(&p.hello)
 	if sub := p.send(pushOf(1, p.hello.Schema)); sub != nil || p.refusal() != tidemark.CodeProtocol {

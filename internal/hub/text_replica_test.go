@@ -76,7 +76,7 @@ func (o *office) hire(seed byte) {
 	info, err := o.store.Snapshot(ctx, path)
 	o.must(err)
 	o.must(replica.Create(path, replica.CreateOptions{Server: "office", State: info.State, Schema: o.hub.Schema()}))
-	w := &writer{o: o, session: o.hub.NewSession(""), seq: info.State.Head}
+	w := &writer{o: o, session: o.hub.NewSession(tidemark.Principal{}), seq: info.State.Head}
 	w.r, err = replica.Open(path, replica.Options{Rand: rand.NewChaCha8([32]byte{9, seed})})
 	o.must(err)
 	w.app, err = lite.Open(path, lite.Options{})

@@ -8,18 +8,19 @@ import (
 
 // Facts in _tm_meta beside those that both sides keep.
 const (
-	keyServer   = "server"    // address
-	keyReplica  = "replica"   // name that the server gave, "" until then
-	keyTicket   = "ticket"    // proves that this file is the replica and not a copy of it
-	keyNext     = "next_n"    // number of the next changeset
-	keyKept     = "kept"      // ID of the last rejected record, never given again
-	keyHead     = "head"      // newest seq that the server told
-	keyContact  = "contact"   // last word from the server, Unix milliseconds
-	keyProven   = "proven"    // 1: sums were equal at the last checkpoint
-	keyRepair   = "repair"    // why the copy has to be compared with the server
-	keyStopped  = "stopped"   // code of the refusal that ended syncing
-	keyFence    = "fence"     // counts the takers of the sync lease
-	keyReadOnly = "read_only" // 1: nobody may write here
+	keyServer    = "server"    // address
+	keyReplica   = "replica"   // name that the server gave, "" until then
+	keyTicket    = "ticket"    // proves that this file is the replica and not a copy of it
+	keyPrincipal = "principal" // whose copy it is, by the first Welcome that named somebody
+	keyNext      = "next_n"    // number of the next changeset
+	keyKept      = "kept"      // ID of the last rejected record, never given again
+	keyHead      = "head"      // newest seq that the server told
+	keyContact   = "contact"   // last word from the server, Unix milliseconds
+	keyProven    = "proven"    // 1: sums were equal at the last checkpoint
+	keyRepair    = "repair"    // why the copy has to be compared with the server
+	keyStopped   = "stopped"   // code of the refusal that ended syncing
+	keyFence     = "fence"     // counts the takers of the sync lease
+	keyReadOnly  = "read_only" // 1: nobody may write here
 )
 
 // bookkeeping is what a replica keeps in its file beside _tm_meta and what

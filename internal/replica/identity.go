@@ -71,7 +71,7 @@ func (r *Replica) Welcome(w *wire.Welcome, now int64) error {
 		news := []fact{
 			text(keyReplica, w.Replica), text(keyTicket, w.Ticket), text(meta.KeySpace, w.Space),
 			text(meta.KeyIncarnation, w.Incarnation), number(keyHead, int64(w.Head)),
-			number(keyContact, now), text(keyStopped, ""),
+			number(keyContact, now), text(keyStopped, ""), text(keyPrincipal, w.Principal),
 		}
 		if w.Resync {
 			news = append(news, text(meta.KeyTerm, w.Term), number(meta.KeySeq, int64(w.Head)),
@@ -99,7 +99,23 @@ func recogniseServer(facts map[string]tidemark.Value, w *wire.Welcome) error {
 		return &tidemark.Error{Code: tidemark.CodeIncarnation,
 			Msg: "the server has another digest key than when this copy was cloned", Hint: "clone again beside the old copy"}
 	}
+	if owner := facts[keyPrincipal].Str(); owner != "" && owner != w.Principal {
+		return Stranger(owner, w.Principal)
+	}
 	return nil
+}
+
+// Stranger is why a copy whose principal is owner takes no part in what
+// somebody else does. What is pending in it stays for owner.
+func Stranger(owner, other string) *tidemark.Error {
+	e := &tidemark.Error{Code: tidemark.CodeForbidden,
+		Msg:  fmt.Sprintf("this copy belongs to %q, the token is of %q", owner, other),
+		Hint: fmt.Sprintf("bring a token of %q, or make a copy of one's own for %q with `tidemark clone`", owner, other)}
+	if other == "" {
+		e.Msg = fmt.Sprintf("this copy belongs to %q, and the server asks nobody who they are", owner)
+		e.Hint = "serve with the keys that its tokens were signed with"
+	}
+	return e
 }
 
 // Reidentify gives a copied file a name of its own: pending changesets keep

@@ -23,7 +23,7 @@ func refused(l *Loop, now int64, ev Event) error {
 	r := ev.(Received).Msg.(*wire.Refusal)
 	why := &tidemark.Error{Code: r.Code, Op: "sync", Msg: r.Message, Hint: r.Hint}
 	switch {
-	case r.Code == tidemark.CodeForbidden:
+	case needsAuth(r.Code):
 		l.end(AuthNeeded, why)
 		return nil
 	case stops(r.Code):
@@ -45,6 +45,12 @@ func refused(l *Loop, now int64, ev Event) error {
 	}
 	l.backOff(why, min(time.Duration(r.Retry)*time.Millisecond, maxTold))
 	return nil
+}
+
+// needsAuth says which refusals a new token cures: none came or it is not good
+// any more, or it is of somebody who may not. Until then coming back is no use.
+func needsAuth(c tidemark.Code) bool {
+	return c == tidemark.CodeUnauthenticated || c == tidemark.CodeForbidden
 }
 
 // stops says which refusals coming back does not cure, fatal or not: it is
@@ -112,7 +118,7 @@ func lost(l *Loop, _ int64, ev Event) error {
 	if errors.As(err, &known) {
 		why = known
 	}
-	if why.Code == tidemark.CodeForbidden {
+	if needsAuth(why.Code) {
 		l.end(AuthNeeded, why)
 		return nil
 	}
@@ -176,15 +182,16 @@ func (l *Loop) fileError(err error) {
 	switch l.state {
 	case Offline, AuthNeeded, Stopped, Backoff:
 		l.notify(Note{Err: why})
-	case Greeting:
-		if stops(why.Code) { // the Welcome was one of another server
+	case Dialing, Greeting, CatchingUp, Pushing, Idle, Verifying:
+		switch {
+		case l.state == Greeting && stops(why.Code): // the Welcome was one of another server
 			l.end(Stopped, why)
 			_ = l.e.Stop(why.Code)
-			return
+		case needsAuth(why.Code): // the Welcome was one of another principal
+			l.end(AuthNeeded, why)
+		default:
+			l.backOff(why, 0)
 		}
-		l.backOff(why, 0)
-	case Dialing, CatchingUp, Pushing, Idle, Verifying:
-		l.backOff(why, 0)
 	}
 }
 

@@ -12,6 +12,7 @@ type Status struct {
 	Server      string            `json:"server"`
 	Incarnation string            `json:"incarnation"`
 	Replica     string            `json:"replica"`
+	Principal   string            `json:"principal,omitempty"` // whose copy it is, "" without authentication
 	Seq         tidemark.Seq      `json:"seq"`
 	Head        tidemark.Seq      `json:"head"` // newest seq that the server told
 	Pending     int               `json:"pending"`
@@ -58,7 +59,7 @@ func readStatus(db *lite.DB) (Status, error) {
 	}
 	st := Status{
 		Space: f[meta.KeySpace].Str(), Server: f[keyServer].Str(), Incarnation: f[meta.KeyIncarnation].Str(),
-		Replica: f[keyReplica].Str(), Seq: tidemark.Seq(f[meta.KeySeq].Int64()), Head: tidemark.Seq(f[keyHead].Int64()),
+		Replica: f[keyReplica].Str(), Principal: f[keyPrincipal].Str(), Seq: tidemark.Seq(f[meta.KeySeq].Int64()), Head: tidemark.Seq(f[keyHead].Int64()),
 		Proven: f[keyProven].Int64() != 0, Repair: f[keyRepair].Str(), Contact: f[keyContact].Int64(),
 		ReadOnly: f[keyReadOnly].Int64() != 0, Stopped: f[keyStopped].Str(),
 	}

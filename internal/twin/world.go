@@ -222,7 +222,7 @@ func (d *machine) connect() {
 		return
 	}
 	d.dialing = false
-	d.link = &link{device: d, session: d.w.server.hub.NewSession("")}
+	d.link = &link{device: d, session: d.w.server.hub.NewSession(tidemark.Principal{})}
 	d.step(event{Type: "connected"}, false)
 }
 

@@ -19,6 +19,7 @@ const (
 	kindRows     = "r"
 	kindLeases   = "l"
 	kindRefusal  = "x"
+	kindRenewed  = "t"
 )
 
 func (*Welcome) down()  {}
@@ -29,6 +30,7 @@ func (*Ranges) down()   {}
 func (*Rows) down()     {}
 func (*Leases) down()   {}
 func (*Refusal) down()  {}
+func (*Renewed) down()  {}
 
 // newDown makes the empty message of a kind, or nil.
 func newDown(kind string) Down {
@@ -49,6 +51,8 @@ func newDown(kind string) Down {
 		return new(Leases)
 	case kindRefusal:
 		return new(Refusal)
+	case kindRenewed:
+		return new(Renewed)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Hello struct {
 	ReadOnly    bool
 	Agent       string // program and version, for logs
 	Clock       int64  // replica's clock, Unix milliseconds
+	Token       string // who the replica's principal is; "" where the Authorization header says so
 }
 
 func (m *Hello) write(w *writer) {
@@ -37,6 +38,7 @@ func (m *Hello) write(w *writer) {
 	w.bool(m.ReadOnly)
 	w.str(m.Agent)
 	w.int(m.Clock)
+	w.str(m.Token)
 }
 
 func (m *Hello) read(a *array) {
@@ -54,4 +56,5 @@ func (m *Hello) read(a *array) {
 	m.ReadOnly = a.bool()
 	m.Agent = a.str()
 	m.Clock = a.int()
+	m.Token = a.str()
 }

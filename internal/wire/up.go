@@ -16,6 +16,7 @@ const (
 	kindAck       = "a"
 	kindAskRanges = "g"
 	kindAskRows   = "r"
+	kindToken     = "t"
 )
 
 func (*Hello) up()     {}
@@ -23,6 +24,7 @@ func (*Push) up()      {}
 func (*Ack) up()       {}
 func (*AskRanges) up() {}
 func (*AskRows) up()   {}
+func (*Token) up()     {}
 
 // newUp makes the empty message of a kind, or nil.
 func newUp(kind string) Up {
@@ -37,6 +39,8 @@ func newUp(kind string) Up {
 		return new(AskRanges)
 	case kindAskRows:
 		return new(AskRows)
+	case kindToken:
+		return new(Token)
 	}
 	return nil
 }

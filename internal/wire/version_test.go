@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "1baf9607c697cde0", "the first: sessions, changesets, batches, verification"},
+	{1, "a48b0d6c853d7b8e", "the first: sessions, changesets, batches, verification, tokens"},
 }
 
 // description is spec/messages.json.

@@ -19,7 +19,9 @@ type Welcome struct {
 	DigestKey   [16]byte
 	Time        int64 // server's clock, Unix milliseconds
 	Limits      Limits
-	Resync      bool // the replica is older than what the server keeps: compare everything
+	Resync      bool   // the replica is older than what the server keeps: compare everything
+	Principal   string // who the server takes the replica's principal for, "" without authentication
+	Expires     int64  // until when, Unix milliseconds by the server's clock, 0 never
 }
 
 // Limits are what the server takes at most; 0 means no limit of its own.
@@ -43,6 +45,8 @@ func (m *Welcome) write(w *writer) {
 	w.int(m.Time)
 	w.ints([]int{m.Limits.Message, m.Limits.Changeset, m.Limits.Row})
 	w.bool(m.Resync)
+	w.str(m.Principal)
+	w.int(m.Expires)
 }
 
 func (m *Welcome) read(a *array) {
@@ -62,6 +66,8 @@ func (m *Welcome) read(a *array) {
 		in.close()
 	}
 	m.Resync = a.bool()
+	m.Principal = a.str()
+	m.Expires = a.int()
 }
 
 // sum writes a sum of hashes as 8 bytes, most significant first.

@@ -26,6 +26,7 @@ export type Code =
   | "incarnation"
   | "restored"
   | "wrong_space"
+  | "unauthenticated"
   | "protocol"
   | "shutdown"
   // Codes of operations on files and of requests. None of these is an outcome.

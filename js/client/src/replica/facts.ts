@@ -9,6 +9,8 @@ export const keyServer = "server";
 export const keyReplica = "replica";
 /** Proves that this file is the replica and not a copy of it. */
 export const keyTicket = "ticket";
+/** Whose copy it is, by the first welcome that named somebody. */
+export const keyPrincipal = "principal";
 /** Number of the next changeset. */
 export const keyNext = "next_n";
 /** Id of the last rejected record, never given again. */

@@ -37,6 +37,7 @@ export function hello(r: Replica): Hello {
       readOnly: number(facts.keyReadOnly) !== 0,
       agent: r.opts.agent ?? "",
       clock: 0, // of the session
+      token: "", // likewise
     };
   });
 }
@@ -65,6 +66,7 @@ export function welcome(r: Replica, w: Welcome, now: number): void {
       [facts.keyHead]: BigInt(w.head),
       [facts.keyContact]: BigInt(now),
       [facts.keyStopped]: "",
+      [facts.keyPrincipal]: w.principal,
     });
     if (!w.resync) return;
     facts.store(r.db, {
@@ -96,6 +98,24 @@ function recogniseServer(f: ReadonlyMap<string, Value>, w: Welcome): void {
       hint,
     });
   }
+  const owner = facts.textFact(f, facts.keyPrincipal);
+  if (owner && owner !== w.principal) throw stranger(owner, w.principal);
+}
+
+/**
+ * Why a copy whose principal is `owner` takes no part in what somebody else
+ * does. What is pending in it stays for `owner`.
+ */
+export function stranger(owner: string, other: string): TidemarkError {
+  const [mine, theirs] = [JSON.stringify(owner), JSON.stringify(other)];
+  if (other === "") {
+    return new TidemarkError("forbidden", `this copy belongs to ${mine}, and the server asks nobody who they are`, {
+      hint: "serve with the keys that its tokens were signed with",
+    });
+  }
+  return new TidemarkError("forbidden", `this copy belongs to ${mine}, the token is of ${theirs}`, {
+    hint: `bring a token of ${mine}, or open a copy of its own for ${theirs}`,
+  });
 }
 
 /**

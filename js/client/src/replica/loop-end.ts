@@ -18,7 +18,7 @@ export function refused(l: Loop, _now: number, event: Event): void {
   const r = messageOf<"refusal">(event);
   const code = r.code as Code; // a newer server may have one that we do not know
   const why = new TidemarkError(code, r.message, { op, hint: r.hint });
-  if (code === "forbidden") {
+  if (needsAuth(code)) {
     end(l, "auth needed", why);
     return;
   }
@@ -35,6 +35,14 @@ export function refused(l: Loop, _now: number, event: Event): void {
   if (code === "fork") l.e.reidentify();
   if (code === "restored") l.fresh = true;
   anew(l, code, r.message);
+}
+
+/**
+ * Which refusals a new token cures: none came or it is not good any more, or it
+ * is of somebody who may not. Until then coming back is no use.
+ */
+function needsAuth(code: string): boolean {
+  return code === "unauthenticated" || code === "forbidden";
 }
 
 /**
@@ -92,7 +100,7 @@ export function lost(l: Loop, _now: number, event: Event): void {
   const { error, retryAfter = 0 } = event;
   const why =
     known(error) ?? new TidemarkError("offline", "the connection to the server is gone", { op, cause: error });
-  if (why.code === "forbidden") end(l, "auth needed", why);
+  if (needsAuth(why.code)) end(l, "auth needed", why);
   else backOff(l, why, Math.min(retryAfter, maxTold));
 }
 
@@ -141,6 +149,8 @@ export function fileError(l: Loop, err: unknown): void {
     }
   } else if (l.state === "offline" || l.state === "auth needed" || l.state === "stopped" || l.state === "backoff") {
     l.notify({ error: why });
+  } else if (needsAuth(why.code)) {
+    end(l, "auth needed", why); // the welcome was one of another principal
   } else backOff(l, why);
 }
 

@@ -3,7 +3,7 @@ import type { Code } from "../codes.ts";
 import type { TidemarkError } from "../error.ts";
 import type { Schema } from "../schema.ts";
 import { sameBytes } from "../value.ts";
-import type { Batch, Down, Leases, Schema as SchemaMessage, Welcome } from "../wire/down.ts";
+import type { Batch, Leases, Said, Schema as SchemaMessage, Welcome } from "../wire/down.ts";
 import type { Hello, Push, Up } from "../wire/up.ts";
 import type { Applied } from "./apply.ts";
 import { fileError } from "./loop-end.ts";
@@ -38,7 +38,7 @@ export type Event =
   /** The transport is up. */
   | { readonly type: "connected" }
   /** A message came; null stands for one that cannot be read. */
-  | { readonly type: "received"; readonly message: Down | null }
+  | { readonly type: "received"; readonly message: Said | null }
   /** The transport is gone; retryAfter: milliseconds that it was told to stay away. */
   | { readonly type: "disconnected"; readonly error?: unknown; readonly retryAfter?: number }
   /** Somebody may have written into the file. */
@@ -228,8 +228,8 @@ export class Loop {
 }
 
 /** The message of a received event. The table hands an event only to the actions of its kind. */
-export function messageOf<K extends Down["type"]>(event: Event): Extract<Down, { type: K }> {
+export function messageOf<K extends Said["type"]>(event: Event): Extract<Said, { type: K }> {
   if (event.type !== "received") throw new Error("not a message");
   // kindOf looked at its kind.
-  return event.message as Extract<Down, { type: K }>;
+  return event.message as Extract<Said, { type: K }>;
 }

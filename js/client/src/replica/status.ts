@@ -11,6 +11,8 @@ export interface Status {
   readonly server: string;
   readonly incarnation: string;
   readonly replica: string;
+  /** Whose copy it is, "" without authentication. */
+  readonly principal: string;
   readonly seq: Seq;
   /** Newest seq that the server told. */
   readonly head: Seq;
@@ -49,6 +51,7 @@ export function readStatus(r: Replica): Status {
       server: text(facts.keyServer),
       incarnation: text(meta.keyIncarnation),
       replica: text(facts.keyReplica),
+      principal: text(facts.keyPrincipal),
       seq: number(meta.keySeq),
       head: number(facts.keyHead),
       pending: count(0),

@@ -6,12 +6,22 @@ import { decode, type Fields } from "./reader.ts";
 import { type Refusal, readRefusal } from "./refusal.ts";
 import { type Rows, readRows } from "./rows.ts";
 import { readSchema, type Schema } from "./schema.ts";
+import { type Renewed, readRenewed } from "./token.ts";
 import { readWelcome, type Welcome } from "./welcome.ts";
 
-export type { Batch, Leases, Outcomes, Ranges, Refusal, Rows, Schema, Welcome };
+export type { Batch, Leases, Outcomes, Ranges, Refusal, Renewed, Rows, Schema, Welcome };
 
 /** A message from the server to a replica. */
-export type Down = Welcome | Schema | Outcomes | Batch | Ranges | Rows | Leases | Refusal;
+export type Down = Welcome | Schema | Outcomes | Batch | Ranges | Rows | Leases | Refusal | Aside;
+
+/** What the shells take for themselves: the sync loop never sees it. */
+export type Aside = Renewed;
+
+/** Whether a message is one for the shell alone. */
+export const isAside = (m: Down | null): m is Aside => m?.type === "renewed";
+
+/** What the sync loop hears. */
+export type Said = Exclude<Down, Aside>;
 
 /** Readers by kind: the first element of a message. */
 const kinds = new Map<string, (a: Fields) => Down>([
@@ -23,6 +33,7 @@ const kinds = new Map<string, (a: Fields) => Down>([
   ["r", readRows],
   ["l", readLeases],
   ["x", readRefusal],
+  ["t", readRenewed],
 ]);
 
 /** Reads a message to a replica. Throws a TidemarkError of code protocol, and nothing else. */

@@ -24,6 +24,8 @@ export interface Hello {
   readonly agent: string;
   /** The replica's clock, Unix milliseconds. */
   readonly clock: number;
+  /** Who the principal is; "" where the Authorization header says so. */
+  readonly token: string;
 }
 
 export function encodeHello(m: Hello): string {
@@ -38,5 +40,6 @@ export function encodeHello(m: Hello): string {
     `${m.readOnly}`,
     quote(m.agent),
     `${m.clock}`,
+    quote(m.token),
   ]);
 }

@@ -3,11 +3,12 @@ import { encodeHello, type Hello } from "./hello.ts";
 import { encodePush, type Push } from "./push.ts";
 import { type AskRanges, encodeAskRanges } from "./ranges.ts";
 import { type AskRows, encodeAskRows } from "./rows.ts";
+import { encodeToken, type Token } from "./token.ts";
 
-export type { Ack, AskRanges, AskRows, Hello, Push };
+export type { Ack, AskRanges, AskRows, Hello, Push, Token };
 
 /** A message from a replica to the server. */
-export type Up = Hello | Push | Ack | AskRanges | AskRows;
+export type Up = Hello | Push | Ack | AskRanges | AskRows | Token;
 
 /** Encodes a message to the server. */
 export function encodeUp(m: Up): string {
@@ -22,5 +23,7 @@ export function encodeUp(m: Up): string {
       return encodeAskRanges(m);
     case "askRows":
       return encodeAskRows(m);
+    case "token":
+      return encodeToken(m);
   }
 }

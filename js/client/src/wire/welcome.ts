@@ -19,6 +19,10 @@ export interface Welcome {
   readonly limits: Limits;
   /** The replica is older than what the server keeps: compare everything. */
   readonly resync: boolean;
+  /** Who the server takes the principal for, "" without authentication. */
+  readonly principal: string;
+  /** Until when, Unix milliseconds by the server's clock, 0 never. */
+  readonly expires: number;
 }
 
 /** What the server takes at most, in bytes; 0 means no limit of its own. */
@@ -43,6 +47,8 @@ export function readWelcome(a: Fields): Welcome {
     time: a.int(),
     limits: a.next() ? a.r.fields(readLimits) : { message: 0, changeset: 0, row: 0 },
     resync: a.bool(),
+    principal: a.str(),
+    expires: a.int(),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Status } from "../../src/replica/status.ts";
 import type { RangeRows } from "../../src/replica/verify.ts";
 import type { Schema } from "../../src/schema.ts";
 import type { Row } from "../../src/value.ts";
-import type { Down } from "../../src/wire/down.ts";
+import type { Said } from "../../src/wire/down.ts";
 import type { RangeSum } from "../../src/wire/ranges.ts";
 import type { Hello, Push, Up } from "../../src/wire/up.ts";
 
@@ -109,10 +109,11 @@ export class FakeEngine implements Engine {
       readOnly: false,
       agent: "",
       clock: 0,
+      token: "",
     };
   }
 
-  welcome(w: Extract<Down, { type: "welcome" }>): void {
+  welcome(w: Extract<Said, { type: "welcome" }>): void {
     if (w.resync) {
       this.seq = w.head;
       this.repair = resyncReason;
@@ -151,6 +152,7 @@ export class FakeEngine implements Engine {
       server: "",
       incarnation: "",
       replica: "",
+      principal: "",
       seq: this.seq,
       head: this.head,
       pending: this.waiting.length,
@@ -167,7 +169,7 @@ export class FakeEngine implements Engine {
     };
   }
 
-  apply(b: Extract<Down, { type: "batch" }>, outcomes: Outcome[]): Applied {
+  apply(b: Extract<Said, { type: "batch" }>, outcomes: Outcome[]): Applied {
     this.take();
     if (b.from !== this.seq) throw new Error("the checkpoint moved");
     if (b.more) return { ...nothing, seq: this.seq, staged: true };

@@ -1,10 +1,10 @@
 import type { Event } from "../../src/replica/loop.ts";
-import type { Down } from "../../src/wire/down.ts";
+import type { Said } from "../../src/wire/down.ts";
 import type { RangeSum } from "../../src/wire/ranges.ts";
 
-type Fields<K extends Down["type"]> = Partial<Extract<Down, { type: K }>>;
+type Fields<K extends Said["type"]> = Partial<Extract<Said, { type: K }>>;
 
-export function down(message: Down | null): Event {
+export function down(message: Said | null): Event {
   return { type: "received", message };
 }
 
@@ -23,6 +23,8 @@ export function welcome(fields: Fields<"welcome"> = {}): Event {
     time: 0,
     limits: { message: 0, changeset: 0, row: 0 },
     resync: false,
+    principal: "",
+    expires: 0,
     ...fields,
   });
 }

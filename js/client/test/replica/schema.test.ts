@@ -57,6 +57,8 @@ test("after a resync a schema is taken over at once", () => {
       term: "t2",
       head: 1,
       resync: true,
+      principal: "",
+      expires: 0,
       digestKey: o.key,
       time: 1,
       replica: "",

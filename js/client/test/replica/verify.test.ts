@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checkTries, type VerifyReport } from "../../src/replica/verify.ts";
-import type { Down } from "../../src/wire/down.ts";
+import type { Said } from "../../src/wire/down.ts";
 import type { Up } from "../../src/wire/up.ts";
 import { keysIn, type Rows, sumRanges, type TestLoop } from "./fake-engine.ts";
 import { batch, down, sums, welcome } from "./messages.ts";
 import { reach } from "./reach.ts";
 
 /** Plays the server: its rows at its seq. */
-function answer(m: Up, rows: Rows, seq: number): Down | null {
+function answer(m: Up, rows: Rows, seq: number): Said | null {
   if (m.type === "askRanges") {
     return { type: "ranges", id: m.id, seq, list: sumRanges(rows, m.after, m.upto, m.bounds) };
   }
@@ -160,7 +160,7 @@ test("sums that never agree do not verify for ever", () => {
   expect(checks).toBeLessThanOrEqual(checkTries);
 });
 
-test.each<[string, Down]>([
+test.each<[string, Said]>([
   ["too few ranges", { type: "ranges", id: 1, seq: 0, list: [] }],
   ["rows for ranges", { type: "rows", id: 1, seq: 0, more: false, list: [] }],
   ["too many ranges", { type: "ranges", id: 1, seq: 0, list: sums(2) }],

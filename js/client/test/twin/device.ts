@@ -204,7 +204,8 @@ export class TwinDevice {
     } catch (err) {
       if (codeOf(err) !== "protocol") throw err;
     }
-    return { type, message: message && this.#short ? this.#short.down(message) : message };
+    const full = message && this.#short ? this.#short.down(message) : message;
+    return { type, message: full?.type === "renewed" ? null : full };
   }
 
   #wanted(e: Effect): Wanted {

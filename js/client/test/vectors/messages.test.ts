@@ -8,15 +8,17 @@ const none = (n: number): Uint8Array => new Uint8Array(n);
 const empty: Record<string, Up | Down> = {
   Hello: {
     ...{ type: "hello", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", schema: "" },
-    ...{ seq: 0, sum: 0n, staged: "", settled: 0, readOnly: false, agent: "", clock: 0 },
+    ...{ seq: 0, sum: 0n, staged: "", settled: 0, readOnly: false, agent: "", clock: 0, token: "" },
   },
   Push: { type: "push", n: 0, salt: none(8), was: null, seen: 0, schema: "", madeAt: 0, body: null, hash: none(16) },
   Ack: { type: "ack", seq: 0, cursor: "" },
   AskRanges: { type: "askRanges", id: 0, table: 0, after: null, upto: null, bounds: [] },
   AskRows: { type: "askRows", id: 0, table: 0, after: null, upto: null, limit: 0 },
+  Token: { type: "token", token: "" },
   Welcome: {
     ...{ type: "welcome", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", head: 0 },
     ...{ schema: "", digestKey: none(16), time: 0, limits: { message: 0, changeset: 0, row: 0 }, resync: false },
+    ...{ principal: "", expires: 0 },
   },
   Schema: { type: "schema", hash: "", body: "" },
   Outcomes: { type: "outcomes", list: [] },
@@ -27,6 +29,7 @@ const empty: Record<string, Up | Down> = {
   Rows: { type: "rows", id: 0, seq: 0, more: false, list: [] },
   Leases: { type: "leases", list: [] },
   Refusal: { type: "refusal", code: "", message: "", hint: "", retry: 0, fatal: false },
+  Renewed: { type: "renewed", expires: 0 },
 };
 
 const outcome = {
