@@ -1,0 +1,159 @@
+import { createServer, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browser, openTab, type Stage, serve, sqlite3, stage } from "./harness.ts";
+
+/** Stands between the page and the server, and does with snapshots what a bad line does. */
+interface Line {
+  readonly url: string;
+  /** What was asked for, with the part that was wanted. */
+  readonly asked: string[];
+  /** Snapshots wait for this. */
+  open: Promise<void>;
+  /** Bytes of a snapshot after which the connection breaks, once. */
+  breakAfter: number;
+  close(): void;
+}
+
+async function lineTo(target: string): Promise<Line> {
+  const server: Server = createServer((req, res) => {
+    const { host, port } = new URL(target);
+    if (req.method === "GET") line.asked.push(`${req.url} ${req.headers.range ?? ""}`.trim());
+    const out = request(
+      { host: host.split(":")[0], port, path: req.url, method: req.method, headers: req.headers },
+      async (back) => {
+        if (req.url?.endsWith("/snapshot")) await line.open;
+        res.writeHead(back.statusCode ?? 502, back.headers);
+        let sent = 0;
+        back.on("data", (part: Buffer) => {
+          sent += part.length;
+          const enough = req.url?.endsWith("/snapshot") && line.breakAfter > 0 && sent >= line.breakAfter;
+          if (enough) back.removeAllListeners();
+          // What was sent shall arrive before the line is cut.
+          res.write(part, () => enough && setTimeout(() => res.destroy(), 100));
+          if (enough) line.breakAfter = 0;
+        });
+        back.on("end", () => res.end());
+      },
+    );
+    out.on("error", () => res.destroy());
+    req.pipe(out);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // A server that listens on a port has an address of this kind.
+  const { port } = server.address() as AddressInfo;
+  const line: Line = {
+    url: `http://127.0.0.1:${port}`,
+    asked: [],
+    open: Promise.resolve(),
+    breakAfter: 0,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+  return line;
+}
+
+describe.skipIf(browser === "")("the first sync", () => {
+  let s: Stage;
+  let line: Line;
+
+  beforeAll(async () => {
+    s = await stage();
+    line = await lineTo(s.served.url);
+  });
+  afterAll(async () => {
+    line?.close();
+    await s?.end();
+  });
+
+  test.for(["opfs", "indexeddb"] as const)("takes reads and writes before the rows are there (%s)", async (storage) => {
+    let release = (): void => {};
+    line.open = new Promise((resolve) => {
+      release = resolve;
+    });
+    const page = await openTab(s.chrome.context, s.site);
+    const early = await page.evaluate(
+      async ({ server, storage }) => {
+        window.db = await window.tidemark.open({ name: `early-${storage}`, server, storage, transport: "http" });
+        const { db } = window;
+        window.kept.seen = [];
+        db.watch("SELECT id FROM task ORDER BY id", [], (rows) =>
+          (window.kept.seen as string[][]).push(rows.map((r) => `${r.id}`)),
+        );
+        const before = await db.query`SELECT * FROM task`;
+        await db.exec`INSERT INTO task (id, title) VALUES (${`early-${storage}`}, 'written early')`;
+        // The server has this row already: by then it is a change of it, or refused.
+        await db.exec`INSERT INTO task (id, title) VALUES ('a', ${`mine-${storage}`})`;
+        await db.exec`UPDATE task SET votes = 5 WHERE id = ${`early-${storage}`}`;
+        return { before, phase: db.status.phase };
+      },
+      { server: `${line.url}/shop`, storage },
+    );
+    expect(early).toEqual({ before: [], phase: "snapshot" });
+    release();
+    const late = await page.evaluate(async (id) => {
+      const { db } = window;
+      await db.ready;
+      const mine = await db.queryOne`SELECT title, votes FROM task WHERE id = ${id}`;
+      const all = (await db.query<{ id: string }>`SELECT id FROM task`).map((r) => r.id);
+      await db.sync();
+      const { pending } = db.status;
+      return { mine, all, pending, rejected: (await db.rejected()).length, seen: window.kept.seen as string[][] };
+    }, `early-${storage}`);
+    expect(late.mine).toEqual({ title: "written early", votes: 5 });
+    expect(late.all).toEqual(expect.arrayContaining(["a", "b", `early-${storage}`]));
+    expect(late.pending).toBe(0);
+    expect(late.seen.at(-1)).toEqual(expect.arrayContaining(["a", "b", `early-${storage}`]));
+    expect(await sqlite3(s.file, `SELECT title, votes FROM task WHERE id = 'early-${storage}'`)).toBe(
+      "written early|5\n",
+    );
+    await page.close();
+  });
+
+  test("goes on with a download that broke off", async () => {
+    const file = join(dirname(s.file), "large.sqlite");
+    const many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)";
+    await sqlite3(
+      file,
+      `CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT); ${many} INSERT INTO note (body) SELECT hex(randomblob(200)) FROM n`,
+    );
+    const served = await serve([file], s.site);
+    const line = await lineTo(served.url);
+    line.breakAfter = 150_000;
+    const page = await openTab(s.chrome.context, s.site);
+    const result = await page.evaluate(async (server) => {
+      const db = await window.tidemark.open({ name: "broken", server, transport: "http" });
+      const stages = new Set<string>();
+      db.onStatus(({ progress }) => progress && stages.add(progress.stage));
+      await db.ready;
+      await db.caughtUp();
+      const n = await db.queryOne`SELECT count(*) AS n FROM note`;
+      return { n, stages: [...stages] };
+    }, `${line.url}/large`);
+    expect(result.n).toEqual({ n: 3000 });
+    expect(result.stages).toEqual(["download", "install"]);
+    const snapshots = line.asked.filter((a) => a.includes("/snapshot"));
+    expect(snapshots).toEqual([expect.not.stringContaining("bytes"), expect.stringMatching(/bytes=\d{5,}-$/)]);
+    await page.close();
+    line.close();
+    await served.stop();
+  });
+
+  test("waits for the server when there is none, and says so", async () => {
+    const page = await openTab(s.chrome.context, s.site);
+    const gone = await lineTo(s.served.url);
+    gone.close();
+    const result = await page.evaluate(async (server) => {
+      const db = await window.tidemark.open({ name: "nobody", server });
+      const code = await db.query("SELECT 1", [], { deadline: 700 }).catch((e) => e.code);
+      const { phase, error } = db.status;
+      await db.close();
+      return { code, phase, error: error?.code };
+    }, `${gone.url}/shop`);
+    expect(result).toEqual({ code: "busy", phase: "schema", error: "offline" });
+    await page.close();
+  });
+});
