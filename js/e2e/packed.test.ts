@@ -26,6 +26,10 @@ const APP: Record<string, string> = {
     },
     include: ["src"],
   }),
+  "src/own-worker.ts": `
+    import { serve } from "@tidemark/client/worker";
+    serve({ merge: { longest: (base, theirs, mine) => (String(mine).length > String(theirs).length ? mine : theirs) } });
+  `,
   "src/schema.ts": "export interface Task { id: string; title: string }\n",
   "src/main.tsx": `
     import { id, open } from "@tidemark/client";
@@ -48,9 +52,12 @@ const APP: Record<string, string> = {
       );
     }
 
-    const server = new URLSearchParams(location.search).get("server")!;
+    const query = new URLSearchParams(location.search);
+    const name = query.get("name")!;
+    const server = query.get("server")!;
+    const worker = () => new Worker(new URL("./own-worker.ts", import.meta.url), { type: "module" });
     createRoot(document.getElementById("root")!).render(
-      <TidemarkProvider database={() => open({ name: "app", server })} fallback="opening">
+      <TidemarkProvider database={() => open({ name, server, ...(name === "own" ? { worker } : {}) })} fallback="opening">
         <List />
       </TidemarkProvider>,
     );
@@ -131,6 +138,26 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     expect(found.stdout).toBe("");
   });
 
+  /** Looks at the app, adds a row and opens the inspector; `own` runs the worker that the app brings. */
+  const use = async (name: string): Promise<void> => {
+    const page = await chrome.context.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", (err) => errors.push(err.message));
+    const server = encodeURIComponent(`${served.url}/shop`);
+    await page.goto(`http://127.0.0.1:${port}/?name=${name}&server=${server}`);
+    await page.waitForSelector("li");
+    expect(await page.locator("#storage").textContent()).toBe("opfs");
+    const before = await page.locator("li").allTextContents();
+    expect(before).toContain("first");
+    await page.getByText("add", { exact: true }).click();
+    await page.waitForFunction((n) => document.querySelectorAll("li").length > n, before.length);
+    await page.getByText("inspect").click();
+    await page.getByRole("tab", { name: "Live queries" }).click();
+    await page.getByText("SELECT id, title FROM task ORDER BY title").waitFor();
+    expect(errors).toEqual([]);
+    await page.close();
+  };
+
   test.for(["dev", "build"] as const)("the app works (%s)", async (mode, { skip }) => {
     if (!installed) skip();
     if (mode === "build") await run(process.execPath, [vite, "build"], { cwd: app });
@@ -142,21 +169,7 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     const gone = new Promise((resolve) => server.on("close", resolve));
     try {
       await listening(server);
-      const page = await chrome.context.newPage();
-      const errors: string[] = [];
-      page.on("pageerror", (err) => errors.push(err.message));
-      await page.goto(`http://127.0.0.1:${port}/?server=${encodeURIComponent(`${served.url}/shop`)}`);
-      await page.waitForSelector("li");
-      expect(await page.locator("#storage").textContent()).toBe("opfs");
-      const before = await page.locator("li").allTextContents();
-      expect(before).toContain("first");
-      await page.getByText("add", { exact: true }).click();
-      await page.waitForFunction((n) => document.querySelectorAll("li").length === n, before.length + 1);
-      await page.getByText("inspect").click();
-      await page.getByRole("tab", { name: "Live queries" }).click();
-      await page.getByText("SELECT id, title FROM task ORDER BY title").waitFor();
-      expect(errors).toEqual([]);
-      await page.close();
+      for (const name of ["ours", "own"]) await use(name);
     } finally {
       server.kill();
       await gone;
