@@ -94,6 +94,10 @@ export async function demoStage(): Promise<DemoStage> {
     },
     shot: async (name) => {
       await stage.page.bringToFront();
+      await stage.page.evaluate(() => {
+        const ends = document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
+        return Promise.all(ends.map((a) => a.finished.catch(() => {}))).then(() => {});
+      });
       await stage.page.screenshot({ path: join(shots, `${name}.png`) });
     },
     end: async () => {

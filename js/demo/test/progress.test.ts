@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { merge } from "../src/lab/log-feed.ts";
+import { authorOf, readNames, remember } from "../src/lab/names.ts";
+import { ana, ben } from "../src/lab/people.ts";
 import { advance, type Facts, type Progress, START } from "../src/lab/progress.ts";
 
 const facts = (head: number, ana: [online: boolean, pending: number], ben: [boolean, number] = [true, 0]): Facts => ({
@@ -36,4 +38,16 @@ test("the log is kept newest first, each entry once", () => {
   const first = merge({ head: 2, log: [entry(1), entry(2)] }, []);
   const then = merge({ head: 3, log: [entry(2), entry(3)] }, first);
   expect(then.map((e) => e.seq)).toEqual([3, 2, 1]);
+});
+
+test("names of replicas are remembered, each once", () => {
+  const line = remember("ana=1f", [
+    { replica: "1f", person: ana },
+    { replica: "90", person: ben },
+  ]);
+  expect(line).toBe("ana=1f ben=90");
+  const names = readNames(`${line} nobody=77 torn`);
+  expect(authorOf(names, "90/4")).toBe(ben);
+  expect(authorOf(names, "1f")).toBe(ana);
+  expect(authorOf(names, "77")).toBeUndefined();
 });

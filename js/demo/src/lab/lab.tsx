@@ -7,7 +7,7 @@ import { fly } from "../ui/motion.ts";
 import { useStored } from "../ui/stored.ts";
 import { Guide } from "./guide.tsx";
 import { type LogEntry, type ServerLog, useServerLog } from "./log-feed.ts";
-import { authorOf, type Names } from "./names.ts";
+import { authorOf, type Named, type Names, useNames } from "./names.ts";
 import { ana, ben, chloe, type Person, people } from "./people.ts";
 import { advance, type Facts, type Progress, START } from "./progress.ts";
 import { type Refused, useRefusals } from "./refusals.ts";
@@ -23,7 +23,7 @@ export function Lab() {
   const benDb = useReplica(ben);
   const cast = useCast(anaDb, benDb);
   const [statuses, report] = useStatuses();
-  const names = useNames(statuses);
+  const names = useNames(useMemo(() => replicasOf(statuses), [statuses]));
   const log = useServerLog("lab");
   const [refusals, refused, forget] = useRefusals();
   const [progress, begin] = useProgress(statuses, log.head);
@@ -193,13 +193,11 @@ function useReports(person: Person, db: Database | null, report: Report): void {
   }, [person, db, report]);
 }
 
-/** The names of the replicas, which change seldom. */
-function useNames(statuses: Statuses): Names {
-  const line = people.map((p) => statuses.get(p.id)?.replica ?? "").join(" ");
-  return useMemo(() => {
-    const names = line.split(" ");
-    return new Map(people.flatMap((p, i) => (names[i] ? [[names[i], p] as const] : [])));
-  }, [line]);
+function replicasOf(statuses: Statuses): readonly Named[] {
+  return people.flatMap((person) => {
+    const replica = statuses.get(person.id)?.replica ?? "";
+    return replica === "" ? [] : [{ replica, person }];
+  });
 }
 
 function useCast(a: Opened, b: Opened): Cast | null {
