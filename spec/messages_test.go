@@ -63,6 +63,7 @@ func testMessages(t *testing.T, text []byte) {
 
 var messages = map[string]any{
 	"Hello": wire.Hello{}, "Push": wire.Push{}, "Ack": wire.Ack{}, "AskRanges": wire.AskRanges{}, "AskRows": wire.AskRows{}, "Token": wire.Token{},
+	"Presence": wire.Presence{}, "Cast": wire.Cast{}, "Peers": wire.Peers{}, "Heard": wire.Heard{}, "Declined": wire.Declined{},
 	"Welcome": wire.Welcome{}, "Schema": wire.Schema{}, "Outcomes": wire.Outcomes{}, "Batch": wire.Batch{},
 	"Ranges": wire.Ranges{}, "Rows": wire.Rows{}, "Leases": wire.Leases{}, "Refusal": wire.Refusal{}, "Renewed": wire.Renewed{},
 }

@@ -20,6 +20,9 @@ const (
 	kindLeases   = "l"
 	kindRefusal  = "x"
 	kindRenewed  = "t"
+	kindPeers    = "n"
+	kindHeard    = "m"
+	kindDeclined = "d"
 )
 
 func (*Welcome) down()  {}
@@ -31,6 +34,9 @@ func (*Rows) down()     {}
 func (*Leases) down()   {}
 func (*Refusal) down()  {}
 func (*Renewed) down()  {}
+func (*Peers) down()    {}
+func (*Heard) down()    {}
+func (*Declined) down() {}
 
 // newDown makes the empty message of a kind, or nil.
 func newDown(kind string) Down {
@@ -53,6 +59,12 @@ func newDown(kind string) Down {
 		return new(Refusal)
 	case kindRenewed:
 		return new(Renewed)
+	case kindPeers:
+		return new(Peers)
+	case kindHeard:
+		return new(Heard)
+	case kindDeclined:
+		return new(Declined)
 	}
 	return nil
 }

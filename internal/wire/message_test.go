@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	allUp   = []string{kindHello, kindPush, kindAck, kindAskRanges, kindAskRows, kindToken}
-	allDown = []string{kindWelcome, kindSchema, kindOutcomes, kindBatch, kindRanges, kindRows, kindLeases, kindRefusal, kindRenewed}
+	allUp   = []string{kindHello, kindPush, kindAck, kindAskRanges, kindAskRows, kindToken, kindPresence, kindCast}
+	allDown = []string{kindWelcome, kindSchema, kindOutcomes, kindBatch, kindRanges, kindRows, kindLeases, kindRefusal, kindRenewed, kindPeers, kindHeard, kindDeclined}
 )
 
 // fill sets every field that r hits to something.

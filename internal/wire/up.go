@@ -17,6 +17,8 @@ const (
 	kindAskRanges = "g"
 	kindAskRows   = "r"
 	kindToken     = "t"
+	kindPresence  = "n"
+	kindCast      = "m"
 )
 
 func (*Hello) up()     {}
@@ -25,6 +27,8 @@ func (*Ack) up()       {}
 func (*AskRanges) up() {}
 func (*AskRows) up()   {}
 func (*Token) up()     {}
+func (*Presence) up()  {}
+func (*Cast) up()      {}
 
 // newUp makes the empty message of a kind, or nil.
 func newUp(kind string) Up {
@@ -41,6 +45,10 @@ func newUp(kind string) Up {
 		return new(AskRows)
 	case kindToken:
 		return new(Token)
+	case kindPresence:
+		return new(Presence)
+	case kindCast:
+		return new(Cast)
 	}
 	return nil
 }

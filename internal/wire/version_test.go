@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "a48b0d6c853d7b8e", "the first: sessions, changesets, batches, verification, tokens"},
+	{1, "fe80c4b12cf38fa7", "the first: sessions, changesets, batches, verification, tokens, presence"},
 }
 
 // description is spec/messages.json.

@@ -1,6 +1,7 @@
 import { type Batch, readBatch } from "./batch.ts";
 import { type Leases, readLeases } from "./leases.ts";
 import { type Outcomes, readOutcomes } from "./outcomes.ts";
+import { type Declined, type Heard, type Peers, readDeclined, readHeard, readPeers } from "./presence.ts";
 import { type Ranges, readRanges } from "./ranges.ts";
 import { decode, type Fields } from "./reader.ts";
 import { type Refusal, readRefusal } from "./refusal.ts";
@@ -9,16 +10,18 @@ import { readSchema, type Schema } from "./schema.ts";
 import { type Renewed, readRenewed } from "./token.ts";
 import { readWelcome, type Welcome } from "./welcome.ts";
 
-export type { Batch, Leases, Outcomes, Ranges, Refusal, Renewed, Rows, Schema, Welcome };
+export type { Batch, Declined, Heard, Leases, Outcomes, Peers, Ranges, Refusal, Renewed, Rows, Schema, Welcome };
 
 /** A message from the server to a replica. */
 export type Down = Welcome | Schema | Outcomes | Batch | Ranges | Rows | Leases | Refusal | Aside;
 
 /** What the shells take for themselves: the sync loop never sees it. */
-export type Aside = Renewed;
+export type Aside = Renewed | Peers | Heard | Declined;
+
+const asides: readonly string[] = ["renewed", "peers", "heard", "declined"];
 
 /** Whether a message is one for the shell alone. */
-export const isAside = (m: Down | null): m is Aside => m?.type === "renewed";
+export const isAside = (m: Down | null): m is Aside => m !== null && asides.includes(m.type);
 
 /** What the sync loop hears. */
 export type Said = Exclude<Down, Aside>;
@@ -34,6 +37,9 @@ const kinds = new Map<string, (a: Fields) => Down>([
   ["l", readLeases],
   ["x", readRefusal],
   ["t", readRenewed],
+  ["n", readPeers],
+  ["m", readHeard],
+  ["d", readDeclined],
 ]);
 
 /** Reads a message to a replica. Throws a TidemarkError of code protocol, and nothing else. */

@@ -1,14 +1,15 @@
 import { type Ack, encodeAck } from "./ack.ts";
 import { encodeHello, type Hello } from "./hello.ts";
+import { type Cast, encodeCast, encodePresence, type Presence } from "./presence.ts";
 import { encodePush, type Push } from "./push.ts";
 import { type AskRanges, encodeAskRanges } from "./ranges.ts";
 import { type AskRows, encodeAskRows } from "./rows.ts";
 import { encodeToken, type Token } from "./token.ts";
 
-export type { Ack, AskRanges, AskRows, Hello, Push, Token };
+export type { Ack, AskRanges, AskRows, Cast, Hello, Presence, Push, Token };
 
 /** A message from a replica to the server. */
-export type Up = Hello | Push | Ack | AskRanges | AskRows | Token;
+export type Up = Hello | Push | Ack | AskRanges | AskRows | Token | Presence | Cast;
 
 /** Encodes a message to the server. */
 export function encodeUp(m: Up): string {
@@ -25,5 +26,9 @@ export function encodeUp(m: Up): string {
       return encodeAskRows(m);
     case "token":
       return encodeToken(m);
+    case "presence":
+      return encodePresence(m);
+    case "cast":
+      return encodeCast(m);
   }
 }

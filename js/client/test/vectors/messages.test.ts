@@ -15,6 +15,8 @@ const empty: Record<string, Up | Down> = {
   AskRanges: { type: "askRanges", id: 0, table: 0, after: null, upto: null, bounds: [] },
   AskRows: { type: "askRows", id: 0, table: 0, after: null, upto: null, limit: 0 },
   Token: { type: "token", token: "" },
+  Presence: { type: "presence", scope: "", state: null, part: "" },
+  Cast: { type: "cast", scope: "", body: "null", part: "" },
   Welcome: {
     ...{ type: "welcome", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", head: 0 },
     ...{ schema: "", digestKey: none(16), time: 0, limits: { message: 0, changeset: 0, row: 0 }, resync: false },
@@ -30,6 +32,9 @@ const empty: Record<string, Up | Down> = {
   Leases: { type: "leases", list: [] },
   Refusal: { type: "refusal", code: "", message: "", hint: "", retry: 0, fatal: false },
   Renewed: { type: "renewed", expires: 0 },
+  Peers: { type: "peers", scope: "", all: false, list: [] },
+  Heard: { type: "heard", scope: "", id: "", principal: "", body: null },
+  Declined: { type: "declined", scope: "", part: "", code: "", message: "", hint: "" },
 };
 
 const outcome = {
@@ -84,6 +89,8 @@ function itemOf(x: string[], message: string): unknown {
       return x.map(plainValue);
     case "Outcomes":
       return { ...outcome, ...fieldsOf(x, message) };
+    case "Peers":
+      return { principal: "", state: null, ...fieldsOf(x, message) };
     case "Ranges":
       return { count: 0, sum: 0n, ...fieldsOf(x, message) };
     default:
