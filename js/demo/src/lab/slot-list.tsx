@@ -49,10 +49,10 @@ function Slot({ slot, holder, person, act }: Props & { readonly slot: string; re
       disabled={others}
       aria-pressed={own}
       onClick={toggle}
-      aria-label={`${slot}, ${holder === "" ? "free: book it" : own ? "yours: release it" : `booked by ${holder}`}`}
     >
       <span className="slot-time">{slot}</span>
       <span className="slot-holder">{holder === "" ? "free" : own ? "yours" : holder}</span>
+      <span className="visually-hidden">{holder === "" ? "Book it" : own ? "Release it" : "Taken"}</span>
     </button>
   );
 }
