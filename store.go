@@ -163,6 +163,14 @@ type Tx interface {
 	// the caller then leaves the savepoint with it. Foreign keys are judged by
 	// Settle. A cause that is not the data's (I/O, disk full) is another error.
 	WriteAll(changes []Change) error
+	// WriteAs is WriteAll for changes that an author asks for. The store's Rules
+	// judge each of them, with the row as it was (OLD) and as it is going to be
+	// (NEW), on the state that holds those written before it and not itself; it
+	// looks for an order in which all may be written, inserts first. One that
+	// none allows is an *Error with code forbidden, table, key and columns.
+	// Columns that the rules set have the server's values. Without Rules it is
+	// WriteAll. Of ConflictsTable an author may change the state, no more.
+	WriteAs(author Author, changes []Change) error
 	// Settle judges the foreign keys of what was written since the last
 	// Effects. A violation is an *Error with code foreign_key and the table,
 	// key and columns of the row that refers to a parent that is not there.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,14 +36,18 @@ type brokenTx struct {
 	s *brokenStore
 }
 
-func (x *brokenTx) WriteAll(changes []tidemark.Change) error {
-	name, _ := x.s.poison.Load().(string)
-	for _, c := range changes {
-		if name != "" && len(c.New) > 1 && c.New[1] == tidemark.Text(name) {
-			return errBroken
-		}
+func (x *brokenTx) WriteAs(author tidemark.Author, changes []tidemark.Change) error {
+	if x.poisoned(changes) {
+		return errBroken
 	}
-	return x.Tx.WriteAll(changes)
+	return x.Tx.WriteAs(author, changes)
+}
+
+func (x *brokenTx) poisoned(changes []tidemark.Change) bool {
+	name, _ := x.s.poison.Load().(string)
+	return slices.ContainsFunc(changes, func(c tidemark.Change) bool {
+		return name != "" && len(c.New) > 1 && c.New[1] == tidemark.Text(name)
+	})
 }
 
 // newBrokenDeck is newDeck with a store that can be broken.

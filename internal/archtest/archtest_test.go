@@ -36,7 +36,8 @@ var rules = []struct {
 	{pkg: "internal/wire", may: []string{"", "internal/literal", "internal/planted"}, why: "the protocol is pure and can be written again in another language"},
 	{pkg: "internal/splice", may: []string{"internal/literal"}, why: "patches know text, not tables"},
 	{pkg: "internal/merge", may: []string{"", "internal/literal", "internal/wire", "internal/splice"}, why: "policies are pure functions of values"},
-	{pkg: "internal/policy", may: []string{"", "internal/schema", "internal/merge"}, why: "what is declared is checked against a schema, not a database"},
+	{pkg: "internal/rules", may: []string{"", "internal/lite", "internal/row", "internal/schema", "internal/planted"}, why: "a rule judges a change and the rows beside it, whoever sent it"},
+	{pkg: "internal/policy", may: []string{"", "internal/schema", "internal/merge", "internal/rules"}, why: "what is declared is checked against a schema, not a database"},
 	{
 		pkg:  "internal/replica",
 		may:  []string{"", "internal/ids", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
@@ -51,7 +52,7 @@ var rules = []struct {
 	},
 	{
 		pkg: "store/sqlite",
-		may: []string{"", "internal/policy", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
+		may: []string{"", "internal/policy", "internal/rules", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
 		why: "a store knows its database, not who asks",
 	},
 	{pkg: "store/storetest", may: []string{"", "internal/lite", "internal/schema", "internal/capture", "internal/wire", "internal/digest"}, why: "the contract suite judges every store alike"},

@@ -22,6 +22,7 @@ type memoryStore struct {
 	missed  []tidemark.Change
 	commits int
 	full    bool // every write fails as on a full disk
+	rule    func(tidemark.Author, tidemark.Change) error
 }
 
 const (
@@ -343,6 +344,18 @@ func (x *memoryTx) put(c tidemark.Change) {
 }
 
 func (x *memoryTx) Write(c tidemark.Change) error { return x.WriteAll([]tidemark.Change{c}) }
+
+func (x *memoryTx) WriteAs(author tidemark.Author, changes []tidemark.Change) error {
+	for _, c := range changes {
+		if x.m.rule == nil {
+			break
+		}
+		if err := x.m.rule(author, c); err != nil {
+			return err
+		}
+	}
+	return x.WriteAll(changes)
+}
 
 func (x *memoryTx) WriteAll(changes []tidemark.Change) error {
 	if x.m.full {

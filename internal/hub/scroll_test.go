@@ -164,6 +164,10 @@ func (s *scroll) SaveRejectedForeign([]tidemark.Change, tidemark.Outcome) error 
 
 func (s *scroll) Write(c tidemark.Change) error { return s.WriteAll([]tidemark.Change{c}) }
 
+func (s *scroll) WriteAs(_ tidemark.Author, changes []tidemark.Change) error {
+	return s.WriteAll(changes)
+}
+
 func (s *scroll) WriteAll(changes []tidemark.Change) error {
 	for _, c := range changes {
 		s.put(c)

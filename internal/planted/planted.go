@@ -43,6 +43,8 @@ const (
 	PlaceText          Fault = "put an edit of a text where its author had it"
 	ForgetNumbers      Fault = "forget what rows were renumbered"
 	KeepNumbers        Fault = "show renumbered rows under their old ids while they are pending"
+	WrongRow           Fault = "judge an update by the row as it was in the place of the new one"
+	JudgeAfter         Fault = "judge an insert when it is already there"
 )
 
 // All lists the faults.
@@ -53,5 +55,5 @@ var All = []Fault{
 	SumIgnoresDeletes, OutcomeEarly, KeepRejected, DropRejected, HalfChangeset,
 	StaleBatch, SkipFirstStaged, ReuseNumber, IgnoreTicket, IgnoreTerm,
 	PushOnceOnly, DropRejectedBehind, SeeNothing, ForgetLosers, PlainCounters,
-	PlaceText, ForgetNumbers, KeepNumbers,
+	PlaceText, ForgetNumbers, KeepNumbers, WrongRow, JudgeAfter,
 }

@@ -22,7 +22,7 @@ import (
 // has more than one change, and one that deletes a parent or changes what its
 // children refer to. One change alone is SQLite's own business.
 func (b *batch) uproots() bool {
-	if len(b.items) < 2 {
+	if len(b.items) < 2 && !(b.guard != nil && b.guard.effects) {
 		return false
 	}
 	for _, i := range b.items {
@@ -106,7 +106,7 @@ func (b *batch) follow(i *item, byRow map[rowID]*item) error {
 			return err
 		}
 		for _, key := range children {
-			if err := b.imply(ref, key, after, byRow); err != nil {
+			if err := b.imply(i, ref, key, after, byRow); err != nil {
 				return err
 			}
 		}
@@ -116,7 +116,7 @@ func (b *batch) follow(i *item, byRow map[rowID]*item) error {
 
 // imply adds the action of one reference on one child. What the changeset itself
 // says of the child's reference goes first.
-func (b *batch) imply(ref reference, key, parent []tidemark.Value, byRow map[rowID]*item) error {
+func (b *batch) imply(cause *item, ref reference, key, parent []tidemark.Value, byRow map[rowID]*item) error {
 	id := rowID{ref.child.ID, ref.child.KeyID(key)}
 	i := byRow[id]
 	if i != nil && (i.c.Op == tidemark.Delete || slices.ContainsFunc(i.c.Cols, func(c int) bool { return slices.Contains(ref.key.Columns, c) })) {
@@ -127,9 +127,13 @@ func (b *batch) imply(ref reference, key, parent []tidemark.Value, byRow map[row
 		return err
 	}
 	if i == nil {
-		i = &item{c: does, table: ref.child, key: key}
+		i = &item{c: does, table: ref.child, key: key, cause: cause, free: b.guard == nil || !b.guard.judge.Effects(ref.child)}
+		cause.brings = append(cause.brings, i)
 		b.items, byRow[id] = append(b.items, i), i
 	} else {
+		if b.guard != nil && i.said == nil && !i.free && !b.guard.judge.Effects(ref.child) {
+			i.said = i.c
+		}
 		i.c = both(i.c, does)
 	}
 	b.todo = append(b.todo, i)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/store/storetest"
 )
@@ -32,6 +33,9 @@ func space(t *testing.T, script string) *storetest.Space {
 		s = openQuietly(t, path)
 		sp.Store = s
 		return nil
+	}
+	sp.Rule = func(r *tidemark.Rules) error {
+		return s.SetRules(func(*tidemark.Schema) (*tidemark.Rules, error) { return r, nil })
 	}
 	sp.Check = func() error { return sound(path) }
 	return sp

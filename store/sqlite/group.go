@@ -128,7 +128,7 @@ func (s *Store) rollback() {
 	s.chronicle.forget(s.last.Load().head)
 	s.version = -1 // look at everything again
 	if s.fresh {
-		s.dressed = "" // TEMP triggers made in the transaction are gone
+		s.dressed, s.armed = "", "" // TEMP tables and triggers made in the transaction are gone
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Open opens a served file and adopts it first when it is a plain one.
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{path: path, opts: o, policies: o.Policies, version: -1, leftOut: map[string]bool{}, ended: make(chan struct{})}
+	s := &Store{path: path, opts: o, policies: o.Policies, declaredRules: o.Rules, version: -1, leftOut: map[string]bool{}, ended: make(chan struct{})}
 	if err := present(path, o); err != nil {
 		return nil, err
 	}
@@ -100,6 +100,11 @@ func (s *Store) start() error {
 	}
 	if err := s.readState(); err != nil {
 		return err
+	}
+	if s.declaredRules != nil {
+		if _, err := s.declaredRules(s.last.Load().schema); err != nil {
+			return err
+		}
 	}
 	return s.redeclare()
 }

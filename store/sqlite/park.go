@@ -47,6 +47,11 @@ func (b *batch) parkAll(t *tidemark.Table, except *item) error {
 
 // park moves the unique values of one row out of the way.
 func (b *batch) park(i *item, cols []int) error {
+	if b.guard != nil {
+		if err := b.guard.park(i, cols); err != nil {
+			return err
+		}
+	}
 	var err error
 	for range parkTries {
 		values := b.placeholders(i.table, cols)

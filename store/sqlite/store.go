@@ -7,7 +7,7 @@
 // given what it lacks. Check says beforehand what Open would do, Doctor says
 // whether a served file is sound, Migrate changes its schema in ways that
 // capture's triggers would stand against. SetPolicies declares anew, while the
-// space is served, how concurrent edits merge.
+// space is served, how concurrent edits merge, SetRules who may write what.
 //
 // # How it works
 //
@@ -36,6 +36,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/rules"
 )
 
 // Options of Open. Space is required, the rest may be zero.
@@ -55,6 +56,13 @@ type Options struct {
 	// refuses; later, where the file cannot be refused any more, Warn is told
 	// and the schema that came with the error counts.
 	Policies func(*tidemark.Schema) (*tidemark.Schema, error)
+
+	// Rules says what authors may write, see tidemark.Tx.WriteAs, for a schema;
+	// nil, or a function that returns nil: everything. It is called and its
+	// errors are treated as those of Policies: rules that do not fit deny.
+	Rules func(*tidemark.Schema) (*tidemark.Rules, error)
+	// Observe sees every verdict of the rules, for programs that explain them.
+	Observe func(rules.Verdict)
 
 	// Progress is called now and then while rows are adopted.
 	Progress func(table string, rows int64)
@@ -102,6 +110,12 @@ type Store struct {
 
 	mu       sync.Mutex // holds everything below: one group at a time
 	policies func(*tidemark.Schema) (*tidemark.Schema, error)
+	// declaredRules, the rules made ready, and the hash of the schema that they
+	// are ready for.
+	declaredRules func(*tidemark.Schema) (*tidemark.Rules, error)
+	rulings       *rules.Judge
+	armed         string
+
 	db       *lite.DB
 	hasher   *digest.Hasher
 	ledger   *ledger

@@ -13,6 +13,14 @@ type item struct {
 	table *tidemark.Table
 	key   []tidemark.Value // where the row is now: parking may have moved it
 	done  bool
+
+	// Of a batch that rules judge.
+	said   *tidemark.Change // what the author said, before the actions of foreign keys were laid over it; nil: c
+	free   bool             // it is the work of foreign keys and needs no rule
+	cause  *item            // of what is free
+	brings []*item          // what is the work of foreign keys because of it
+	saved  []tidemark.Value // the row before it was parked
+	err    error            // why it could not be written yet
 }
 
 // batch writes the changes of one changeset so that they do not stand in each
@@ -27,6 +35,7 @@ type batch struct {
 	roomy  map[string]bool // tables in which room was made
 	todo   []*item         // see close
 	strays []stray
+	guard  *guard // nil: nothing is judged
 }
 
 // Write applies one change.
@@ -34,20 +43,33 @@ func (x *tx) Write(c tidemark.Change) error { return x.WriteAll([]tidemark.Chang
 
 // WriteAll applies the changes of one changeset, see tidemark.Tx.
 func (x *tx) WriteAll(changes []tidemark.Change) error {
-	if err := x.ready(); err != nil {
+	b, err := x.batch(changes)
+	if err != nil {
 		return err
+	}
+	return b.writeAll()
+}
+
+// batch makes sure that changes can be written at all.
+func (x *tx) batch(changes []tidemark.Change) (*batch, error) {
+	if err := x.ready(); err != nil {
+		return nil, err
 	}
 	b := &batch{x: x, roomy: map[string]bool{}}
 	for i := range changes {
 		t, err := x.table(changes[i].Table)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := x.fits(t, &changes[i]); err != nil {
-			return err
+			return nil, err
 		}
 		b.items = append(b.items, &item{c: &changes[i], table: t, key: changes[i].Key})
 	}
+	return b, nil
+}
+
+func (b *batch) writeAll() error {
 	if b.uproots() {
 		return b.runClosed()
 	}
@@ -103,6 +125,9 @@ func (x *tx) deferKeys() error {
 }
 
 func (b *batch) run() error {
+	if b.guard != nil {
+		return b.runGuarded()
+	}
 	single := len(b.items) == 1
 	for _, i := range b.items {
 		if i.c.Op != tidemark.Update {
@@ -147,11 +172,19 @@ func (b *batch) insist(i *item) error {
 }
 
 func (b *batch) write(i *item) error {
+	if b.guard != nil {
+		if err := b.guard.allow(i); err != nil {
+			return err
+		}
+	}
 	err := b.x.attempt(func() error { return b.put(i) })
 	if err != nil {
 		return b.x.refusal(err, i)
 	}
 	i.done = true
+	if i.saved != nil {
+		b.guard.settled(i)
+	}
 	return nil
 }
 

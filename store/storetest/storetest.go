@@ -30,6 +30,8 @@ type Space struct {
 	Smuggle func(script string) error
 	// Reopen closes the store and opens it again; Store is the new one.
 	Reopen func() error
+	// Rule declares rules; nil takes them away.
+	Rule func(*tidemark.Rules) error
 	// Check examines the storage at the end: structure, constraints, digest.
 	Check func() error
 }
@@ -46,7 +48,7 @@ func Run(t *testing.T, open Opener) {
 	}{
 		{"group", groupTests}, {"write", writeTests}, {"order", orderTests}, {"refuse", refuseTests},
 		{"read", readTests}, {"record", recordTests}, {"past", pastTests}, {"merge", mergeTests}, {"foreign", foreignTests}, {"schema", schemaTests},
-		{"scrub", scrubTests}, {"snapshot", snapshotTests}, {"random", randomTests},
+		{"rules", ruleTests}, {"scrub", scrubTests}, {"snapshot", snapshotTests}, {"random", randomTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {
@@ -126,10 +128,14 @@ func (b *bench) takeOver(tx tidemark.Tx) (tidemark.ForeignWork, error) {
 
 // apply writes a changeset as a hub does and returns its effects.
 func (b *bench) apply(changes ...tidemark.Change) (effects []tidemark.Change, err error) {
+	return b.applyBy(func(tx tidemark.Tx) error { return tx.WriteAll(changes) }, changes)
+}
+
+func (b *bench) applyBy(write func(tidemark.Tx) error, changes []tidemark.Change) (effects []tidemark.Change, err error) {
 	b.n++
 	gerr := b.group(func(tx tidemark.Tx) error {
 		err = tx.Savepoint(func() error {
-			effects, err = b.write(tx, changes)
+			effects, err = b.writeBy(tx, write, changes)
 			return err
 		})
 		return nil
@@ -141,7 +147,11 @@ func (b *bench) apply(changes ...tidemark.Change) (effects []tidemark.Change, er
 }
 
 func (b *bench) write(tx tidemark.Tx, changes []tidemark.Change) ([]tidemark.Change, error) {
-	if err := tx.WriteAll(changes); err != nil {
+	return b.writeBy(tx, func(tx tidemark.Tx) error { return tx.WriteAll(changes) }, changes)
+}
+
+func (b *bench) writeBy(tx tidemark.Tx, write func(tidemark.Tx) error, changes []tidemark.Change) ([]tidemark.Change, error) {
+	if err := write(tx); err != nil {
 		return nil, err
 	}
 	if err := tx.Settle(changes); err != nil {
