@@ -138,6 +138,7 @@ type entry[D any] struct {
 
 var fileEntries = []entry[Config]{
 	{"tables", (*reader).tables},
+	{"rules", (*reader).rules},
 }
 
 var tableEntries = []entry[Table]{
