@@ -16,7 +16,8 @@ export interface Found {
 
 /**
  * Opens the best storage that there is. While another tab holds the files it
- * waits and says so: a second database must not come to be beside the first.
+ * waits and says so: a second database must not come to be beside the first. In a
+ * hurry, when what is to be stored is in memory only, it takes what answers.
  */
 export async function climb(
   sqlite: Sqlite,
@@ -24,11 +25,13 @@ export async function climb(
   highest: Level,
   events: StorageEvents,
   waiting: (why: string) => void,
+  hurry = false,
 ): Promise<Found> {
   const vfs = `tidemark-${name}`;
   let reason = highest === "opfs" ? "" : "the app asked for it";
   if (highest === "opfs") {
     try {
+      if (hurry) await answers();
       const storage = await patient(() => OpfsStorage.open(sqlite, name, vfs), waiting);
       const older = (await hasIndexedDb(name))
         ? await IndexedDbStorage.open(sqlite, name, `${vfs}-older`, events)
@@ -46,6 +49,14 @@ export async function climb(
     }
   }
   return { storage: new MemoryStorage(sqlite, `${vfs}-memory`), reason, older: null };
+}
+
+/** How long a file system whose data was cleared may take to answer; some never do until the page is loaded again. */
+const CLEARED = 1_500;
+
+async function answers(): Promise<void> {
+  const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("it does not answer")), CLEARED));
+  await Promise.race([navigator.storage.getDirectory(), late]);
 }
 
 const said = (err: unknown): string => (err instanceof Error ? err.message || err.name : String(err));

@@ -39,6 +39,10 @@ export class MemoryStorage implements Storage {
     return undefined;
   }
 
+  async exists(): Promise<boolean> {
+    return true;
+  }
+
   close(): void {}
 
   async wipe(): Promise<void> {

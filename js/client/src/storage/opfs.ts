@@ -7,6 +7,9 @@ type Pool = Awaited<ReturnType<Sqlite["api"]["installOpfsSAHPoolVfs"]>>;
 /** Files: two databases, each with its log and for a moment a journal. */
 const CAPACITY = 6;
 
+/** Directory of all our databases. */
+const PLACE = ".tidemark";
+
 /** Why a file could not be written; SQLite does not pass it on. */
 let failure: unknown = null;
 
@@ -39,9 +42,11 @@ export class OpfsStorage implements Storage {
   readonly vfs: string;
   readonly pragmas = "PRAGMA locking_mode = exclusive; PRAGMA journal_mode = WAL";
   readonly #pool: Pool;
+  readonly #name: string;
 
-  private constructor(pool: Pool, vfs: string) {
+  private constructor(pool: Pool, name: string, vfs: string) {
     this.#pool = pool;
+    this.#name = name;
     this.vfs = vfs;
   }
 
@@ -49,7 +54,7 @@ export class OpfsStorage implements Storage {
   static async open(sqlite: Sqlite, name: string, vfs: string): Promise<OpfsStorage> {
     const options = {
       name: vfs,
-      directory: `/.tidemark/${name}`,
+      directory: `/${PLACE}/${name}`,
       initialCapacity: CAPACITY,
       preserveOnInitFailure: true,
       forceReinitIfPreviouslyFailed: true,
@@ -57,7 +62,7 @@ export class OpfsStorage implements Storage {
     };
     overhear();
     try {
-      return new OpfsStorage(await sqlite.api.installOpfsSAHPoolVfs(options), vfs);
+      return new OpfsStorage(await sqlite.api.installOpfsSAHPoolVfs(options), name, vfs);
     } catch (err) {
       if (err instanceof DOMException && err.name === "NoModificationAllowedError") throw new Held();
       throw err;
@@ -85,6 +90,16 @@ export class OpfsStorage implements Storage {
 
   flush(): undefined {
     return undefined;
+  }
+
+  async exists(): Promise<boolean> {
+    try {
+      const root = await navigator.storage.getDirectory();
+      await (await root.getDirectoryHandle(PLACE)).getDirectoryHandle(this.#name);
+      return true;
+    } catch (err) {
+      return !(err instanceof DOMException && err.name === "NotFoundError");
+    }
   }
 
   get full(): boolean {

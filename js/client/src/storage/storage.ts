@@ -18,6 +18,8 @@ export interface Storage {
   remove(name: string): void;
   /** Resolves when all that is committed survives; undefined when it does already. */
   flush(): Promise<void> | undefined;
+  /** Whether the place is still there. */
+  exists(): Promise<boolean>;
   /** Whether what failed last failed for want of room. */
   readonly full: boolean;
   /** Lets go of everything; nothing is deleted. */

@@ -3,7 +3,7 @@ import { TidemarkError } from "../error.ts";
 import type { OpenOptions } from "../options.ts";
 import { spawn } from "../spawn.ts";
 import type { Patch } from "../watch/watches.ts";
-import type { Cargo } from "../worker/cargo.ts";
+import type { Rescued } from "../worker/spare.ts";
 import { Election } from "./election.ts";
 import { closed, decodeError, type ErrorMessage, outdated } from "./errors.ts";
 import { Link } from "./link.ts";
@@ -96,7 +96,7 @@ export class Member implements TabHost {
   readonly #ended = new AbortController();
   #worker: Worker | null = null;
   #workerId = "";
-  #cargo: Cargo | null = null;
+  #rescued: Rescued | null = null;
   #heard = performance.now();
   #looked = performance.now();
   #patience = PATIENCE;
@@ -282,9 +282,9 @@ export class Member implements TabHost {
       online: this.status.phase === "opening" ? online : this.status.online,
       hasToken: token !== undefined,
       wasm,
-      rescued: this.#cargo,
+      rescued: this.#rescued,
     };
-    this.#cargo = null;
+    this.#rescued = null;
     this.#home(boot);
     void navigator.storage?.persist?.().then((persisted) => this.#home({ type: "persisted", persisted }));
   }
@@ -297,7 +297,7 @@ export class Member implements TabHost {
         void this.#fetchToken();
         break;
       case "restart":
-        this.#cargo = m.rescued;
+        this.#rescued = m.rescued;
         this.#dismiss();
         this.#employ();
         break;

@@ -15,7 +15,7 @@ import type {
 } from "../database.ts";
 import type { Cell, Cells } from "../watch/difference.ts";
 import type { Patch, Spec } from "../watch/watches.ts";
-import type { Cargo } from "../worker/cargo.ts";
+import type { Rescued } from "../worker/spare.ts";
 import type { ErrorMessage } from "./errors.ts";
 
 /** Version of the messages between tabs. Whatever an older tab could not understand raises it. */
@@ -121,7 +121,7 @@ export interface Boot {
   readonly hasToken: boolean;
   readonly wasm: string | undefined;
   /** What a worker before it could save when its storage was lost. */
-  readonly rescued: Cargo | null;
+  readonly rescued: Rescued | null;
 }
 
 /** From a tab to the worker that leads. */
@@ -166,7 +166,7 @@ export type Home =
   | { readonly type: "token"; readonly refused: boolean }
   | { readonly type: "ended" }
   /** The storage is gone: begin again with a new worker. */
-  | { readonly type: "restart"; readonly rescued: Cargo | null };
+  | { readonly type: "restart"; readonly rescued: Rescued };
 
 /** What all tabs know alike. */
 export type Shared = Omit<Status, "leader">;

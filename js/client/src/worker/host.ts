@@ -17,13 +17,17 @@ import { readsOf } from "../watch/reads.ts";
 import { touchedBy } from "../watch/touched.ts";
 import { type Touched, Watches } from "../watch/watches.ts";
 import type { Batch } from "../wire/batch.ts";
-import { type Cargo, load, unload } from "./cargo.ts";
+import { load, unload } from "./cargo.ts";
 import { Copy, openFile, random } from "./copy.ts";
 import { FirstSync } from "./first-sync.ts";
+import { missing, type Rescued, Spare } from "./spare.ts";
 import { conflictView, errorInfo, outcomeInfo, pendingView } from "./views.ts";
 
 /** How long a slice of work may take before others get their turn, milliseconds. */
 const SLICE = 8;
+
+/** How often the storage is looked after, milliseconds. */
+const LOOK = 2_000;
 
 /** How the host speaks to tabs. */
 export interface HostLinks {
@@ -32,7 +36,7 @@ export interface HostLinks {
   patches(patches: ReturnType<Watches["run"]>): void;
   token(refused: boolean): Promise<string>;
   /** The storage is gone: a new worker must begin, with what could be saved. */
-  restart(cargo: Cargo | null): void;
+  restart(rescued: Rescued): void;
 }
 
 const nothing = {
@@ -82,6 +86,10 @@ export class Host {
   #publishing = false;
   #working = false;
   #sealing = false;
+  readonly #spare = new Spare();
+  /** Whether a database was there, or could be put back. */
+  #found = false;
+  #looking: ReturnType<typeof setInterval> | undefined;
   /** A place that was used while the better one failed. */
   #older: Storage | null = null;
   #token: Promise<string> | null = null;
@@ -111,14 +119,22 @@ export class Host {
   async start(): Promise<void> {
     try {
       this.sqlite = await loadSqlite(this.boot.wasm === undefined ? {} : { wasmUrl: this.boot.wasm });
-      const found = await climb(this.sqlite, this.boot.name, this.boot.storage, this.#storageEvents(), (why) => {
-        this.#waiting = why;
-        this.publish();
-      });
+      const found = await climb(
+        this.sqlite,
+        this.boot.name,
+        this.boot.storage,
+        this.#storageEvents(),
+        (why) => {
+          this.#waiting = why;
+          this.publish();
+        },
+        this.boot.rescued !== null,
+      );
       this.storage = found.storage;
       this.#reason = this.boot.why || found.reason;
       this.#waiting = "";
       this.#older = found.older;
+      await this.#restore();
       this.#adopt();
     } catch (err) {
       this.fail(err);
@@ -128,6 +144,29 @@ export class Host {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Puts the database back that a worker before this one could save. */
+  async #restore(): Promise<void> {
+    this.#found = this.storage!.files().length > 0;
+    const file = this.boot.rescued?.file;
+    if (this.#found || !file) return;
+    const parts = [file];
+    await this.storage!.write("/db-1", async () => parts.shift());
+    await this.storage!.flush();
+    this.#found = true;
+  }
+
+  /** What was pending when the storage failed, and is not in what it gave back. */
+  #takeRescued({ replica }: Copy): void {
+    const cargo = this.boot.rescued?.cargo;
+    if (!cargo) return;
+    const left = this.#found ? missing(cargo, replica) : cargo;
+    if (left.pending.length > 0) load(replica, left, Date.now());
+    const message = this.#found
+      ? "the storage failed and was opened again; all is there"
+      : "the storage was gone; what was pending is there again, the rest comes from the server";
+    this.#risk({ kind: "reopened", message, pending: replica.status().pending });
   }
 
   /** Opens the file that is there, or begins the first sync. */
@@ -178,7 +217,8 @@ export class Host {
     this.#error = null;
     const copy = this.#copyNow();
     if (this.#older) this.#merge(this.#older);
-    if (this.boot.rescued) load(copy.replica, this.boot.rescued, Date.now());
+    this.#takeRescued(copy);
+    this.#looking = setInterval(() => void this.#lookAfterStorage(), LOOK);
     this.#told = copy.replica.status().seq;
     const address = this.address ?? new Address(copy.replica.status().server);
     this.shell = new Shell({
@@ -194,6 +234,7 @@ export class Host {
       fault: (err) => this.fault(err),
       stepped: () => {
         void this.storage?.flush();
+        this.#spare.note(copy.replica);
         this.publish();
       },
     });
@@ -313,7 +354,8 @@ export class Host {
       schema.tables.filter((t) => a.tables.includes(t.id)).map((t) => [t.name, { columns: null, keys: null }]),
     );
     // Where something is or was pending, a batch may move rows that it does not name.
-    const alone = batch && !batch.more && replica.db.int("SELECT count(*) FROM main._tm_pending") === 0;
+    const alone =
+      batch && !batch.more && a.settled.length === 0 && replica.db.int("SELECT count(*) FROM main._tm_pending") === 0;
     const fine = alone && batch.from === batch.to - 1 ? touchedBy(schema, batch.changes) : null;
     this.watches.commit(fine && [...whole.keys()].every((name) => fine.has(name)) ? fine : whole);
     this.later();
@@ -347,23 +389,28 @@ export class Host {
     return err;
   }
 
-  /** The storage does not work any more: a new worker looks at what is left. */
+  /** The storage does not work any more: a new worker begins with what is left. */
   lost(err: unknown): void {
     if (this.#ended) return;
-    let cargo: Cargo | null = null;
+    let file: Uint8Array | null = null;
     try {
-      if (this.copy) cargo = unload(this.copy.replica);
+      if (this.copy && !this.copy.provisional) file = this.copy.db.serialize();
     } catch {
-      cargo = null; // then there is no more than what the storage gives back
+      file = null; // then the new worker has what was pending, and what the storage gives back
     }
-    this.#risk({
-      kind: "reopened",
-      message: `the storage failed and is opened again: ${errorInfo(err).message}`,
-      pending: cargo?.pending.length ?? 0,
-    });
+    const cargo = this.#spare.cargo();
+    const message = `the storage fails and is opened again: ${errorInfo(err).message}`;
+    this.#risk({ kind: "memory", message, pending: cargo.pending.length });
     this.#ended = true;
+    clearInterval(this.#looking);
     this.shell?.stop();
-    this.links.restart(cargo);
+    this.links.restart({ file, cargo });
+  }
+
+  /** Files that were cleared away can be written as before, and are nowhere: that must be looked for. */
+  async #lookAfterStorage(): Promise<void> {
+    if (this.#ended || (await this.storage!.exists())) return;
+    this.lost(new TidemarkError("internal", "the browser cleared the site's data"));
   }
 
   #risk(risk: Risk): void {
@@ -426,6 +473,7 @@ export class Host {
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    clearInterval(this.#looking);
     this.#first?.pause();
     this.shell?.stop();
     this.copy?.close();
@@ -442,6 +490,7 @@ export class Host {
       });
     }
     this.#ended = true;
+    clearInterval(this.#looking);
     this.#first?.pause();
     this.shell?.stop();
     this.copy?.close();
