@@ -39,6 +39,12 @@ var rules = []struct {
 	{pkg: "internal/rules", may: []string{"", "internal/lite", "internal/row", "internal/schema", "internal/planted"}, why: "a rule judges a change and the rows beside it, whoever sent it"},
 	{pkg: "internal/policy", may: []string{"", "internal/schema", "internal/merge", "internal/rules"}, why: "what is declared is checked against a schema, not a database"},
 	{
+		pkg:  "internal/presence",
+		may:  []string{"", "internal/wire"},
+		why:  "who is present is told in messages and kept nowhere",
+		with: []string{"net", "net/http", "log", "log/slog", "time", "sync", "crypto/rand", "math/rand", "math/rand/v2"},
+	},
+	{
 		pkg:  "internal/replica",
 		may:  []string{"", "internal/ids", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
 		why:  "the client's engine knows neither the server's engine nor any transport",
@@ -63,7 +69,7 @@ var rules = []struct {
 	},
 	{
 		pkg: "server",
-		may: []string{"", "internal/policy", "internal/merge", "internal/wire", "internal/hub", "internal/schema", "store/sqlite"},
+		may: []string{"", "internal/policy", "internal/merge", "internal/wire", "internal/hub", "internal/presence", "internal/schema", "store/sqlite"},
 		why: "the server's shell does the I/O of its engine",
 	},
 	{pkg: "internal/sample", may: []string{"", "internal/lite"}, why: "sample data is only data"},
