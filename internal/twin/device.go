@@ -29,6 +29,8 @@ type device interface {
 	step(now int64, ev event) (stepped, error)
 	// dispose retries or discards a rejected changeset.
 	dispose(now int64, o Op) (string, error)
+	// report says what is pending and rejected as the app is told.
+	report() ([]string, error)
 	// dump reads everything that is stored.
 	dump() (map[string][]string, error)
 	close()

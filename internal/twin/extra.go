@@ -35,6 +35,7 @@ CREATE TABLE xpol (id TEXT PRIMARY KEY NOT NULL, count INTEGER, real REAL, most,
   strict, hand, title TEXT, street TEXT, city TEXT, tally INTEGER CHECK (tally BETWEEN -50 AND 50));
 CREATE TABLE xkeep (id INTEGER PRIMARY KEY, a, b TEXT);
 CREATE TABLE xchild (id TEXT PRIMARY KEY NOT NULL, pol TEXT REFERENCES xpol (id) ON DELETE CASCADE ON UPDATE CASCADE, doc INTEGER REFERENCES xdoc (id), what ANY) STRICT;
+CREATE TABLE xnote (doc INTEGER REFERENCES xdoc (id) ON DELETE SET NULL ON UPDATE CASCADE, what);
 INSERT INTO xpol (id, count, real, labels, prefs, body, tally) VALUES ('p1', 1, 0.5, '[]', '{}', 'one', 0), ('p2', 2, NULL, '["a","b"]', '{"a":{"b":[1]}}', 'zwei
 drei', 0), ('p3', NULL, -1e300, NULL, NULL, NULL, NULL);
 INSERT INTO xdoc (id, body) VALUES (1, 'alpha beta'), (2, '');
@@ -123,7 +124,7 @@ func (x *extras) pick(n int, liked []int) int {
 }
 
 // statements counts the kinds of statement makes; the last ones set columns of xpol.
-const statements = 28
+const statements = 29
 
 // write runs one to three statements, and tells each before.
 func (x *extras) write(db *lite.DB, heard func(sql string, args []tidemark.Value)) error {
@@ -138,17 +139,7 @@ func (x *extras) write(db *lite.DB, heard func(sql string, args []tidemark.Value
 }
 
 func (x *extras) statement(db *lite.DB) (string, []tidemark.Value) {
-	id := func(table string) tidemark.Value {
-		n, err := db.Int("SELECT count(*) FROM " + table)
-		if err != nil || n == 0 {
-			return tidemark.Int(1)
-		}
-		row, err := db.Get("SELECT id FROM "+table+" ORDER BY id LIMIT 1 OFFSET ?1", tidemark.Int(x.r.Int64N(n)))
-		if err != nil || row == nil {
-			return tidemark.Int(1)
-		}
-		return row[0]
-	}
+	id := func(table string) tidemark.Value { return x.id(db, table) }
 	n := func(most int64) tidemark.Value { return tidemark.Int(x.r.Int64N(most)) }
 	v := x.value
 	list := func(args ...tidemark.Value) []tidemark.Value { return args }
@@ -202,10 +193,29 @@ func (x *extras) statement(db *lite.DB) (string, []tidemark.Value) {
 		return "UPDATE xkeep SET a = ?1 WHERE id % 50 = ?2", list(v(), n(50))
 	case 22:
 		return "UPDATE xdoc SET body = ?2 WHERE id = ?1", list(id("xdoc"), tidemark.Text(x.long()))
+	case 24:
+		return "INSERT INTO xnote VALUES (?1, ?2)", list(id("xdoc"), v())
 	case 23: // constraints that hold here and not there
 		return "UPDATE OR IGNORE xpol SET tally = ?2 WHERE id = ?1", list(id("xpol"), tidemark.Int(x.r.Int64N(101)-50))
 	}
-	return x.policy(id("xpol"))
+	var places []int
+	for range 1 + x.r.IntN(3) {
+		places = append(places, x.pick(len(policySets), x.sets))
+	}
+	return x.policy(id("xpol"), places)
+}
+
+// id is the key of some row.
+func (x *extras) id(db *lite.DB, table string) tidemark.Value {
+	n, err := db.Int("SELECT count(*) FROM " + table)
+	if err != nil || n == 0 {
+		return tidemark.Int(1)
+	}
+	row, err := db.Get("SELECT id FROM "+table+" ORDER BY id LIMIT 1 OFFSET ?1", tidemark.Int(x.r.Int64N(n)))
+	if err != nil || row == nil {
+		return tidemark.Int(1)
+	}
+	return row[0]
 }
 
 // spoil breaks a constraint that is switched off.
@@ -229,7 +239,7 @@ func (x *extras) spoil(db *lite.DB, heard func(sql string, args []tidemark.Value
 
 // long makes a text of many lines, so that a difference is looked for line by line.
 func (x *extras) long() string {
-	lines := make([]string, 20+x.r.IntN(60))
+	lines := make([]string, 20+x.r.IntN(400))
 	for i := range lines {
 		lines[i] = []string{"first line", "second é", "𝄞 third", "", "word " + x.letter(), x.words()}[x.r.IntN(6)]
 	}
@@ -264,13 +274,13 @@ var policySets = []struct {
 	{"tally = tally + ?", func(x *extras) tidemark.Value { return tidemark.Int(x.r.Int64N(30) - 12) }},
 }
 
-// policy sets one to three columns that merge each in its way.
-func (x *extras) policy(id tidemark.Value) (string, []tidemark.Value) {
+// policy sets columns that merge each in its way.
+func (x *extras) policy(id tidemark.Value, places []int) (string, []tidemark.Value) {
 	var list []string
 	args := []tidemark.Value{id}
 	used := map[string]bool{}
-	for range 1 + x.r.IntN(3) {
-		s := policySets[x.pick(len(policySets), x.sets)]
+	for _, at := range places {
+		s := policySets[at]
 		column, _, _ := strings.Cut(s.sql, " ")
 		if used[column] {
 			continue
@@ -311,7 +321,8 @@ func (x *extras) value() tidemark.Value {
 
 // words makes a text of several lines, from a small stock, so that edits meet.
 func (x *extras) words() string {
-	stock := []string{"alpha", "beta", "gamma", " ", " ", "\n", "\r\n", "𝄞", "é", "e\u0301", "x", "the quick brown fox", "ß", "\t"}
+	stock := []string{"alpha", "beta", "gamma", " ", " ", "\n", "\r\n", "𝄞", "é", "e\u0301", "x", "the quick brown fox", "ß", "\t",
+		"漢字かな", "ไทยภาษา", "слово", "👩\u200d👧", "a\u0323\u0308", "_id7", "\u00a0"}
 	var b strings.Builder
 	for range x.r.IntN(14) {
 		b.WriteString(stock[x.r.IntN(len(stock))])

@@ -18,9 +18,8 @@ type planner struct {
 	brief  bool
 	grown  int
 	odds   []odd
-	loose  int // one write in so many breaks a constraint
-	local  []string
-	remote []string
+	loose  int  // one write in so many breaks a constraint
+	ahead  []Op // planned already
 }
 
 // odd is a kind of operation with its weight.
@@ -74,6 +73,8 @@ func (p *planner) choose() {
 		{some(3), (*planner).restore},
 		{frames, (*planner).garble},
 		{some(2), (*planner).skew},
+		{some(4), plain("report")},
+		{some(50), (*planner).clash},
 		{ddl, (*planner).redefine},
 		{ddl, (*planner).redefineServer},
 	}
@@ -81,6 +82,11 @@ func (p *planner) choose() {
 
 // next makes the next operation.
 func (p *planner) next() Op {
+	if len(p.ahead) > 0 {
+		op := p.ahead[0]
+		p.ahead = p.ahead[1:]
+		return op
+	}
 	total := 0
 	for _, o := range p.odds {
 		total += o.weight

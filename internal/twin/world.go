@@ -151,6 +151,10 @@ func (d *machine) do(o Op) {
 		d.crash()
 	case "sync":
 		d.sync(o.N)
+	case "report":
+		lines, err := d.dev.report()
+		w.must(err, fmt.Sprintf("device %d: reporting", d.number))
+		w.told = append(w.told, lines...)
 	case "skew":
 		d.skew = int64(o.N)
 	case "mangle":

@@ -7,11 +7,12 @@ import { type Effect, type Event, Loop } from "../../src/replica/loop.ts";
 import { Replica } from "../../src/replica/replica.ts";
 import { begin, commit, rollback } from "../../src/replica/write.ts";
 import { bytesOf, unhex, type Value } from "../../src/value.ts";
-import { type Down, decodeDown } from "../../src/wire/down.ts";
+import { decodeDown, type Down, isAside } from "../../src/wire/down.ts";
 import { Shorthand } from "../../src/wire/shorthand.ts";
 import { encodeUp } from "../../src/wire/up.ts";
 import { describe } from "./describe.ts";
 import { dump } from "./dump.ts";
+import { report } from "./report.ts";
 import type { Dispose, Request, Stmt } from "./requests.ts";
 import { unspell } from "./spelled.ts";
 import { stream } from "./stream.ts";
@@ -97,6 +98,10 @@ export class TwinDevice {
 
   dump(): Record<string, string[]> {
     return dump(this.#r);
+  }
+
+  report(): string[] {
+    return report(this.#r);
   }
 
   write(now: number, stmts: readonly Stmt[], own: boolean, loose: boolean): string {
@@ -205,7 +210,7 @@ export class TwinDevice {
       if (codeOf(err) !== "protocol") throw err;
     }
     const full = message && this.#short ? this.#short.down(message) : message;
-    return { type, message: full?.type === "renewed" ? null : full };
+    return { type, message: isAside(full) ? null : full };
   }
 
   #wanted(e: Effect): Wanted {

@@ -26,6 +26,8 @@ function answer(r: Request): unknown {
       return d.reopen();
     case "dump":
       return d.dump();
+    case "report":
+      return d.report();
     case "close":
       devices.delete(r.device);
       return d.close();

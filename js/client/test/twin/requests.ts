@@ -32,7 +32,7 @@ export type Request =
       readonly brief: boolean;
       readonly loop: LoopSettings;
     }
-  | { readonly do: "image" | "reopen" | "dump" | "close"; readonly device: string }
+  | { readonly do: "image" | "reopen" | "dump" | "report" | "close"; readonly device: string }
   | {
       readonly do: "write" | "tamper";
       readonly device: string;
