@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type DemoStage, demoStage, gone, holds, type Side, shows, side, write } from "./demo-stage.ts";
@@ -230,6 +231,23 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.shot("lab-dark");
     await openTracker();
     await s.shot("tracker-dark");
+  });
+
+  test("after the demo's folder was removed the page says so, and begins anew", async () => {
+    await s.page.goto(s.url);
+    await shows(ana.status, "In step");
+    await s.stopServer();
+    rmSync(s.dir, { recursive: true });
+    await s.startServer();
+    await shows(ana.all.locator(".notice"), "incarnation");
+    await s.shot("lab-stopped");
+    await s.page.getByRole("button", { name: "Start over" }).click();
+    await shows(ana.status, "In step at #0");
+    await shows(ben.status, "In step at #0");
+    await shows(ben.votes, /^2$/);
+    await s.page.goto(`${s.url}#/tracker`);
+    await s.page.getByRole("button", { name: "Fetch a fresh copy" }).click();
+    await shows(s.page.locator(".card-title"), "Ask the brass band");
   });
 
   test("the inspector opens by a key", async () => {

@@ -88,6 +88,12 @@ export function Lab() {
 }
 
 async function restart(cast: Cast, begin: () => void): Promise<void> {
+  if ([cast.ana, cast.ben].some((db) => db.status.sync === "stopped")) {
+    // The server has another space under this name: only fresh copies help.
+    await Promise.all([cast.ana.logout({ force: true }), cast.ben.logout({ force: true })]);
+    location.reload();
+    return;
+  }
   await Promise.all([cast.ana.setNetwork(true), cast.ben.setNetwork(true)]);
   for (const db of [cast.ana, cast.ben]) {
     for (const r of await db.rejected()) await db.discard(r.id);

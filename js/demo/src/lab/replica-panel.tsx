@@ -6,6 +6,7 @@ import { Avatar, hueStyle } from "../ui/avatar.tsx";
 import { CrossIcon } from "../ui/icons.tsx";
 import { shake } from "../ui/motion.ts";
 import { kept, standing } from "../ui/status-text.ts";
+import { StoppedNotice } from "../ui/stopped-notice.tsx";
 import { StorageNotice } from "../ui/storage-notice.tsx";
 import { Switch } from "../ui/switch.tsx";
 import type { LogEntry } from "./log-feed.ts";
@@ -70,6 +71,7 @@ export function ReplicaPanel({ person, db, names, log, onLeave }: Props) {
         </p>
       )}
       <StorageNotice />
+      <StoppedNotice act={act} />
       <PlanCard person={person} act={act} />
       <SlotList person={person} act={act} />
       <NeedsYou act={act} names={names} />

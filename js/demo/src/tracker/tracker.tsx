@@ -5,6 +5,7 @@ import { formatRoute, type Route, replaceRoute } from "../route.ts";
 import { messageOf, useAct } from "../ui/act.ts";
 import { useShortcuts } from "../ui/shortcuts.ts";
 import { kept, standing } from "../ui/status-text.ts";
+import { StoppedNotice } from "../ui/stopped-notice.tsx";
 import { StorageNotice } from "../ui/storage-notice.tsx";
 import { useStored } from "../ui/stored.ts";
 import { Switch } from "../ui/switch.tsx";
@@ -86,6 +87,7 @@ function Boards({ route, db }: { readonly route: Route; readonly db: Database })
         </p>
       )}
       <StorageNotice />
+      <StoppedNotice act={act} />
       <RejectedBar act={act} />
       {loading && <div className="board skeleton" aria-hidden="true" />}
       {board && (

@@ -10,6 +10,7 @@ export function standing(s: Status): Standing {
   if (s.phase === "failed") return { tone: "bad", text: s.error?.message ?? "Cannot be opened" };
   if (s.phase === "outdated") return { tone: "bad", text: "A newer page took over: reload" };
   if (!s.online) return { tone: "away", text: s.pending > 0 ? `Offline · ${s.pending} waiting` : "Offline" };
+  if (s.sync === "stopped") return { tone: "bad", text: "Stopped" };
   if (s.phase === "opening") return { tone: "busy", text: "Opening…" };
   if (s.phase === "schema" || s.phase === "snapshot") return { tone: "busy", text: "Fetching the first copy…" };
   if (s.connected) return { tone: "good", text: s.pending > 0 ? `Sending ${s.pending}` : `In step at #${s.seq}` };
