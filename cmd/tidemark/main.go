@@ -28,6 +28,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" group:"serve" help:"Serve SQLite files as spaces."`
 	Check     checkCommand     `cmd:"" group:"serve" help:"Say what serving a file would do; changes nothing."`
 	Policies  policiesCommand  `cmd:"" group:"serve" help:"Show by what policy edits of every column merge, or begin a tidemark.yaml."`
+	Rules     rulesCommand     `cmd:"" group:"serve" help:"Look at the rules that say who may write what."`
 	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Run an SQL script that changes the schema of a served file."`
 	Clone     cloneCommand     `cmd:"" group:"copy" help:"Make a copy of a space: an ordinary SQLite file."`
 	Sync      syncCommand      `cmd:"" group:"copy" help:"Send what was written into a copy, fetch what is new."`

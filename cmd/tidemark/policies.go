@@ -103,7 +103,9 @@ func policiesOf(a *sqlite.Adoption, file string) (*declared, error) {
 		err = usageError(a.Path+" is a copy: its server declares the policies", "leave --policies out, or name the server's file")
 	case !d.ofServer:
 		if c, err = loadPolicies(a.Path, file); err == nil {
-			s, err = policy.Apply(c, a.Schema, policy.Functions{Any: true})
+			if s, err = policy.Apply(c, a.Schema, policy.Functions{Any: true}); err == nil {
+				err = policy.CheckRules(c, a.Schema)
+			}
 		} else {
 			s = policy.Overlay(nil, a.Schema)
 		}

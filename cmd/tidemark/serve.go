@@ -147,6 +147,9 @@ func (c *serveCommand) declared() error {
 		if err := policy.Check(config, a.Schema, policy.Functions{}); err != nil {
 			return unusableFor(path, err)
 		}
+		if err := policy.CheckRules(config, a.Schema); err != nil {
+			return unusableFor(path, err)
+		}
 	}
 	return nil
 }

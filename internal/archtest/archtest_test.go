@@ -61,10 +61,15 @@ var rules = []struct {
 		may: []string{"", "internal/policy", "internal/rules", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
 		why: "a store knows its database, not who asks",
 	},
+	{
+		pkg: "internal/rehearsal",
+		may: []string{"", "internal/policy", "internal/rules", "internal/lite", "internal/schema", "internal/capture", "store/sqlite"},
+		why: "what is tried out is judged by the store that serves",
+	},
 	{pkg: "store/storetest", may: []string{"", "internal/lite", "internal/schema", "internal/capture", "internal/wire", "internal/digest"}, why: "the contract suite judges every store alike"},
 	{
 		pkg: "client",
-		may: []string{"", "internal/merge", "internal/splice", "internal/lite", "internal/meta", "internal/schema", "internal/capture", "internal/wire", "internal/replica", "internal/conflict"},
+		may: []string{"", "internal/merge", "internal/splice", "internal/lite", "internal/meta", "internal/schema", "internal/capture", "internal/wire", "internal/replica", "internal/conflict", "internal/token"},
 		why: "the client's shell does the I/O of its engine",
 	},
 	{
@@ -76,6 +81,10 @@ var rules = []struct {
 	{pkg: "internal/tracker", may: []string{"", "internal/lite"}, why: "the demo's data is only data"},
 	{pkg: "internal/page", may: nil, why: "a page is files that are served, whatever they do"},
 	{pkg: "internal/typescript", may: []string{"", "internal/lite"}, why: "types are written from a schema, wherever it comes from"},
+	{
+		pkg: "internal/token", may: []string{""}, why: "tokens are judged by keys and time alone, which come in",
+		with: []string{"net", "net/http", "os", "log", "log/slog"},
+	},
 	{pkg: "internal/gen", may: nil, why: "a generator must build when what it generates does not"},
 	{pkg: "internal/sim/disk", may: []string{"internal/lite"}, why: "a disk knows bytes, not what they mean"},
 	{pkg: "internal/e2e", may: nil, why: "it holds tests only"},

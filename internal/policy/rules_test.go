@@ -64,7 +64,7 @@ func TestRules(t *testing.T) {
 		t.Errorf("%+v", r)
 	case task.Delete == "" || squeeze(task.Delete) != "(:claims ->> 'role' = 'admin' )":
 		t.Errorf("delete: %q", task.Delete)
-	case squeeze(task.Insert) != "((EXISTS (SELECT 1 FROM member m WHERE m.project = ((NEW.project)) AND m.person = :user) ) OR (:claims ->> 'role' = 'admin' ) ) AND NEW.author = :user":
+	case squeeze(task.Insert) != "((EXISTS (SELECT 1 FROM member m WHERE m.project = (NEW.project) AND m.person = :user) ) OR (:claims ->> 'role' = 'admin' ) ) AND NEW.author = :user":
 		t.Errorf("insert: %q", squeeze(task.Insert))
 	case strings.Join(task.Immutable, " ") != "id author" || !task.Effects || len(task.Set) != 2 || task.Set[1] != (tidemark.SetRule{Column: "changed", Value: ":now"}):
 		t.Errorf("%+v", task)

@@ -105,7 +105,7 @@ func (cs Conditions) expand(sql string, args map[string]string, depth int) (stri
 			if err != nil {
 				return "", err
 			}
-			inner[p] = "(" + arg + ")"
+			inner[p] = wrapped(arg)
 		}
 		body, err := cs.expand(c.SQL, inner, depth+1)
 		if err != nil {
@@ -119,6 +119,17 @@ func (cs Conditions) expand(sql string, args map[string]string, depth int) (stri
 	}
 	b.WriteString(sql[end:])
 	return b.String(), nil
+}
+
+// wrapped puts an argument in parentheses, unless it is a list in parentheses
+// already, which is something else in two.
+func wrapped(arg string) string {
+	if toks := schema.Lex(arg); len(toks) > 0 && toks[0].Text == "(" {
+		if _, last := arguments(arg, toks, 0); last == len(toks)-1 {
+			return arg
+		}
+	}
+	return "(" + arg + ")"
 }
 
 // arguments splits a parenthesised list that begins at token i. last is the

@@ -306,6 +306,10 @@ func (x *tx) mayWait(err error) bool {
 func (s *Store) SetRules(declared func(*tidemark.Schema) (*tidemark.Rules, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.setRules(declared)
+}
+
+func (s *Store) setRules(declared func(*tidemark.Schema) (*tidemark.Rules, error)) error {
 	if declared != nil {
 		if _, err := declared(s.last.Load().schema); err != nil {
 			return err

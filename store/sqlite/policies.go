@@ -32,6 +32,25 @@ func (s *Store) declaredLater(sc *tidemark.Schema) *tidemark.Schema {
 func (s *Store) SetPolicies(policies func(*tidemark.Schema) (*tidemark.Schema, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.setPolicies(policies)
+}
+
+// Declare is SetPolicies and SetRules in one: either both hold, or nothing changed.
+func (s *Store) Declare(policies func(*tidemark.Schema) (*tidemark.Schema, error), rules func(*tidemark.Schema) (*tidemark.Rules, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, armed := s.declaredRules, s.armed
+	if err := s.setRules(rules); err != nil {
+		return err
+	}
+	err := s.setPolicies(policies)
+	if err != nil {
+		s.declaredRules, s.armed = before, armed
+	}
+	return err
+}
+
+func (s *Store) setPolicies(policies func(*tidemark.Schema) (*tidemark.Schema, error)) error {
 	before := s.policies
 	s.policies = policies
 	err := s.redeclare()
