@@ -118,6 +118,27 @@ describe.skipIf(browser === "")("storage", () => {
     await page.close();
   });
 
+  test("puts a database back whose files were cleared away", async () => {
+    const page = await opened("swept", "opfs");
+    await page.evaluate(() => window.db.setNetwork(false));
+    await write(page, "swept");
+    const cdp = await s.chrome.context.newCDPSession(page);
+    const origin = new URL(s.site).origin;
+    await cdp.send("Storage.clearDataForOrigin", { origin, storageTypes: "file_systems" });
+    await write(page, "swept-2"); // goes to files that have no name any more
+    await page.waitForFunction(
+      () => (window.kept.events as { risk?: { kind: string } }[]).some((e) => e.risk?.kind === "reopened"),
+      null,
+      { polling: 50 },
+    );
+    await page.reload();
+    await page.waitForFunction(() => "tidemark" in window);
+    await open(page, "swept", "opfs", false);
+    expect(await titles(page)).toEqual(expect.arrayContaining(["swept", "swept-2", "first"]));
+    expect(await page.evaluate(() => window.db.status.pending)).toBe(2);
+    await page.close();
+  });
+
   test("refuses a write that the quota has no room for, and goes on when there is", async () => {
     const page = await opened("quota", "opfs");
     const cdp = await s.chrome.context.newCDPSession(page);

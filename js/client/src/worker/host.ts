@@ -26,6 +26,12 @@ import { conflictView, errorInfo, outcomeInfo, pendingView } from "./views.ts";
 /** How long a slice of work may take before others get their turn, milliseconds. */
 const SLICE = 8;
 
+/** How long commits are gathered before they are sealed, milliseconds. */
+const GATHER = 10;
+
+/** Status is told at most this often, milliseconds. */
+const FRAME = 16;
+
 /** How often the storage is looked after, milliseconds. */
 const LOOK = 2_000;
 
@@ -84,8 +90,9 @@ export class Host {
   #error: unknown = null;
   #first: FirstSync | null = null;
   #publishing = false;
+  #published = 0;
   #working = false;
-  #sealing = false;
+  #sealing: ReturnType<typeof setTimeout> | undefined;
   readonly #spare = new Spare();
   /** Whether a database was there, or could be put back. */
   #found = false;
@@ -301,8 +308,8 @@ export class Host {
   /** A commit happened: null where anything may have changed. */
   readonly #committed = (touched: Touched | null): void => {
     this.watches.commit(touched);
-    this.#sealing = true;
-    this.later();
+    if (this.watches.due) this.later();
+    this.#seal();
   };
 
   committed(touched: Touched | null): void {
@@ -316,23 +323,26 @@ export class Host {
     next(() => {
       this.#working = false;
       if (this.#ended) return;
-      this.#work();
-      if (this.watches.due || this.#sealing) this.later();
+      this.#watch();
+      if (this.watches.due) this.later();
     });
   }
 
-  #work(): void {
-    if (this.copy === null) return;
-    if (this.watches.due) {
-      this.copy.transactions.yield();
-      const until = performance.now() + SLICE;
-      const patches = this.watches.run(() => performance.now() > until);
-      if (patches.length > 0) this.links.patches(patches);
-    } else if (this.#sealing) {
-      this.#sealing = false;
-      if (this.shell) this.shell.step({ type: "local" });
-      else this.publish();
-    }
+  /** Commits that come close together are sealed and sent together. */
+  #seal(): void {
+    this.publish();
+    this.#sealing ??= setTimeout(() => {
+      this.#sealing = undefined;
+      if (!this.#ended) this.shell?.step({ type: "local" });
+    }, GATHER);
+  }
+
+  #watch(): void {
+    if (this.copy === null || !this.watches.due) return;
+    this.copy.transactions.yield();
+    const until = performance.now() + SLICE;
+    const patches = this.watches.run(() => performance.now() > until);
+    if (patches.length > 0) this.links.patches(patches);
   }
 
   #note(note: Note, batch: Batch | null): void {
@@ -499,14 +509,28 @@ export class Host {
     this.links.status(this.status());
   }
 
-  /** Tells the tabs once for all that happens in this turn. */
+  /** Tells the tabs, once for what happens close together. */
   publish(): void {
     if (this.#publishing || this.#ended) return;
     this.#publishing = true;
-    queueMicrotask(() => {
+    const pause = this.#published + FRAME - performance.now();
+    const tell = (): void => {
       this.#publishing = false;
-      if (!this.#ended) this.links.status(this.status());
-    });
+      this.#tell();
+    };
+    if (pause > 0) setTimeout(tell, pause);
+    else queueMicrotask(tell);
+  }
+
+  /** Tells them now what they have not been told. */
+  publishNow(): void {
+    if (this.#publishing) this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#ended) return;
+    this.#published = performance.now();
+    this.links.status(this.status());
   }
 
   status(): Shared {

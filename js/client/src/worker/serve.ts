@@ -7,6 +7,7 @@ import {
   type Home,
   type Lobby,
   lobbyOf,
+  type Method,
   newer,
   type Own,
   type Shared,
@@ -46,6 +47,9 @@ export function serve(options: ServeOptions = {}): void {
   };
   scope.ononline = () => server?.online();
 }
+
+/** Calls that come so often that their answers do not wait for the status that they made. */
+const FREQUENT: readonly Method[] = ["exec", "query", "transaction", "watch", "unwatch", "rollback"];
 
 /** Takes calls of the tab that made it and, over channels, of all others. */
 class Server {
@@ -174,6 +178,7 @@ class Server {
     this.#running.set(name, ctl);
     try {
       const result = await answer(this.#host, m, ctl.signal);
+      if (!FREQUENT.includes(m.method)) this.#host.publishNow();
       this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, result });
     } catch (err) {
       this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, error: encodeError(this.#host.judged(err)) });
