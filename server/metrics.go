@@ -25,6 +25,7 @@ type metrics struct {
 	foreign, foreignRejected           *prometheus.CounterVec
 	missed                             *prometheus.CounterVec
 	snapshots                          *prometheus.CounterVec
+	refusedTokens, limited             *prometheus.CounterVec // of the whole server
 }
 
 func newMetrics() *metrics {
@@ -52,6 +53,13 @@ func newMetrics() *metrics {
 	m.foreignRejected = counter("foreign_rejected_total", "Writes of other programs that broke a constraint and were undone.")
 	m.missed = counter("scrub_findings_total", "Rows that capture had missed and a scrub found.")
 	m.snapshots = counter("snapshots_total", "Snapshots made.")
+	whole := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_" + name, Help: help}, []string{label})
+		m.registry.MustRegister(c)
+		return c
+	}
+	m.refusedTokens = whole("tokens_refused_total", "Tokens that were not good: missing, bad, expired, revoked; error: could not be judged.", "reason")
+	m.limited = whole("rate_limited_total", "Requests and messages refused because a principal asked for too much: rate, connections.", "limit")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "tidemark_group_seconds", Help: "How long a group took until it was durable.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),

@@ -17,13 +17,16 @@ type peer struct {
 	outbox  *outbox
 	credit  *credit
 	trip    *trip          // nil for a WebSocket
+	who     tidemark.Principal
+	expires time.Time   // when the connection ends, with its token
+	expiry  *time.Timer // tells of it; nil when it does not
 	up      wire.Shorthand // the reader's
 	open    int            // submissions without an answer
 	told    bool           // something that is news was said
 }
 
-func (sp *space) newPeer() *peer {
-	p := &peer{space: sp, credit: newCredit(creditBytes)}
+func (sp *space) newPeer(who tidemark.Principal) *peer {
+	p := &peer{space: sp, who: who, credit: newCredit(creditBytes)}
 	p.outbox = newOutbox(sp.srv.tune.outbox, sp.kick)
 	return p
 }
@@ -75,6 +78,10 @@ func (sp *space) handle(ev event) {
 		sp.part(p)
 	case evMessage:
 		sp.receive(p, ev)
+	case evRenew:
+		sp.renewed(p, *ev.who)
+	case evExpired:
+		sp.expired(p)
 	case evAll:
 		p.trip.all = true
 		if sp.peers[p] {
@@ -102,7 +109,7 @@ func (sp *space) refresh() {
 }
 
 func (sp *space) join(p *peer) {
-	p.session = sp.hub.NewSession(tidemark.Principal{})
+	p.session = sp.hub.NewSession(p.who)
 	p.session.RoundTrip = p.trip != nil
 	if sp.leaving {
 		p.put([]wire.Down{goodbye()}, nil)
@@ -111,6 +118,7 @@ func (sp *space) join(p *peer) {
 	}
 	sp.peers[p] = true
 	sp.owners[p.session] = p
+	sp.expireAt(p)
 }
 
 func (sp *space) part(p *peer) {
@@ -121,6 +129,9 @@ func (sp *space) part(p *peer) {
 	delete(sp.behind, p)
 	delete(sp.owners, p.session)
 	p.session.End()
+	if p.expiry != nil {
+		p.expiry.Stop()
+	}
 	p.outbox.finish()
 }
 
@@ -134,6 +145,9 @@ func (sp *space) receive(p *peer, ev event) {
 	if !sp.peers[p] {
 		p.credit.give(ev.size)
 		return
+	}
+	if ev.who != nil && p.session.Renew(*ev.who) {
+		sp.expireAt(p)
 	}
 	down, sub, err := p.session.Receive(sp.srv.ctx, now(), ev.msg)
 	if err != nil {

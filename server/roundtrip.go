@@ -36,17 +36,51 @@ func (s *Server) serveSync(w http.ResponseWriter, r *http.Request, sp *space) {
 		s.refuseBody(w, err)
 		return
 	}
-	p := sp.newPeer()
+	who := callerOf(r)
+	if refusal := s.admit(r, who, msgs, len(body)); refusal != nil {
+		s.writeRefusal(w, refusal)
+		return
+	}
+	if !s.quotas.connect(who.ID, time.Now()) {
+		s.writeRefusal(w, s.tooMany())
+		return
+	}
+	defer s.quotas.disconnect(who.ID)
+	if !who.Expires.IsZero() {
+		wait = min(wait, max(0, time.Until(who.Expires))+s.tune.grace)
+	}
+	p := sp.newPeer(who)
 	p.trip = &trip{wait: wait > 0}
 	sp.meter.trips.Inc()
 	defer sp.meter.trips.Dec()
-	if !sp.handIn(p, msgs) {
+	if !sp.handIn(p, declineTrip(p, msgs)) {
 		comeBack(w)
 		return
 	}
 	defer sp.send(event{peer: p, kind: evGone})
 	a := newAnswer(w, r, sp)
 	a.stream(r, p, wait)
+}
+
+// admit judges what a round trip says of who sends it, and how much it is.
+func (s *Server) admit(r *http.Request, who tidemark.Principal, msgs []wire.Up, size int) *wire.Refusal {
+	hello := msgs[0].(*wire.Hello) // as decodeLines has seen to
+	if s.opts.Auth != nil && hello.Token != "" && hello.Token != bearer(r) {
+		p, err := s.judge(r.Context(), hello.Token)
+		if err != nil {
+			return s.notGood(err)
+		}
+		if p.ID != who.ID {
+			return another(who.ID, p.ID)
+		}
+	}
+	pushes := 0
+	for _, m := range msgs {
+		if _, is := m.(*wire.Push); is {
+			pushes++
+		}
+	}
+	return s.pay(who.ID, pushes, size, r.Context().Done())
 }
 
 func parseWait(s string) (time.Duration, error) {
@@ -80,6 +114,9 @@ func decodeLines(body []byte, limit int) ([]wire.Up, error) {
 		}
 		if _, hello := m.(*wire.Hello); hello != (len(msgs) == 0) {
 			return nil, &badMessage{fmt.Errorf("a hello must come first, and once")}
+		}
+		if _, is := m.(*wire.Token); is {
+			return nil, &badMessage{fmt.Errorf("a request brings its token in the Authorization header")}
 		}
 		short.ReadUp(m)
 		msgs = append(msgs, m)

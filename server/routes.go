@@ -19,11 +19,11 @@ func (s *Server) routes() *http.ServeMux {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /v1/ready", s.serveReady)
-	mux.Handle("GET /metrics", s.metrics.handler())
-	mux.HandleFunc("GET /v1/spaces", s.serveList)
+	mux.HandleFunc("GET /metrics", s.serveMetrics())
+	mux.HandleFunc("GET /v1/spaces", s.authentic(s.serveList))
 	for _, base := range []string{"/v1/spaces/{name}", "/{name}"} {
 		mux.HandleFunc("GET "+base, s.in(s.serveInfo))
-		mux.HandleFunc("GET "+base+"/ws", s.in(s.serveSocket))
+		mux.HandleFunc("GET "+base+"/ws", s.serveSocket)
 		mux.HandleFunc("POST "+base+"/sync", s.in(s.serveSync))
 		mux.HandleFunc("GET "+base+"/snapshot", s.in(s.serveSnapshot))
 		mux.HandleFunc("GET "+base+"/schema/{hash}", s.in(s.serveSchema))
@@ -36,20 +36,17 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// in finds the space of a request, opens it if need be, and turns away web
-// pages of other origins.
+// in finds the space of a request and opens it if need be, once it is known
+// who asks, and turns away web pages of other origins.
 func (s *Server) in(h spaceHandler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.letIn(w, r) {
-			return
-		}
+	return s.authentic(func(w http.ResponseWriter, r *http.Request) {
 		sp, err := s.space(r.Context(), r.PathValue("name"))
 		if err != nil {
 			s.writeErr(w, err)
 			return
 		}
 		h(w, r, sp)
-	}
+	})
 }
 
 // spaceJSON says where a space is.

@@ -24,8 +24,17 @@
 //
 // # Caveats
 //
-// There is no authentication yet: who reaches the handler may read and write
-// every space. Listen on loopback, or put something in front that judges.
+// Without Options.Auth there is no authentication: who reaches the handler may
+// read and write every space. Listen on loopback, or have tokens asked for:
+//
+//	tokens, err := server.NewTokens(server.TokenOptions{Secrets: [][]byte{secret}})
+//	// handle err
+//	srv, err := server.Open("app.sqlite", server.Options{Auth: tokens})
+//
+// Tokens come in the Authorization header or in a session's first message; in
+// an address they are refused. What a principal that is known may write is for
+// rules to say, not for tokens.
+//
 // Requests of web pages of other origins are refused unless Options.AllowOrigins
 // names them. A file is served by one server at a time.
 package server
@@ -39,10 +48,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/token"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -56,6 +67,11 @@ type Options struct {
 	OnEvent          func(Event)  // news of the spaces, for people; must not block
 	AllowOrigins     []string     // web origins beside the server's own, like https://app.example; "*" for all
 	TempDir          string       // where snapshots are kept; default a new directory in the system's
+
+	// Auth says whose a token is. With it everything under /v1/spaces asks for
+	// one; without, whoever reaches the handler may read and write all.
+	Auth  Authenticator
+	Quota Quota // of one principal
 
 	// Policies is the file that declares how edits merge, for every space. By
 	// default it is looked for beside each database: for shop.sqlite
@@ -99,6 +115,11 @@ type Server struct {
 	metrics *metrics
 	tempDir string
 	tune    tuning
+	quotas  *quotas
+	unknown atomic.Int64 // connections that have not said whose they are
+
+	serving context.Context // ends when the server begins to stop
+	shut    context.CancelFunc
 
 	ctx  context.Context // ends when the server stops
 	stop context.CancelFunc
@@ -123,6 +144,9 @@ type tuning struct {
 	ping      time.Duration
 	silence   time.Duration                       // without even a pong
 	write     time.Duration                       // for one message to leave
+	hello     time.Duration                       // for the first message, while it is not known who speaks
+	grace     time.Duration                       // how long a connection outlives its token
+	burst     time.Duration                       // how much of a quota may come at once
 	outbox    int                                 // bytes waiting for one session before it falls behind
 	store     func(tidemark.Store) tidemark.Store // put around every store, if not nil
 }
@@ -132,6 +156,7 @@ var defaultTuning = tuning{
 	scrub: time.Second, scrubRows: 1000, rest: time.Hour, sweep: time.Hour,
 	hold: 10 * time.Millisecond, free: 2 * time.Millisecond, retry: 100 * time.Millisecond,
 	ping: 25 * time.Second, silence: 60 * time.Second, write: 30 * time.Second,
+	hello: 10 * time.Second, grace: token.DefaultLeeway, burst: burst,
 	outbox: 4 << 20,
 }
 
@@ -151,6 +176,7 @@ func newServer(o Options, t tuning) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.quotas = newQuotas(o.Quota.withDefaults(o.Auth != nil), t.burst)
 	if o.Dir != "" {
 		if st, err := os.Stat(o.Dir); err != nil || !st.IsDir() {
 			return nil, &tidemark.Error{
@@ -164,6 +190,7 @@ func newServer(o Options, t tuning) (*Server, error) {
 		return nil, &tidemark.Error{Code: tidemark.CodeInternal, Op: "serve", Err: err, Msg: "no place for snapshots"}
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.serving, s.shut = context.WithCancel(s.ctx)
 	s.mux = s.routes()
 	return s, nil
 }
@@ -209,6 +236,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	slots := s.spaces
 	s.spaces = map[string]*slot{}
 	s.mu.Unlock()
+	s.shut()
 	if already {
 		s.idle.Wait()
 		return nil

@@ -28,11 +28,37 @@ type socket struct {
 	space *space
 	peer  *peer
 	conn  *websocket.Conn
-	gone  chan struct{} // closed when the reader has returned
-	quit  chan struct{} // closed when the writer has
+	who   tidemark.Principal
+	newer *tidemark.Principal // what the token of a hello says, until the loop has it
+	gone  chan struct{}       // closed when the reader has returned
+	quit  chan struct{}       // closed when the writer has
 }
 
-func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, sp *space) {
+// serveSocket opens a session over a WebSocket. Web pages cannot send a header
+// with it: where tokens are asked for, and none came, the first message must
+// bring one.
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	if s.opts.Auth != nil && r.Header.Get("Authorization") == "" {
+		s.serveUnknown(w, r)
+		return
+	}
+	s.in(func(w http.ResponseWriter, r *http.Request, sp *space) {
+		who := callerOf(r)
+		if !s.quotas.connect(who.ID, time.Now()) {
+			s.writeRefusal(w, s.tooMany())
+			return
+		}
+		conn, err := s.upgrade(w, r)
+		if err != nil {
+			s.quotas.disconnect(who.ID)
+			return
+		}
+		s.run(conn, sp, who, nil, 0)
+	})(w, r)
+}
+
+// upgrade makes a connection of a request. It has answered when it fails.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*websocket.Conn, error) {
 	up := websocket.Upgrader{
 		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &writeBuffers,
 		HandshakeTimeout: 10 * time.Second,
@@ -42,22 +68,25 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, sp *space) 
 			writeError(w, status, tidemark.CodeProtocol, "no WebSocket: "+reason.Error(), "use the sync request instead")
 		},
 	}
-	conn, err := up.Upgrade(w, r, nil)
-	if err != nil {
-		return // the upgrader has answered
-	}
-	k := &socket{space: sp, peer: sp.newPeer(), conn: conn, gone: make(chan struct{}), quit: make(chan struct{})}
-	// Leave the handler: it holds buffers that an idle connection need not have.
+	return up.Upgrade(w, r, nil)
+}
+
+// run begins the session of a connection that was counted. Its goroutines leave
+// the handler, which holds buffers that an idle connection need not have.
+func (s *Server) run(conn *websocket.Conn, sp *space, who tidemark.Principal, first *wire.Hello, size int) {
+	k := &socket{space: sp, peer: sp.newPeer(who), conn: conn, who: who, gone: make(chan struct{}), quit: make(chan struct{})}
 	s.idle.Add(2)
-	go k.read()
+	go k.read(first, size)
 	go k.write()
 }
 
-// read hands messages to the loop until the connection ends.
-func (k *socket) read() {
+// read hands messages to the loop until the connection ends. One that was read
+// already comes first.
+func (k *socket) read(first *wire.Hello, size int) {
 	srv := k.space.srv
 	defer srv.idle.Done()
 	defer close(k.gone)
+	defer srv.quotas.disconnect(k.who.ID)
 	stop := context.AfterFunc(srv.ctx, func() { _ = k.conn.Close() })
 	defer stop()
 	meter := k.space.meter
@@ -68,25 +97,49 @@ func (k *socket) read() {
 	}
 	k.awake()
 	k.conn.SetPongHandler(func(string) error { k.awake(); return nil })
-	for {
+	if first != nil {
+		k.peer.up.ReadUp(first)
+	}
+	for going := first == nil || k.hand(first, size); going; {
 		m, n, err := k.receive()
 		if err != nil {
 			k.complain(err)
 			break
 		}
-		meter.received.Add(float64(n))
-		if !k.peer.outbox.await(k.quit) {
-			break
-		}
-		k.awake() // it was not its silence
-		if !k.peer.credit.take(n+overhead, k.quit) {
-			break
-		}
-		if !k.space.send(event{peer: k.peer, kind: evMessage, msg: m, size: n + overhead}) {
-			break
-		}
+		going = k.hand(m, n)
 	}
 	k.space.send(event{peer: k.peer, kind: evGone})
+}
+
+// hand gives the loop a message, when there is room and quota for it.
+func (k *socket) hand(m wire.Up, n int) bool {
+	k.space.meter.received.Add(float64(n))
+	if !k.peer.outbox.await(k.quit) {
+		return false
+	}
+	if r := k.space.srv.pay(k.who.ID, cost(m), n, k.quit); r != nil {
+		return k.refuse(r)
+	}
+	if !k.judged(m) {
+		return false
+	}
+	k.awake() // it was not its silence
+	if _, is := m.(*wire.Token); is {
+		return true
+	}
+	if !k.peer.credit.take(n+overhead, k.quit) {
+		return false
+	}
+	ev := event{peer: k.peer, kind: evMessage, msg: m, size: n + overhead, who: k.newer}
+	k.newer = nil
+	return k.space.send(ev)
+}
+
+// refuse says why the connection ends.
+func (k *socket) refuse(r *wire.Refusal) bool {
+	k.peer.outbox.put(frame{down: r})
+	k.peer.outbox.finish()
+	return false
 }
 
 func (k *socket) awake() {
@@ -202,6 +255,14 @@ func (k *socket) send(short *wire.Shorthand, buf []byte, f frame) []byte {
 		return nil
 	}
 	return keep(buf)
+}
+
+// post writes a message that is encoded already. It reports false when the
+// connection is broken.
+func (k *socket) post(b []byte) bool {
+	_ = k.conn.SetWriteDeadline(time.Now().Add(k.space.srv.tune.write))
+	k.space.meter.sent.Add(float64(len(b)))
+	return k.conn.WriteMessage(websocket.TextMessage, b) == nil
 }
 
 // keep returns a buffer to go on with, never nil.

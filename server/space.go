@@ -54,6 +54,7 @@ type space struct {
 	freed   time.Time // when it was last given up
 	scrubAt time.Time
 	sweepAt time.Time // the first one at once
+	auditAt time.Time // likewise
 	scrub   string    // cursor
 }
 
@@ -63,6 +64,7 @@ type event struct {
 	kind eventKind
 	msg  wire.Up
 	size int
+	who  *tidemark.Principal // evRenew, and a hello with a token: what the token says
 }
 
 type eventKind uint8
@@ -73,6 +75,8 @@ const (
 	evAll               // a round trip has handed in everything
 	evEnough            // a round trip waits no longer
 	evGone              // the connection is over
+	evRenew             // a newer token came
+	evExpired           // the token's time is over
 )
 
 // eventsWaiting is how many messages wait for the loop at most; further

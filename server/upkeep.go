@@ -8,6 +8,9 @@ import (
 
 // keepUp does a slice of what a space needs now and then.
 func (sp *space) keepUp() {
+	if time.Now().After(sp.auditAt) {
+		sp.audit()
+	}
 	if time.Now().After(sp.scrubAt) {
 		sp.scrubSome()
 	}

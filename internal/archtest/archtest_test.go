@@ -74,7 +74,7 @@ var rules = []struct {
 	},
 	{
 		pkg: "server",
-		may: []string{"", "internal/policy", "internal/merge", "internal/wire", "internal/hub", "internal/presence", "internal/schema", "store/sqlite"},
+		may: []string{"", "internal/policy", "internal/merge", "internal/wire", "internal/hub", "internal/presence", "internal/schema", "internal/token", "store/sqlite"},
 		why: "the server's shell does the I/O of its engine",
 	},
 	{pkg: "internal/sample", may: []string{"", "internal/lite"}, why: "sample data is only data"},

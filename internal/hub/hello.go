@@ -209,12 +209,12 @@ func stranger(principal string) *wire.Refusal {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// expiry is how Welcome tells the end of a token's life.
-func expiry(p tidemark.Principal) int64 {
+// Expiry is how Welcome and Renewed tell the end of a token's life.
+func Expiry(p tidemark.Principal) int64 {
 	if p.Expires.IsZero() {
 		return 0
 	}
-	return p.Expires.UnixMilli()
+	return min(max(1, p.Expires.UnixMilli()), 1<<53)
 }
 
 // greeting is Welcome and everything that was decided while the replica was away.
@@ -236,7 +236,7 @@ func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark
 		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
 		Replica: r.ID, Ticket: r.Ticket, Head: st.Head, Schema: st.SchemaHash, DigestKey: st.DigestKey,
 		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
-		Principal: s.principal.ID, Expires: expiry(s.principal),
+		Principal: s.principal.ID, Expires: Expiry(s.principal),
 	})
 	if m.Schema != st.SchemaHash {
 		sm, err := schemaMessage(tx, st.SchemaHash)

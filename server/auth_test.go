@@ -1,0 +1,626 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/gorilla/websocket"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/token"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+var testSecret = []byte(strings.Repeat("s", token.MinSecret))
+
+// tokenFor makes a token that is good for a while.
+func tokenFor(t testing.TB, who string, life time.Duration, more ...any) string {
+	t.Helper()
+	c := jwt.MapClaims{"sub": who, "exp": float64(time.Now().Add(life).UnixMilli()) / 1000}
+	for i := 0; i < len(more); i += 2 {
+		c[more[i].(string)] = more[i+1]
+	}
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(testSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func testTokens(t testing.TB, o TokenOptions) *Tokens {
+	t.Helper()
+	if o.JWKS == "" {
+		o.Secrets = [][]byte{testSecret}
+	}
+	tokens, err := NewTokens(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tokens.Close() })
+	return tokens
+}
+
+func newGuardedDeck(t *testing.T, o TokenOptions, q Quota, tune tuning) *deck {
+	t.Helper()
+	return newDeck(t, Options{Auth: testTokens(t, o), Quota: q, Policies: everybodyMayWrite(t)}, tune)
+}
+
+// everybodyMayWrite is a file of rules that leave all to tokens.
+func everybodyMayWrite(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tidemark.yaml")
+	if err := os.WriteFile(path, []byte("rules:\n  default: public\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func bearerOf(text string) http.Header { return http.Header{"Authorization": {"Bearer " + text}} }
+
+// request asks for an address and returns the answer's status and code.
+func (d *deck) request(method, path string, header http.Header, body string) (int, tidemark.Code, *http.Response) {
+	d.t.Helper()
+	req, err := http.NewRequest(method, d.http.URL+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	resp, err := d.http.Client().Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var e errorJSON
+	_ = json.NewDecoder(resp.Body).Decode(&e)
+	return resp.StatusCode, e.Error.Code, resp
+}
+
+// signIn opens a WebSocket with a token in its header.
+func (v *device) signIn(text string) {
+	v.d.t.Helper()
+	dialer := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}}
+	conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(v.d.url("/ws"), "http"), bearerOf(text))
+	if err != nil {
+		v.d.t.Fatal(err)
+	}
+	v.conn, v.up, v.down = conn, wire.Shorthand{}, wire.Shorthand{}
+	v.d.t.Cleanup(func() { _ = conn.Close() })
+}
+
+func TestEverythingOfASpaceNeedsAToken(t *testing.T) {
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, testTuning())
+	good, expired := tokenFor(t, "ana", time.Hour), tokenFor(t, "ana", -time.Minute)
+	for _, path := range []string{
+		"/v1/spaces", "/v1/spaces/shop", "/shop", "/v1/spaces/shop/snapshot", "/shop/snapshot",
+		"/v1/spaces/shop/schema/" + d.space().State().SchemaHash, "/shop/schema/x", "/v1/spaces/nowhere", "/nowhere", "/v1/spaces/shop/ws", "/shop/ws",
+	} {
+		for name, h := range map[string]http.Header{
+			"none": nil, "expired": bearerOf(expired), "another scheme": {"Authorization": {"Basic YTpi"}}, "garbage": bearerOf("x.y.z"), "empty": {"Authorization": {""}},
+		} {
+			status, code, resp := d.request("GET", path, h, "")
+			if status != http.StatusUnauthorized || code != tidemark.CodeUnauthenticated || !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s with %s: %d %s", path, name, status, code)
+			}
+		}
+		if status, code, _ := d.request("GET", path, bearerOf(good), ""); code == tidemark.CodeUnauthenticated {
+			t.Errorf("%s with a good one: %d", path, status)
+		}
+	}
+	if status, code, _ := d.request("POST", "/shop/sync", nil, `["h",1]`); status != http.StatusUnauthorized || code != tidemark.CodeUnauthenticated {
+		t.Errorf("sync: %d %s", status, code)
+	}
+	for _, path := range []string{"/v1/health", "/v1/ready", "/metrics"} {
+		if status, _, _ := d.request("GET", path, nil, ""); status != http.StatusOK {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	// What comes through a proxy on this machine comes from anywhere.
+	if status, _, _ := d.request("GET", "/metrics", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, ""); status != http.StatusUnauthorized {
+		t.Errorf("metrics from elsewhere: %d", status)
+	}
+	h := bearerOf(good)
+	h.Set("X-Forwarded-For", "192.0.2.1")
+	if status, _, _ := d.request("GET", "/metrics", h, ""); status != http.StatusOK {
+		t.Errorf("metrics with a token: %d", status)
+	}
+}
+
+func TestATokenInAnAddressIsRefused(t *testing.T) {
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, testTuning())
+	good := tokenFor(t, "ana", time.Hour)
+	for _, name := range []string{"token", "access_token", "jwt"} {
+		for _, path := range []string{"/shop", "/v1/spaces", "/shop/ws", "/shop/snapshot"} {
+			for _, h := range []http.Header{nil, bearerOf(good)} {
+				if status, code, _ := d.request("GET", path+"?"+name+"="+good, h, ""); status != http.StatusBadRequest || code != tidemark.CodeUsage {
+					t.Errorf("%s in %s: %d %s", name, path, status, code)
+				}
+			}
+		}
+	}
+	if strings.Contains(d.logs.String(), good) {
+		t.Error("the log has it")
+	}
+}
+
+func TestSessionsOfPrincipals(t *testing.T) {
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, testTuning())
+	ana := tokenFor(t, "ana", time.Hour, "jti", "1")
+	header, first := d.newDevice(), d.newDevice()
+	header.signIn(ana)
+	header.send(&header.hello)
+	first.hello.Token = ana
+	first.open()
+	first.send(&first.hello)
+	for _, v := range []*device{header, first} {
+		w, ok := v.next().(*wire.Welcome)
+		if !ok || w.Principal != "ana" || w.Expires < w.Time+3500_000 || w.Expires > w.Time+3601_000 {
+			t.Fatalf("%+v", w)
+		}
+		v.send(v.push(insertItem(int64(len(v.hello.Replica)+int(v.hello.Seq)+100), v.hello.Replica)))
+		if o := v.outcome(); o.Kind != tidemark.Accepted {
+			t.Fatalf("%+v", o)
+		}
+		v.reach(o1(v))
+	}
+	if o := d.authors(); len(o) != 2 || o[0] != "ana" || o[1] != "ana" {
+		t.Errorf("authors %v", o)
+	}
+}
+
+// o1 is the seq of the newest changeset of the space.
+func o1(v *device) tidemark.Seq { return v.d.space().State().Head }
+
+// authors lists who made the changesets of the space.
+func (d *deck) authors() (list []string) {
+	d.t.Helper()
+	err := d.space().store.View(context.Background(), func(v tidemark.View) error {
+		return v.Log(0, 100, func(e tidemark.LogEntry) error {
+			list = append(list, e.Author)
+			return nil
+		})
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return list
+}
+
+func TestFirstMessagesThatSayNothingOfWhoItIs(t *testing.T) {
+	tune := testTuning()
+	tune.hello = 300 * time.Millisecond
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, tune)
+	hello := func(text string) []byte {
+		v := d.newDevice()
+		v.hello.Token = text
+		return wire.AppendUp(nil, &v.hello)
+	}
+	for name, c := range map[string]struct {
+		kind int
+		b    []byte
+		code tidemark.Code
+	}{
+		"silence":              {0, nil, tidemark.CodeUnauthenticated},
+		"a hello without":      {websocket.TextMessage, hello(""), tidemark.CodeUnauthenticated},
+		"a bad token":          {websocket.TextMessage, hello("x.y.z"), tidemark.CodeUnauthenticated},
+		"an expired one":       {websocket.TextMessage, hello(tokenFor(t, "ana", -time.Hour)), tidemark.CodeUnauthenticated},
+		"a huge token":         {websocket.TextMessage, hello(strings.Repeat("x", token.MaxSize+1)), tidemark.CodeUnauthenticated},
+		"a push":               {websocket.TextMessage, []byte(`["p",1,"AQIDBAUGBwg",0,[]]`), tidemark.CodeUnauthenticated},
+		"a token alone":        {websocket.TextMessage, []byte(`["t","x"]`), tidemark.CodeUnauthenticated},
+		"garbage":              {websocket.TextMessage, []byte(`garbage`), tidemark.CodeProtocol},
+		"a binary frame":       {websocket.BinaryMessage, hello(tokenFor(t, "ana", time.Hour)), tidemark.CodeProtocol},
+		"more than it may say": {websocket.TextMessage, hello(strings.Repeat("x", firstSize)), tidemark.CodeTooLarge},
+	} {
+		v := d.newDevice()
+		v.open()
+		if c.kind != 0 {
+			if err := v.conn.WriteMessage(c.kind, c.b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, ok := v.next().(*wire.Refusal)
+		if !ok || r.Code != c.code {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if _, err := v.read(); err == nil {
+			t.Errorf("%s: the connection stays open", name)
+		}
+	}
+	if n := d.srv.unknown.Load(); n > 10 {
+		t.Errorf("%d are still unknown", n)
+	}
+	// Whether a space is there is told to those who may know.
+	v := d.newDevice()
+	v.hello.Token = tokenFor(t, "ana", time.Hour)
+	conn, _, err := (&websocket.Dialer{Subprotocols: []string{wire.Subprotocol}}).Dial("ws"+strings.TrimPrefix(d.http.URL, "http")+"/nowhere/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.conn = conn
+	defer conn.Close()
+	v.send(&v.hello)
+	if r, ok := v.next().(*wire.Refusal); !ok || r.Code != tidemark.CodeNoSpace {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRenewalOnTheOpenConnection(t *testing.T) {
+	tune := testTuning()
+	tune.grace = 50 * time.Millisecond
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, tune)
+	v := d.newDevice()
+	v.signIn(tokenFor(t, "ana", 400*time.Millisecond))
+	v.send(&v.hello)
+	if w, ok := v.next().(*wire.Welcome); !ok {
+		t.Fatalf("%+v", w)
+	}
+	v.send(&wire.Token{Token: tokenFor(t, "ana", 900*time.Millisecond)})
+	until := wait[*wire.Renewed](v).Expires
+	v.send(v.push(insertItem(1, "one")))
+	if o := v.outcome(); o.Kind != tidemark.Accepted {
+		t.Fatalf("%+v", o)
+	}
+	r := wait[*wire.Refusal](v)
+	if r.Code != tidemark.CodeUnauthenticated || r.Fatal || time.Now().UnixMilli() < until {
+		t.Fatalf("%+v, %d ms before its end", r, until-time.Now().UnixMilli())
+	}
+	if _, err := v.read(); err == nil {
+		t.Error("the connection stays open")
+	}
+}
+
+func TestTokensOfOthersOnAConnection(t *testing.T) {
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, testTuning())
+	ana, ben := tokenFor(t, "ana", time.Hour), tokenFor(t, "ben", time.Hour)
+	for name, say := range map[string]func(v *device) tidemark.Code{
+		"a token": func(v *device) tidemark.Code { v.send(&wire.Token{Token: ben}); return tidemark.CodeForbidden },
+		"a hello": func(v *device) tidemark.Code {
+			v.hello.Token = ben
+			v.send(&v.hello)
+			return tidemark.CodeForbidden
+		},
+		"an expired token": func(v *device) tidemark.Code {
+			v.send(&wire.Token{Token: tokenFor(t, "ana", -time.Hour)})
+			return tidemark.CodeUnauthenticated
+		},
+		"an empty one": func(v *device) tidemark.Code { v.send(&wire.Token{}); return tidemark.CodeUnauthenticated },
+	} {
+		v := d.newDevice()
+		v.signIn(ana)
+		v.send(&v.hello)
+		v.next()
+		code := say(v)
+		if r := wait[*wire.Refusal](v); r.Code != code || r.Fatal != (code == tidemark.CodeForbidden) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	// Over plain HTTP the header and the hello must be of one.
+	v := d.newDevice()
+	v.hello.Token = ben
+	if _, resp := v.trip("", bearerOf(ana)); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	v.hello.Token = ana
+	if down, resp := v.trip("", bearerOf(ana)); len(down) == 0 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	if _, resp := v.trip("", bearerOf(ana), &wire.Token{Token: ana}); resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a token in a request's body: %d", resp.StatusCode)
+	}
+}
+
+// A hello that somebody overheard says nothing under another's token.
+func TestAReplicaIsItsPrincipals(t *testing.T) {
+	d := newGuardedDeck(t, TokenOptions{}, Quota{}, testTuning())
+	ana, ben := bearerOf(tokenFor(t, "ana", time.Hour)), bearerOf(tokenFor(t, "ben", time.Hour))
+	v := d.newDevice()
+	v.trip("", ana)
+	overheard := *v
+	down, _ := overheard.trip("", ben, overheard.push(insertItem(1, "forged")))
+	if r, ok := down[0].(*wire.Refusal); !ok || r.Code != tidemark.CodeForbidden || !r.Fatal || len(down) != 1 {
+		t.Fatalf("%+v", down)
+	}
+	if head := d.space().State().Head; head != 0 {
+		t.Fatalf("head %d", head)
+	}
+	down, _ = v.trip("", ana, v.push(insertItem(1, "hers")))
+	if _, ok := down[0].(*wire.Welcome); !ok {
+		t.Fatalf("%+v", down)
+	}
+}
+
+// A copy from before there were tokens belongs to the first who comes with it.
+func TestACopyOfNobodyIsClaimed(t *testing.T) {
+	checkLeaks(t)
+	path := filepath.Join(t.TempDir(), "shop.sqlite")
+	makeFile(t, path, shopSchema)
+	serveWith := func(o Options) *deck {
+		o.TempDir = t.TempDir()
+		srv, err := newServer(o, testTuning())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := srv.Add(context.Background(), "shop", path); err != nil {
+			t.Fatal(err)
+		}
+		return &deck{t: t, srv: srv, http: httptest.NewServer(srv), path: path, logs: &syncBuffer{}}
+	}
+	free := serveWith(Options{})
+	v := free.newDevice()
+	v.trip("", nil)
+	stolen := *v
+	if err := free.srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	free.http.Close()
+
+	d := serveWith(Options{Auth: testTokens(t, TokenOptions{})})
+	defer func() { _ = d.srv.Close(); d.http.Close() }()
+	v.d, stolen.d = d, d
+	ana, ben := bearerOf(tokenFor(t, "ana", time.Hour)), bearerOf(tokenFor(t, "ben", time.Hour))
+	guess := *v
+	guess.hello.Ticket = "guessed"
+	if down, _ := guess.trip("", ben); down[0].(*wire.Refusal).Code != tidemark.CodeFork {
+		t.Fatalf("claimed without a ticket: %+v", down[0])
+	}
+	if down, _ := v.trip("", ana); down[0].(*wire.Welcome).Principal != "ana" {
+		t.Fatalf("%+v", down[0])
+	}
+	if down, _ := stolen.trip("", ben); down[0].(*wire.Refusal).Code != tidemark.CodeForbidden {
+		t.Fatalf("%+v", down[0])
+	}
+}
+
+func TestRevokedOnesAreSentAway(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "revoked")
+	if err := os.WriteFile(list, []byte("# nobody yet\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := newGuardedDeck(t, TokenOptions{Revoked: list}, Quota{}, testTuning())
+	ana, ben := tokenFor(t, "ana", time.Hour), tokenFor(t, "ben", time.Hour, "jti", "b7")
+	var all []*device
+	for _, text := range []string{ana, ben} {
+		v := d.newDevice()
+		v.signIn(text)
+		v.send(&v.hello)
+		v.next()
+		all = append(all, v)
+	}
+	if err := os.WriteFile(list, []byte("sub: ana\njti: b7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		if r := wait[*wire.Refusal](v); r.Code != tidemark.CodeUnauthenticated {
+			t.Errorf("%+v", r)
+		}
+	}
+	if status, code, _ := d.request("GET", "/shop", bearerOf(ben), ""); status != http.StatusUnauthorized {
+		t.Errorf("%d %s", status, code)
+	}
+	if status, _, _ := d.request("GET", "/shop", bearerOf(tokenFor(t, "ben", time.Hour, "jti", "b8")), ""); status != http.StatusOK {
+		t.Errorf("another token of ben's: %d", status)
+	}
+	// A list that cannot be read changes nothing.
+	if err := os.WriteFile(list, []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.srv.opts.Auth.(*Tokens).Reload(); tidemark.CodeOf(err) != tidemark.CodeUsage {
+		t.Errorf("%v", err)
+	}
+	if status, _, _ := d.request("GET", "/shop", bearerOf(ana), ""); status != http.StatusUnauthorized {
+		t.Errorf("%d", status)
+	}
+}
+
+func TestQuotas(t *testing.T) {
+	tune := testTuning()
+	tune.burst = time.Second
+	d := newGuardedDeck(t, TokenOptions{}, Quota{Bytes: 300, Connections: 2}, tune)
+	ana, ben := tokenFor(t, "ana", time.Hour), tokenFor(t, "ben", time.Hour)
+	v := d.newDevice()
+	v.signIn(ana)
+	v.send(&v.hello)
+	v.next()
+	p := v.push(insertItem(1, strings.Repeat("x", 3000)))
+	v.send(p) // overdraws what is left, but is taken
+	if o := v.outcome(); o.Kind != tidemark.Accepted {
+		t.Fatalf("%+v", o)
+	}
+	v.send(v.push(insertItem(2, "two")))
+	if r := wait[*wire.Refusal](v); r.Code != tidemark.CodeRateLimited || r.Fatal || r.Retry < 5000 || r.Retry > 15000 {
+		t.Fatalf("%+v", r)
+	}
+	again := d.newDevice()
+	if _, resp := again.trip("", bearerOf(ana)); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	if down, resp := again.trip("", bearerOf(ben)); len(down) == 0 {
+		t.Errorf("ben pays for ana: %d", resp.StatusCode)
+	}
+}
+
+func TestConnectionsOfOnePrincipal(t *testing.T) {
+	d := newGuardedDeck(t, TokenOptions{}, Quota{Connections: 2}, testTuning())
+	ana := tokenFor(t, "ana", time.Hour)
+	one, two, three := d.newDevice(), d.newDevice(), d.newDevice()
+	one.signIn(ana)
+	two.open()
+	two.hello.Token = ana
+	two.send(&two.hello)
+	if w, ok := two.next().(*wire.Welcome); !ok {
+		t.Fatalf("%+v", w)
+	}
+	if status, code, _ := d.request("GET", "/shop/ws", bearerOf(ana), ""); status != http.StatusTooManyRequests || code != tidemark.CodeRateLimited {
+		t.Errorf("%d %s", status, code)
+	}
+	three.hello.Token = ana
+	three.open()
+	three.send(&three.hello)
+	if r, ok := three.next().(*wire.Refusal); !ok || r.Code != tidemark.CodeRateLimited || r.Retry == 0 {
+		t.Errorf("%+v", r)
+	}
+	_ = one.conn.Close()
+	for deadline := time.Now().Add(patience); ; {
+		if _, resp := three.trip("", bearerOf(ana)); resp.StatusCode == http.StatusOK {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a connection that is gone counts for ever")
+		}
+	}
+}
+
+func TestAQuotaHoldsBackALittle(t *testing.T) {
+	q := newQuotas(Quota{Changesets: 10, Bytes: 1000, Connections: 1}, time.Second)
+	now := time.Now()
+	taken := 0
+	for i := range 300 { // 3 seconds
+		if q.take("ana", 1, 10, now.Add(time.Duration(i)*10*time.Millisecond)) == 0 {
+			taken++
+		}
+	}
+	if taken < 38 || taken > 42 { // a burst of 10, and 10 a second
+		t.Errorf("%d were taken", taken)
+	}
+	if wait := q.take("ben", 1, 5000, now); wait != 0 {
+		t.Errorf("a large message never gets in: %v", wait)
+	}
+	if wait := q.take("ben", 0, 1, now); wait < 4*time.Second || wait > 5*time.Second {
+		t.Errorf("%v", wait)
+	}
+	for i := range manyUsages + 10 {
+		q.take(fmt.Sprint(i), 1, 1, now.Add(time.Hour))
+	}
+	q.take("last", 1, 1, now.Add(2*time.Hour))
+	if len(q.all) > manyUsages {
+		t.Errorf("%d are remembered", len(q.all))
+	}
+}
+
+// keyServer publishes keys and counts how often it is asked.
+type keyServer struct {
+	*httptest.Server
+	body  atomic.Pointer[string]
+	asked atomic.Int64
+}
+
+func newKeyServer(t *testing.T) *keyServer {
+	k := &keyServer{}
+	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		k.asked.Add(1)
+		if b := k.body.Load(); b != nil {
+			_, _ = w.Write([]byte(*b))
+			return
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(k.Close)
+	return k
+}
+
+func (k *keyServer) publish(keys map[string]ed25519.PublicKey) {
+	var list []string
+	for kid, key := range keys {
+		list = append(list, fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":%q,"x":%q}`, kid, base64.RawURLEncoding.EncodeToString(key)))
+	}
+	body := `{"keys":[` + strings.Join(list, ",") + `]}`
+	k.body.Store(&body)
+}
+
+func edToken(t *testing.T, key ed25519.PrivateKey, kid string) string {
+	t.Helper()
+	tok := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"sub": "ana", "exp": time.Now().Add(time.Hour).Unix()})
+	tok.Header["kid"] = kid
+	text, err := tok.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestKeysThatAreFetchedAndRotated(t *testing.T) {
+	public1, private1, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public2, private2, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newKeyServer(t)
+	tokens := testTokens(t, TokenOptions{JWKS: k.URL}) // which does not answer yet
+	ctx := context.Background()
+	if _, err := tokens.Authenticate(ctx, edToken(t, private1, "1")); tidemark.CodeOf(err) == "" || tidemark.CodeOf(err) == tidemark.CodeUnauthenticated {
+		t.Fatalf("a token is blamed for keys that cannot be had: %v", err)
+	}
+	k.publish(map[string]ed25519.PublicKey{"1": public1})
+	tokens = testTokens(t, TokenOptions{JWKS: k.URL})
+	if p, err := tokens.Authenticate(ctx, edToken(t, private1, "1")); err != nil || p.ID != "ana" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	k.publish(map[string]ed25519.PublicKey{"2": public2})
+	if p, err := tokens.Authenticate(ctx, edToken(t, private2, "2")); err != nil || p.ID != "ana" {
+		t.Fatalf("after the rotation: %+v, %v", p, err)
+	}
+	if _, err := tokens.Authenticate(ctx, edToken(t, private1, "1")); tidemark.CodeOf(err) != tidemark.CodeUnauthenticated {
+		t.Fatalf("the old key is still good: %v", err)
+	}
+	before := k.asked.Load()
+	for i := range 500 {
+		if _, err := tokens.Authenticate(ctx, edToken(t, private1, fmt.Sprint("storm", i))); tidemark.CodeOf(err) != tidemark.CodeUnauthenticated {
+			t.Fatal(err)
+		}
+	}
+	if n := k.asked.Load() - before; n > 1 {
+		t.Errorf("500 unknown keys asked for the set %d times", n)
+	}
+}
+
+func TestKeysOfAFileAreReadAgain(t *testing.T) {
+	public1, private1, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "keys.json")
+	k := &keyServer{}
+	k.publish(map[string]ed25519.PublicKey{"0": bytes.Repeat([]byte{1}, ed25519.PublicKeySize)})
+	save := func() {
+		if err := os.WriteFile(path, []byte(*k.body.Load()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save()
+	tokens := testTokens(t, TokenOptions{JWKS: path})
+	text := edToken(t, private1, "1")
+	if _, err := tokens.Authenticate(context.Background(), text); tidemark.CodeOf(err) != tidemark.CodeUnauthenticated {
+		t.Fatal(err)
+	}
+	k.publish(map[string]ed25519.PublicKey{"1": public1})
+	save()
+	if err := tokens.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Authenticate(context.Background(), text); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []TokenOptions{{JWKS: path + "x"}, {JWKS: "http://%"}, {Secrets: [][]byte{[]byte("short")}}, {}, {Secrets: [][]byte{testSecret}, Revoked: path}} {
+		if _, err := NewTokens(o); tidemark.CodeOf(err) != tidemark.CodeUsage {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
