@@ -31,23 +31,23 @@ func newDisk() *disk.Disk { return disk.New(rand.New(rand.NewPCG(0, 0))) }
 
 // goDevice runs the Go engine, on a connection of its own beside the app's.
 type goDevice struct {
-	seed   uint64
-	number int
-	lives  int
-	now    int64
-	disk   *disk.Disk
-	app    *disk.Process
-	host   *disk.Process
-	db     *lite.DB // the app's
-	r      *replica.Replica
-	loop   *replica.Loop
-	salts  *stream
-	short  *wire.Shorthand // of the connection; nil: everything is written in full
-	brief  bool
+	seed  uint64
+	name  string
+	lives int
+	now   int64
+	disk  *disk.Disk
+	app   *disk.Process
+	host  *disk.Process
+	db    *lite.DB // the app's
+	r     *replica.Replica
+	loop  *replica.Loop
+	salts *stream
+	short *wire.Shorthand // of the connection; nil: everything is written in full
+	brief bool
 }
 
-func newGoDevice(seed uint64, number int, brief bool) *goDevice {
-	return &goDevice{seed: seed, number: number, brief: brief, disk: newDisk()}
+func newGoDevice(seed uint64, name string, brief bool) *goDevice {
+	return &goDevice{seed: seed, name: name, brief: brief, disk: newDisk()}
 }
 
 func (d *goDevice) create(snapshot []byte, state tidemark.SpaceState, schema *tidemark.Schema, readOnly bool) error {
@@ -73,7 +73,7 @@ func (d *goDevice) image() ([]byte, error) { return d.disk.Contents(copyFile), n
 
 func (d *goDevice) open() (err error) {
 	d.lives++
-	part := fmt.Sprintf("device %d life %d", d.number, d.lives)
+	part := fmt.Sprintf("device %s life %d", d.name, d.lives)
 	d.app, d.host = start(d.disk, "app"), start(d.disk, "engine")
 	if d.db, err = lite.Open(copyFile, lite.Options{VFS: d.app.Name(), Busy: -1}); err != nil {
 		return err

@@ -103,8 +103,8 @@ type hostDevice struct {
 	open  bool
 }
 
-func newHostDevice(h *Host, seed uint64, number int, brief bool) device {
-	return &hostDevice{h: h, seed: seed, name: strconv.Itoa(number), brief: brief}
+func newHostDevice(h *Host, seed uint64, name string, brief bool) device {
+	return &hostDevice{h: h, seed: seed, name: name, brief: brief}
 }
 
 func (d *hostDevice) ask(do string, more map[string]any, answer any) error {

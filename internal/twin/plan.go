@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/sim"
 )
 
@@ -62,6 +63,7 @@ func (p *planner) choose() {
 		{some(4), plain("cut")},
 		{some(3), plain("hangup")},
 		{some(5), plain("crash")},
+		{some(2), plain("exchange")},
 		{some(2), dying("local")},
 		{some(2), plain("restart")},
 		{some(6), (*planner).foreign},
@@ -285,24 +287,30 @@ func (p *planner) redefineServer(*machine) (Op, bool) {
 	return Op{Do: "grow", Stmts: []Stmt{{SQL: serverDDL[p.rand.IntN(len(serverDDL))]}}}, true
 }
 
-// dispose retries or discards a rejected changeset.
-func (p *planner) dispose(d *machine) (Op, bool) {
-	dev, ok := d.dev.(*goDevice)
-	if !ok {
-		return Op{}, false
+// dispose retries or discards a rejected changeset, of any device that has one.
+func (p *planner) dispose(*machine) (Op, bool) {
+	for _, at := range p.rand.Perm(len(p.w.devices)) {
+		d := p.w.devices[at]
+		dev, ok := d.dev.(*goDevice)
+		if !ok {
+			continue
+		}
+		list, err := dev.r.Rejected()
+		p.w.must(err, "listing what was rejected")
+		if len(list) > 0 {
+			return p.disposeOf(d, dev.r.Schema(), list[p.rand.IntN(len(list))])
+		}
 	}
-	list, err := dev.r.Rejected()
-	p.w.must(err, "listing what was rejected")
-	if len(list) == 0 {
-		return Op{}, false
-	}
-	r := list[p.rand.IntN(len(list))]
+	return Op{}, false
+}
+
+func (p *planner) disposeOf(d *machine, s *tidemark.Schema, r replica.Rejected) (Op, bool) {
 	o := Op{Do: "retry", Dev: d.number, N: int(r.ID), Flag: p.rand.IntN(3) == 0}
 	switch p.rand.IntN(5) {
 	case 0:
 		o.Do, o.Flag = "discard", false
 	case 1:
-		return p.replace(o, r.Changes, dev.r.Schema())
+		return p.replace(o, r.Changes, s)
 	}
 	return o, true
 }

@@ -13,7 +13,7 @@ import (
 // Options of Run. Zero fields are chosen from the seed.
 type Options struct {
 	Seed     uint64
-	Steps    int    // default 60
+	Steps    int    // default 100
 	Workload string // see sim.Workloads
 	Script   []Op   // what happens, in place of what the seed says
 	Host     *Host  // runs the TypeScript replicas; nil: both worlds are Go's
@@ -55,7 +55,7 @@ type run struct {
 // the first difference.
 func Run(o Options) (stats Stats, failed *Failure) {
 	if o.Steps == 0 {
-		o.Steps = 60
+		o.Steps = 100
 	}
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
@@ -105,17 +105,18 @@ func (r *run) open() {
 	}
 	r.title = fmt.Sprintf("%s, brief %v, extra %v, limit %d", apps.Title(), brief, x.r != nil, limits.Changeset)
 	r.script = append(r.script, Op{Do: "begin"})
-	ours := func(number int) device { return newGoDevice(r.o.Seed, number, brief) }
+	ours := func(number, epoch int) device { return newGoDevice(r.o.Seed, nameOf(number, epoch), brief) }
 	theirs := ours
 	if r.o.Host != nil {
-		theirs = func(number int) device {
-			if r.o.Mixed && number%2 == 1 {
-				return ours(number)
+		theirs = func(number, epoch int) device {
+			native := r.o.Mixed && number%2 == 1 // at first
+			if native != (epoch%2 == 1) {
+				return ours(number, epoch)
 			}
-			return newHostDevice(r.o.Host, r.o.Seed, number, brief)
+			return newHostDevice(r.o.Host, r.o.Seed, nameOf(number, epoch), brief)
 		}
 	}
-	for i, maker := range []func(int) device{ours, theirs} {
+	for i, maker := range []func(number, epoch int) device{ours, theirs} {
 		w := &world{seed: r.o.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies, chunk: apps.Chunk(), limits: limits, brief: brief, make: maker}
 		r.worlds[i] = w
 		w.begin()
@@ -123,6 +124,9 @@ func (r *run) open() {
 	r.plan = &planner{rand: r.rand, apps: apps, extras: x, w: r.worlds[0], brief: brief}
 	r.plan.choose()
 }
+
+// nameOf names a device by its number and by how many engines its file has had.
+func nameOf(number, epoch int) string { return fmt.Sprintf("%d.%d", number, epoch) }
 
 func (r *run) all() string {
 	if r.o.Script != nil {

@@ -17,7 +17,7 @@ import (
 var (
 	seedFlag     = flag.Uint64("twin.seed", 0, "first seed (default 1)")
 	runsFlag     = flag.Int("twin.runs", 0, "number of runs, each with the next seed (default: as many as -twin.time allows)")
-	stepsFlag    = flag.Int("twin.steps", 0, "operations of a run (default 60)")
+	stepsFlag    = flag.Int("twin.steps", 0, "operations of a run (default 100)")
 	timeFlag     = flag.Duration("twin.time", 0, "begin no run after this time (default 30s without a seed)")
 	workloadFlag = flag.String("twin.workload", "", "what the apps do, one of the simulator's workloads")
 	mixedFlag    = flag.Bool("twin.mixed", false, "always one world of both kinds; by default in every third run")
@@ -71,7 +71,8 @@ func TestMain(m *testing.M) {
 
 // Two worlds of the same engine are the same: what the harness finds is not its own.
 func TestGoIsItsOwnTwin(t *testing.T) {
-	for seed := uint64(1); seed <= 5; seed++ {
+	began := time.Now()
+	for seed := uint64(1); seed <= 5 && time.Since(began) < 4*time.Second; seed++ {
 		if _, failed := twin.Run(options(t, seed)); failed != nil {
 			t.Fatal(failed)
 		}

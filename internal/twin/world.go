@@ -17,8 +17,8 @@ type world struct {
 	policies func(*tidemark.Schema) (*tidemark.Schema, error)
 	chunk    int
 	limits   wire.Limits
-	make     func(number int) device
-	brief    bool // messages leave out what both sides know
+	make     func(number, epoch int) device // every exchange makes a device of the other kind, if there are two
+	brief    bool                           // messages leave out what both sides know
 	now      int64
 	server   *server
 	devices  []*machine
@@ -35,6 +35,7 @@ type machine struct {
 	state   string
 	dialing bool
 	timer   int64 // milliseconds that the loop asked for; 0 none
+	epoch   int   // engines that its file has had
 	skew    int64 // of its clock
 	changed bool  // its tables may no longer be the server's
 }
@@ -161,6 +162,8 @@ func (d *machine) do(o Op) {
 		d.mangle(o)
 	case "fork":
 		d.fork()
+	case "exchange":
+		d.exchange()
 	default:
 		w.must(fmt.Errorf("no operation %q", o.Do), "reading the script")
 	}
@@ -378,9 +381,22 @@ func (w *world) clone(readOnly bool) {
 
 func (w *world) addDevice() *machine {
 	d := &machine{w: w, number: len(w.devices) + 1, state: "offline"}
-	d.dev = w.make(d.number)
+	d.dev = w.make(d.number, 0)
 	w.devices = append(w.devices, d)
 	return d
+}
+
+// exchange gives the file to an engine of the other kind: a replica that was
+// made in a browser is one for the binary, and the other way round.
+func (d *machine) exchange() {
+	d.hangUp()
+	image, err := d.dev.image()
+	d.w.must(err, "reading a device's file")
+	d.dev.close()
+	d.epoch++
+	d.dev = d.w.make(d.number, d.epoch)
+	d.w.must(d.dev.adopt(image), "opening the other kind's file")
+	d.state, d.timer = "offline", 0
 }
 
 // fork copies a device's file, as somebody who does not know better would.
@@ -389,7 +405,8 @@ func (d *machine) fork() {
 	image, err := d.dev.image()
 	w.must(err, "reading a device's file")
 	other := w.addDevice()
-	other.changed = d.changed
+	other.changed, other.epoch = d.changed, d.epoch+2
+	other.dev = w.make(other.number, other.epoch)
 	w.must(other.dev.adopt(image), "opening a copied file")
 	w.tell("device %d is a copy of %d", other.number, d.number)
 }

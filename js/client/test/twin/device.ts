@@ -75,7 +75,7 @@ export class TwinDevice {
   #open(): void {
     this.#lives++;
     const { world, device, loop } = this.#settings;
-    const part = `${world}/device ${device.split("/").at(-1)} life ${this.#lives}`;
+    const part = `${world}/device ${device} life ${this.#lives}`;
     this.#r = Replica.open(this.#db, { rand: stream(part), agent: "twin", merge: { longer } });
     this.#loop = new Loop(this.#r, { rand: stream(`${part} loop`), ...loop });
   }
