@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
@@ -25,6 +26,8 @@ func (sp *space) loop() {
 		select {
 		case ev := <-sp.events:
 			sp.handle(ev)
+		case r := <-sp.verdicts():
+			sp.answered(r)
 		case <-sp.wake:
 			sp.look()
 		case <-timer.C:
@@ -53,7 +56,7 @@ func (sp *space) work() {
 			sp.sayGoodbye()
 		}
 		more := sp.feed()
-		if !more && !sp.due() && (len(sp.events) == 0 || len(sp.subs) >= subsPerGroup) {
+		if !more && !sp.due() && (len(sp.events)+len(sp.verdicts()) == 0 || len(sp.subs) >= subsPerGroup) {
 			return
 		}
 	}
@@ -83,6 +86,8 @@ func (sp *space) drain() {
 		select {
 		case ev := <-sp.events:
 			sp.handle(ev)
+		case r := <-sp.verdicts():
+			sp.answered(r)
 		default:
 			return
 		}
@@ -134,15 +139,15 @@ func (sp *space) commit() error {
 }
 
 // next takes the submissions of the next group. What a replica sent behind a
-// changeset that waits for another try waits with it.
+// changeset that waits for another try, or for its hook, waits with it.
 func (sp *space) next() []hub.Submission {
 	subs := sp.subs
 	sp.subs = nil
 	if sp.heldDue() {
 		subs = append(sp.held, subs...)
 		sp.held = nil
-		return subs
 	}
+	subs = sp.hooks.behind(subs)
 	if len(sp.held) == 0 {
 		return subs
 	}
@@ -166,6 +171,7 @@ func (sp *space) next() []hub.Submission {
 func (sp *space) giveBack(subs []hub.Submission, c *hub.Commit) {
 	again := map[tidemark.Name]bool{}
 	failed := false
+	var trips []*peer
 	for _, s := range c.Retry {
 		again[s.Changeset.Name] = true
 		err := c.Failed(s)
@@ -173,7 +179,14 @@ func (sp *space) giveBack(subs []hub.Submission, c *hub.Commit) {
 			sp.subs = append(sp.subs, s)
 			continue
 		}
+		if errors.Is(err, hub.ErrWait) {
+			sp.hooks.await(s)
+			continue
+		}
 		failed = true
+		if p := sp.owners[s.Session]; p != nil && p.trip != nil && errors.Is(err, errHook) {
+			trips = append(trips, p)
+		}
 		sp.held = append(sp.held, s)
 		sp.log.Warn("changeset cannot be applied now", "replica", s.Changeset.Replica, "n", s.Changeset.N, "error", err)
 	}
@@ -181,13 +194,25 @@ func (sp *space) giveBack(subs []hub.Submission, c *hub.Commit) {
 		sp.meter.retries.Inc()
 		sp.heldPause = longer(sp.heldPause, sp.srv.tune.retry)
 		sp.heldTil = time.Now().Add(sp.heldPause)
-	} else if len(sp.held) == 0 {
+	} else if len(sp.held) == 0 && sp.hooks.idle() {
 		sp.heldPause = 0
 	}
 	for _, s := range subs {
-		if p := sp.owners[s.Session]; p != nil && !again[s.Changeset.Name] {
+		if again[s.Changeset.Name] {
+			continue
+		}
+		sp.hooks.judged(s.Changeset.Name)
+		if p := sp.owners[s.Session]; p != nil {
 			p.credit.give(len(s.Changeset.Body))
 			p.open--
+		}
+	}
+	for _, p := range trips {
+		if sp.peers[p] { // it may have had several
+			sp.end(p, &wire.Refusal{
+				Code: tidemark.CodeBusy, Retry: sp.heldPause.Milliseconds(),
+				Message: "the server's hook cannot judge now: what was sent keeps waiting in the replica",
+			})
 		}
 	}
 }

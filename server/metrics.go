@@ -25,7 +25,12 @@ type metrics struct {
 	foreign, foreignRejected           *prometheus.CounterVec
 	missed                             *prometheus.CounterVec
 	snapshots                          *prometheus.CounterVec
+	present                            *prometheus.GaugeVec
+	declined                           *prometheus.CounterVec
 	refusedTokens, limited             *prometheus.CounterVec // of the whole server
+	hooks                              *prometheus.CounterVec
+	hookSeconds                        *prometheus.HistogramVec
+	hookWaiting                        *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -52,6 +57,8 @@ func newMetrics() *metrics {
 	m.foreign = counter("foreign_changes_total", "Rows changed by other programs and sequenced.")
 	m.foreignRejected = counter("foreign_rejected_total", "Writes of other programs that broke a constraint and were undone.")
 	m.missed = counter("scrub_findings_total", "Rows that capture had missed and a scrub found.")
+	m.present = gauge("presence_peers", "Peers that are present.")
+	m.declined = counter("presence_declined_total", "States and casts that were not taken.")
 	m.snapshots = counter("snapshots_total", "Snapshots made.")
 	whole := func(name, help, label string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_" + name, Help: help}, []string{label})
@@ -64,7 +71,12 @@ func newMetrics() *metrics {
 		Name: "tidemark_group_seconds", Help: "How long a group took until it was durable.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 	}, []string{"space"})
-	m.registry.MustRegister(m.seconds)
+	m.hooks = counter("hook_calls_total", "Calls of the hook, by what came of them: accepted, amended, rejected, failed.", "result")
+	m.hookWaiting = gauge("hook_waiting", "Replicas with a changeset that waits for the hook.")
+	m.hookSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tidemark_hook_seconds", Help: "How long the hook took.", Buckets: prometheus.ExponentialBuckets(0.00001, 4, 12),
+	}, []string{"space"})
+	m.registry.MustRegister(m.seconds, m.hookSeconds)
 	return m
 }
 
@@ -82,6 +94,8 @@ type spaceMeter struct {
 	received, sent                           prometheus.Counter
 	chunks, foreign, foreignRejected, missed prometheus.Counter
 	snapshots                                prometheus.Counter
+	present                                  prometheus.Gauge
+	declined                                 prometheus.Counter
 	seconds                                  prometheus.Observer
 }
 
@@ -95,6 +109,7 @@ func (m *metrics) space(name string) *spaceMeter {
 		head: m.head.WithLabelValues(name), chunks: m.chunks.WithLabelValues(name),
 		foreign: m.foreign.WithLabelValues(name), foreignRejected: m.foreignRejected.WithLabelValues(name),
 		missed: m.missed.WithLabelValues(name), snapshots: m.snapshots.WithLabelValues(name),
+		present: m.present.WithLabelValues(name), declined: m.declined.WithLabelValues(name),
 		seconds: m.seconds.WithLabelValues(name),
 	}
 }
@@ -103,13 +118,32 @@ func (m *metrics) space(name string) *spaceMeter {
 func (m *metrics) forget(name string) {
 	label := prometheus.Labels{"space": name}
 	for _, v := range []*prometheus.CounterVec{
-		m.groups, m.commits, m.failures, m.retries, m.outcomes, m.bytes, m.chunks, m.foreign, m.foreignRejected, m.missed, m.snapshots,
+		m.groups, m.commits, m.failures, m.retries, m.outcomes, m.bytes, m.chunks, m.foreign, m.foreignRejected, m.missed, m.snapshots, m.hooks,
 	} {
 		v.DeletePartialMatch(label)
 	}
 	m.sessions.DeletePartialMatch(label)
 	m.head.DeletePartialMatch(label)
+	m.present.DeletePartialMatch(label)
+	m.declined.DeletePartialMatch(label)
 	m.seconds.DeletePartialMatch(label)
+	m.hookSeconds.DeletePartialMatch(label)
+	m.hookWaiting.DeletePartialMatch(label)
+}
+
+// hookMeter counts the calls of one space's hook.
+type hookMeter struct {
+	accepted, amended, rejected, failed prometheus.Counter
+	seconds                             prometheus.Observer
+	waiting                             prometheus.Gauge
+}
+
+func (m *metrics) hook(space string) *hookMeter {
+	result := func(name string) prometheus.Counter { return m.hooks.WithLabelValues(space, name) }
+	return &hookMeter{
+		accepted: result("accepted"), amended: result("amended"), rejected: result("rejected"), failed: result("failed"),
+		seconds: m.hookSeconds.WithLabelValues(space), waiting: m.hookWaiting.WithLabelValues(space),
+	}
 }
 
 func (m *spaceMeter) group(c *hub.Commit, took time.Duration) {

@@ -16,13 +16,15 @@ type peer struct {
 	session *hub.Session
 	outbox  *outbox
 	credit  *credit
-	trip    *trip          // nil for a WebSocket
+	trip    *trip // nil for a WebSocket
 	who     tidemark.Principal
-	expires time.Time   // when the connection ends, with its token
-	expiry  *time.Timer // tells of it; nil when it does not
+	expires time.Time      // when the connection ends, with its token
+	expiry  *time.Timer    // tells of it; nil when it does not
 	up      wire.Shorthand // the reader's
 	open    int            // submissions without an answer
 	told    bool           // something that is news was said
+
+	listening listening
 }
 
 func (sp *space) newPeer(who tidemark.Principal) *peer {
@@ -54,6 +56,9 @@ func (p *peer) put(down []wire.Down, shared *sharedBatch) {
 		f := frame{down: m}
 		if b, ok := m.(*wire.Batch); ok && shared != nil && b == shared.batch {
 			f.shared = shared
+		}
+		if w, ok := m.(*wire.Welcome); ok && p.trip == nil {
+			p.space.present.admit(p, w)
 		}
 		switch m.(type) {
 		case *wire.Welcome, *wire.Leases: // each round trip over plain HTTP begins with these
@@ -132,11 +137,14 @@ func (sp *space) part(p *peer) {
 	if p.expiry != nil {
 		p.expiry.Stop()
 	}
+	sp.forget(p.session)
+	sp.present.end(p, false)
 	p.outbox.finish()
 }
 
 // end says a last word and closes the connection.
 func (sp *space) end(p *peer, r *wire.Refusal) {
+	sp.present.end(p, true)
 	p.put([]wire.Down{r}, nil)
 	sp.part(p)
 }

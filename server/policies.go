@@ -44,9 +44,11 @@ func (s *Server) functions(o hub.Options) hub.Options {
 type declaration struct {
 	file  string // "" when nothing is declared
 	apply func(*tidemark.Schema) (*tidemark.Schema, error)
+	rules func(*tidemark.Schema) (*tidemark.Rules, error)
 }
 
-// declared reads the policies of a database.
+// declared reads the policies and the rules of a database. Where principals are
+// known, nobody may write what no rule allows.
 func (s *Server) declared(database string) (declaration, error) {
 	file := s.opts.Policies
 	if file == "" {
@@ -66,11 +68,11 @@ func (s *Server) declared(database string) (declaration, error) {
 		file = ""
 	}
 	f := policy.Functions{Merge: slices.Sorted(maps.Keys(s.opts.Merge)), Unique: slices.Sorted(maps.Keys(s.opts.Unique))}
-	return declaration{file, policy.For(c, f)}, nil
+	return declaration{file, policy.For(c, f), policy.RulesFor(c, s.opts.Auth != nil)}, nil
 }
 
-// Reload reads the policies of all open spaces again. Those that changed hold
-// from the next changeset on and travel to every replica. Where they are
+// Reload reads the policies and rules of all open spaces again. Those that changed
+// hold from the next changeset on; policies travel to every replica. Where they are
 // invalid or do not fit, what was in force stays, and the error says why; the
 // other spaces get theirs.
 func (s *Server) Reload() error {
@@ -96,7 +98,7 @@ func (sp *space) reload() error {
 	if err != nil {
 		return err
 	}
-	if err := sp.redeclare(d.apply); err != nil {
+	if err := sp.redeclare(d); err != nil {
 		return err
 	}
 	sp.declaredIn.Store(&d.file)

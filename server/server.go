@@ -79,6 +79,11 @@ type Options struct {
 	Policies string
 	Merge    map[string]MergeFunc  // functions of custom policies, by the name that the file gives them
 	Unique   map[string]UniqueFunc // functions of on_unique
+
+	Presence PresenceLimits // of who is present at a time
+
+	Hook        Hook          // judges every changeset, before rules and constraints do; default: none
+	HookTimeout time.Duration // when the context of a call of Hook ends; default 10 s
 }
 
 // Limits are bytes: of one message (default 48 MiB), of one changeset (32 MiB),
@@ -92,7 +97,7 @@ type Event struct {
 	Outcome *tidemark.Outcome // EventForeignRejected
 	Schema  string            // EventSchema, EventPolicies: hash of the new one
 	Changes int               // EventMissed
-	Err     error             // EventFailing
+	Err     error             // EventFailing, EventHookFailing
 }
 
 // EventKind says what happened.
@@ -105,6 +110,7 @@ const (
 	EventPolicies        EventKind = "policies"         // other policies were declared
 	EventMissed          EventKind = "missed"           // the scrub found rows that capture had missed
 	EventFailing         EventKind = "failing"          // the store fails; it is tried again
+	EventHookFailing     EventKind = "hook_failing"     // the hook cannot judge; it is asked again
 )
 
 // Server serves spaces. Its methods may be called from several goroutines.
@@ -140,7 +146,9 @@ type tuning struct {
 	sweep     time.Duration // between two looks for conflicts that were kept for long enough
 	hold      time.Duration // how long the file's lock is held in a row
 	free      time.Duration // how long it is left free then
-	retry     time.Duration // first pause of a store that fails
+	retry     time.Duration // first pause of a store, or a hook, that fails
+	hookWait  time.Duration // for how long a group waits for a hook; 0: not at all
+	hookEnd   time.Duration // for how long a space that closes waits for hooks
 	ping      time.Duration
 	silence   time.Duration                       // without even a pong
 	write     time.Duration                       // for one message to leave
@@ -148,6 +156,7 @@ type tuning struct {
 	grace     time.Duration                       // how long a connection outlives its token
 	burst     time.Duration                       // how much of a quota may come at once
 	outbox    int                                 // bytes waiting for one session before it falls behind
+	hurry     int64                               // how many times faster the clock of presence runs, if not 0
 	store     func(tidemark.Store) tidemark.Store // put around every store, if not nil
 }
 
@@ -155,6 +164,7 @@ var defaultTuning = tuning{
 	poll: 25 * time.Millisecond, pollIdle: 200 * time.Millisecond,
 	scrub: time.Second, scrubRows: 1000, rest: time.Hour, sweep: time.Hour,
 	hold: 10 * time.Millisecond, free: 2 * time.Millisecond, retry: 100 * time.Millisecond,
+	hookWait: time.Millisecond, hookEnd: 5 * time.Second,
 	ping: 25 * time.Second, silence: 60 * time.Second, write: 30 * time.Second,
 	hello: 10 * time.Second, grace: token.DefaultLeeway, burst: burst,
 	outbox: 4 << 20,

@@ -96,7 +96,11 @@ func (k *socket) read(first *wire.Hello, size int) {
 		return
 	}
 	k.awake()
-	k.conn.SetPongHandler(func(string) error { k.awake(); return nil })
+	k.conn.SetPongHandler(func(string) error {
+		k.awake()
+		k.space.present.alive(k.peer)
+		return nil
+	})
 	if first != nil {
 		k.peer.up.ReadUp(first)
 	}
@@ -104,6 +108,9 @@ func (k *socket) read(first *wire.Hello, size int) {
 		m, n, err := k.receive()
 		if err != nil {
 			k.complain(err)
+			if websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+				k.space.present.end(k.peer, true)
+			}
 			break
 		}
 		going = k.hand(m, n)
@@ -127,12 +134,28 @@ func (k *socket) hand(m wire.Up, n int) bool {
 	if _, is := m.(*wire.Token); is {
 		return true
 	}
+	if is, wait := k.space.present.receive(k.peer, m); is {
+		return k.pause(wait)
+	}
 	if !k.peer.credit.take(n+overhead, k.quit) {
 		return false
 	}
 	ev := event{peer: k.peer, kind: evMessage, msg: m, size: n + overhead, who: k.newer}
 	k.newer = nil
 	return k.space.send(ev)
+}
+
+// pause does not read for a while. It reports false when the connection ends meanwhile.
+func (k *socket) pause(wait time.Duration) bool {
+	if wait == 0 {
+		return true
+	}
+	select {
+	case <-time.After(wait):
+		return true
+	case <-k.quit:
+		return false
+	}
 }
 
 // refuse says why the connection ends.
@@ -220,9 +243,18 @@ func (k *socket) write() {
 			}
 			continue
 		}
+		if b := k.space.present.next(k.peer); b != nil {
+			if !k.post(b) {
+				return
+			}
+			continue
+		}
 		select {
 		case <-k.peer.outbox.more:
 		case <-ping.C:
+			if k.peer.listening.present.Load() {
+				ping.Reset(min(srv.tune.ping, pingPresent))
+			}
 			if k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(srv.tune.write)) != nil {
 				return
 			}

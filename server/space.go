@@ -22,19 +22,21 @@ type space struct {
 	meter *spaceMeter
 	store tidemark.Store
 
-	events chan event
-	wake   chan struct{} // something may have room again, or other programs wrote
-	going  chan struct{} // closed when the server goes down
-	ended  chan struct{} // closed when loop has returned
-	state  atomic.Pointer[tidemark.SpaceState]
-	broken atomic.Pointer[error] // why the store fails at present
-	shots  snapshots
+	events  chan event
+	wake    chan struct{} // something may have room again, or other programs wrote
+	going   chan struct{} // closed when the server goes down
+	ended   chan struct{} // closed when loop has returned
+	state   atomic.Pointer[tidemark.SpaceState]
+	broken  atomic.Pointer[error] // why the store fails at present
+	shots   snapshots
+	present *presences
 
-	redeclare  func(func(*tidemark.Schema) (*tidemark.Schema, error)) error // the store's SetPolicies
-	declaredIn atomic.Pointer[string]                                       // the file of policies in force, "" for none
+	redeclare  func(declaration) error // see sqlite.Store.Declare
+	declaredIn atomic.Pointer[string]  // the file of policies in force, "" for none
 
 	// Below belongs to loop.
 	hub     *hub.Hub
+	hooks   *hooking         // nil without a hook
 	known   *tidemark.Schema // what was announced last
 	peers   map[*peer]bool
 	named   map[string]*peer // by replica
@@ -90,8 +92,9 @@ func newSpace(s *Server, name, path string, store tidemark.Store) (*space, error
 		going: make(chan struct{}), ended: make(chan struct{}),
 		peers: map[*peer]bool{}, named: map[string]*peer{}, behind: map[*peer]bool{}, owners: map[*hub.Session]*peer{},
 	}
+	sp.present = newPresences(s.opts.Presence, max(s.tune.hurry, 1), sp.meter)
 	var err error
-	sp.hub, err = hub.Open(s.ctx, store, now(), s.functions(hub.Options{Rand: rand.Reader, Limits: s.opts.Limits}))
+	sp.hub, err = hub.Open(s.ctx, store, now(), sp.hooked(s.functions(hub.Options{Rand: rand.Reader, Limits: s.opts.Limits})))
 	if err == nil {
 		sp.known = sp.hub.Schema()
 		err = sp.commit() // what other programs wrote while nobody served
@@ -116,6 +119,8 @@ func (sp *space) leave() { close(sp.going) }
 // close waits for the loop, which must have been stopped, and closes the file.
 func (sp *space) close() error {
 	<-sp.ended
+	sp.hooks.end()
+	sp.present.close()
 	sp.shots.drop()
 	sp.srv.metrics.forget(sp.name)
 	return sp.store.Close()

@@ -192,6 +192,13 @@ func (g *group) replica(id string) (*tidemark.ReplicaState, error) {
 	return r, nil
 }
 
+// unsee takes back the last call of replica: a group in which a changeset only
+// began to wait has nothing to make durable.
+func (g *group) unsee(id string) {
+	delete(g.replicas, id)
+	g.order = slices.DeleteFunc(g.order, func(s string) bool { return s == id })
+}
+
 // saveReplicas also drops the earlier tickets of replicas that have proved
 // the newer one, whether they handed something in or not.
 func (g *group) saveReplicas() error {

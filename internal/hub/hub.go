@@ -46,6 +46,13 @@ type Options struct {
 
 	Merge  map[string]merge.Func // functions of columns with PolicyCustom
 	Unique map[string]UniqueFunc // functions of tables with OnUnique
+
+	// Hook judges every changeset that has no outcome yet, after policies and
+	// before rules and constraints; nil: none is asked. An *Error whose code is
+	// the app's own (tidemark.AppCode) rejects; ErrWait puts the changeset off;
+	// any other error is a failure, like one of the store. It may be asked
+	// about one changeset several times.
+	Hook func(*Proposal) (*Verdict, error)
 }
 
 func (o Options) withDefaults() Options {

@@ -28,6 +28,7 @@ func (g *group) take(sub Submission, doom error) error {
 		g.commit.Retry = append(g.commit.Retry, sub)
 		return nil
 	}
+	known := g.replicas[cs.Replica] != nil
 	r, err := g.replica(cs.Replica)
 	if err != nil {
 		return err
@@ -42,6 +43,9 @@ func (g *group) take(sub Submission, doom error) error {
 	}
 	if o == nil {
 		if o, err = g.decide(&sub, r, doom); err != nil {
+			if !known && errors.Is(err, ErrWait) {
+				g.unsee(cs.Replica)
+			}
 			return g.putOff(sub, err, doom != nil)
 		}
 		g.commit.judged = append(g.commit.judged, *o)
@@ -151,7 +155,7 @@ func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*
 		}
 		return nil, doom
 	}
-	j := &trial{g: g, cs: cs, author: r.Principal, offset: sub.Offset}
+	j := &trial{g: g, cs: cs, author: r.Principal, offset: sub.Offset, principal: sub.Principal}
 	o, effects, err := j.tryAll(func(o tidemark.Outcome) error { return g.record(cs, r, o) })
 	if err == nil {
 		g.advance(effects)
@@ -281,6 +285,9 @@ func reason(err error) *tidemark.Error {
 		tidemark.CodeType:
 		return e
 	}
+	if _, own := e.Code.App(); own {
+		return e
+	}
 	return nil
 }
 
@@ -290,5 +297,5 @@ func passing(err error) bool {
 	case tidemark.CodeBusy, tidemark.CodeFull, tidemark.CodeShutdown:
 		return true
 	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, ErrWait) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

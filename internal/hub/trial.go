@@ -25,6 +25,8 @@ type trial struct {
 	author string
 	offset int64 // what the replica's clock lacks
 
+	principal tidemark.Principal // on whose behalf it came
+
 	chain map[tidemark.Seq]bool // seqs under other names: whether they are the author's own
 	fixes fixes                 // answers to earlier refusals
 
@@ -72,10 +74,14 @@ func (j *trial) run() ([]tidemark.Change, error) {
 	if err := j.mend(); err != nil {
 		return nil, err
 	}
+	if err := j.consult(); err != nil {
+		return nil, err
+	}
+	asked := len(j.write)
 	if err := j.keepRecords(); err != nil {
 		return nil, err
 	}
-	if err := j.g.tx.WriteAll(j.write); err != nil {
+	if err := j.writeAll(asked); err != nil {
 		return nil, err
 	}
 	if err := j.g.tx.Settle(j.write); err != nil {
@@ -95,6 +101,15 @@ func (j *trial) run() ([]tidemark.Change, error) {
 		j.outcome.Kind = tidemark.Merged
 	}
 	return effects, j.keep(effects)
+}
+
+// writeAll writes what the author asks for, as far as the rules allow it, and
+// what the server adds.
+func (j *trial) writeAll(asked int) error {
+	if err := j.g.tx.WriteAs(tidemark.Author{Principal: j.principal, Now: j.g.now}, j.write[:asked]); err != nil || asked == len(j.write) {
+		return err
+	}
+	return j.g.tx.WriteAll(j.write[asked:])
 }
 
 // begin reads the changeset anew: a run changes what was read.
