@@ -1,6 +1,6 @@
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
-import { environment, SqliteError, violation } from "../lite/failure.ts";
+import { SqliteError, violation } from "../lite/failure.ts";
 import { failure } from "../replica/connection.ts";
 import type { Executed, Rowset, Statement } from "../tabs/messages.ts";
 import { RawText, type Value } from "../value.ts";
@@ -19,6 +19,7 @@ const ATTACH = 24;
 const DETACH = 25;
 const SAVEPOINT = 32;
 const INTERRUPT = 9;
+const ERROR = 1;
 
 /** Actions that write rows or the structure, with the name of a table. */
 const writes = (action: number): boolean => action === 9 || action === 18 || action === 23;
@@ -172,12 +173,12 @@ export function ended(): TidemarkError {
 /** Gives an error of SQLite the code by which an app can tell it. */
 export function explained(err: unknown): Error {
   if (err instanceof TidemarkError) return err;
-  if (err instanceof SqliteError && err.code === INTERRUPT) {
+  if (!(err instanceof SqliteError)) return usage(err instanceof Error ? err.message : String(err));
+  if (err.code === INTERRUPT) {
     return new TidemarkError("busy", "the statement took longer than its deadline", { hint: "nothing of it was done" });
   }
   const refused = violation(err);
   if (refused) return refused;
-  if (err instanceof SqliteError && !environment(err) && err.code === 1)
-    return new TidemarkError("usage", err.message, { cause: err });
+  if (err.code === ERROR) return usage(err.message);
   return failure("database", err);
 }

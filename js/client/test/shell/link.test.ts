@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { codeOf } from "../../src/error.ts";
+import { Link } from "../../src/tabs/link.ts";
+import type { Up } from "../../src/tabs/messages.ts";
+
+const statement = { sql: "SELECT 1", params: [], bigint: false };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function newLink(): { link: Link; sent: { leader: string; up: Up }[]; calls: () => Extract<Up, { type: "call" }>[] } {
+  const sent: { leader: string; up: Up }[] = [];
+  const link = new Link("tab", 1000, (leader, up) => sent.push({ leader, up }));
+  return { link, sent, calls: () => sent.map((s) => s.up).filter((u) => u.type === "call") };
+}
+
+test("calls wait for a leader and get its answers", async () => {
+  const { link, calls } = newLink();
+  const one = link.call("query", statement);
+  expect(calls()).toEqual([]);
+  link.follow("w1");
+  const [call] = calls();
+  expect(call).toMatchObject({ method: "query", again: false });
+  link.take({ type: "answer", tab: "tab", id: call!.id, result: { columns: [], rows: [] } });
+  expect(await one).toEqual({ columns: [], rows: [] });
+  expect(link.busy).toBe(false);
+});
+
+test("what has no answer is asked again of the next leader, under the same number", async () => {
+  const { link, calls } = newLink();
+  link.follow("w1");
+  const write = link.call("exec", statement);
+  link.follow("w2");
+  const [first, second] = calls();
+  expect([first!.id, first!.again, second!.id, second!.again]).toEqual([first!.id, false, first!.id, true]);
+  link.take({ type: "answer", tab: "tab", id: first!.id, error: { code: "unique", message: "no" } });
+  expect(codeOf(await write.catch((e) => e))).toBe("unique");
+});
+
+test("every call ends in time, with or without a leader", async () => {
+  const { link, sent } = newLink();
+  const lost = link.call("query", statement).catch(codeOf);
+  link.follow("w1");
+  const other = link.call("exec", statement, { deadline: 5 }).catch(codeOf);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([await lost, await other]).toEqual(["busy", "busy"]);
+  expect(sent.filter((s) => s.up.type === "cancel")).toHaveLength(2);
+  const ctl = new AbortController();
+  const given = link.call("flushed", null, { signal: ctl.signal }).catch((e) => e);
+  ctl.abort(new Error("enough"));
+  expect((await given).message).toBe("enough");
+  expect(link.busy).toBe(false);
+});
+
+test("fewer writes are under way than the worker remembers answers", async () => {
+  const { link, calls } = newLink();
+  link.follow("w1");
+  const all = Array.from({ length: 100 }, () => link.call("exec", statement));
+  expect(calls()).toHaveLength(32);
+  for (let i = 0; i < 100; i++) {
+    const call = calls()[i]!;
+    link.take({ type: "answer", tab: "tab", id: call.id, result: i });
+  }
+  expect(await Promise.all(all)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  expect(new Set(calls().map((c) => c.id)).size).toBe(100);
+});
+
+test("nothing hangs when the tab leaves", async () => {
+  const { link } = newLink();
+  const open = link.call("query", statement).catch((e) => e.message);
+  link.end(new Error("closed"));
+  expect(await open).toBe("closed");
+  expect(await link.call("query", statement).catch((e) => e.message)).toBe("closed");
+});
