@@ -299,7 +299,7 @@ func (l *Listener) peer(part string) string {
 func (l *Listener) seat(r *room) *seat {
 	s := l.seats[r.scope]
 	if s == nil {
-		s = &seat{room: r, parts: map[string]*member{}, at: -1}
+		s = &seat{room: r, parts: map[string]*member{}, at: -1, from: r.first + int64(len(r.log))}
 		if l.seats == nil {
 			l.seats = map[string]*seat{}
 		}

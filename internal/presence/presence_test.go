@@ -372,6 +372,31 @@ func TestWhatIsDeclined(t *testing.T) {
 	}
 }
 
+// Who joins hears what is cast from then on, though it is told of everyone later.
+func TestWhoJoinsHearsWhatIsCastNext(t *testing.T) {
+	h := New(Limits{})
+	a, b := admitted(h, 0, "a"), admitted(h, 0, "b")
+	join(h, 0, a, "", `{}`)
+	h.Receive(0, a.Listener, &wire.Cast{Scope: All, Body: []byte(`1`)})
+	h.Tick(1)
+	a.take(t, h, -1)
+	h.Receive(100, a.Listener, &wire.Cast{Scope: All, Body: []byte(`2`)})
+	h.Tick(100)
+	join(h, 200, b, "", `{}`)
+	h.Receive(200, a.Listener, &wire.Cast{Scope: All, Body: []byte(`3`)})
+	h.Tick(200)
+	h.Receive(300, a.Listener, &wire.Cast{Scope: All})
+	h.Tick(300)
+	a.take(t, h, -1)
+	b.take(t, h, -1)
+	if got := strings.Join(a.said, ","); got != "a 1,a 2,a 3,a " {
+		t.Errorf("the one heard %s", got)
+	}
+	if got := strings.Join(b.said, ","); got != "a 3,a " || len(b.peers) != 2 {
+		t.Errorf("the other heard %s and sees %v", got, b.peers)
+	}
+}
+
 func TestRates(t *testing.T) {
 	h := New(Limits{})
 	a, b := admitted(h, 0, "a"), admitted(h, 0, "b")

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -46,6 +47,7 @@ type seat struct {
 	room  *room
 	parts map[string]*member
 	at    int64 // place in the log of what is next; in front of the log: everyone has to be told
+	from  int64 // what was told from here on is of interest even after everyone was told of
 	full  int64 // ID of what tells of everyone, while that is being taken
 	next  int   // message of it
 }
@@ -202,7 +204,8 @@ func (r *room) take(s *seat) []byte {
 	}
 	b := r.full[s.next]
 	if s.next++; s.next == len(r.full) {
-		s.at, s.full = r.fullAt, 0
+		s.at = max(r.first, min(s.from, r.fullAt))
+		s.full, s.from = 0, math.MaxInt64
 	}
 	return b
 }
