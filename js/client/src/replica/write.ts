@@ -5,8 +5,7 @@ import { TidemarkError } from "../error.ts";
 import { violation } from "../lite/failure.ts";
 import type { Statement } from "../lite/statement.ts";
 import * as meta from "../meta/meta.ts";
-import type { Cells } from "../watch/difference.ts";
-import { cellOf } from "../watch/touched.ts";
+import { noteKey, type Touching } from "../watch/touched.ts";
 import type { Touched } from "../watch/watches.ts";
 import { synced } from "./base.ts";
 import { failure } from "./connection.ts";
@@ -53,15 +52,12 @@ export function rollback(r: Replica): void {
   if (r.db.inTransaction) r.db.run("ROLLBACK");
 }
 
-/** From so many changed rows on their keys are not told. */
-const maxKeys = 32;
-
 /**
  * What the last transaction did to synced tables, by the log: good between its
  * first statement and the next seal. Rows that came to be what they were count too.
  */
 export function touched(r: Replica): Touched {
-  const all = new Map<string, { columns: Set<string> | null; keys: Cells[] | null }>();
+  const all = new Map<string, Touching>();
   const sql = `SELECT t, op, m & ${2 ** TIME_SHIFT - 1}, v0, v1, v2, v3, v4 FROM main._tm_log WHERE n >= ?1 AND t > 0`;
   const note = (s: Statement) => {
     const t = synced(r.schema, s.int(0));
@@ -80,8 +76,10 @@ export function touched(r: Replica): Touched {
         if (mask & (1 << i)) touch.columns?.add(t.columns[c]!.name);
       });
     }
-    touch.keys?.push(inline.map((_, i) => cellOf(s.value(3 + i))));
-    if (touch.keys && touch.keys.length > maxKeys) touch.keys = null;
+    noteKey(
+      touch,
+      inline.map((_, i) => s.value(3 + i)),
+    );
   };
   r.db.each(sql, note, BigInt(r.first));
   return all;

@@ -7,15 +7,27 @@ import type { Touch, Touched } from "./watches.ts";
 /** From so many changed rows on their keys are not told: looking at each would cost more than running the queries. */
 const maxKeys = 32;
 
-/** A value as the app sees it. */
-export function cellOf(v: Value): Cell {
-  if (typeof v === "bigint" && Number.isSafeInteger(Number(v))) return Number(v);
-  return v instanceof RawText ? v.bytes : v;
+/** A touch that is being put together. */
+export interface Touching extends Touch {
+  columns: Set<string> | null;
+  keys: Cells[] | null;
+}
+
+/** Notes a changed row. */
+export function noteKey(touch: Touching, key: readonly Value[]): void {
+  const cells: Cell[] = [];
+  for (const v of key) {
+    // No parameter of a query finds text that is not UTF-8.
+    if (v instanceof RawText) touch.keys = null;
+    else cells.push(typeof v === "bigint" && Number.isSafeInteger(Number(v)) ? Number(v) : v);
+  }
+  touch.keys?.push(cells);
+  if (touch.keys && touch.keys.length > maxKeys) touch.keys = null;
 }
 
 /** What changes do to the rows of synced tables: those of a changeset that was made, undone or received. */
 export function touchedBy(schema: Schema, changes: Iterable<Change>): Touched {
-  const touched = new Map<string, { columns: Set<string> | null; keys: Cells[] | null } & Touch>();
+  const touched = new Map<string, Touching>();
   const names = new Map(schema.tables.map((t) => [t.id, t]));
   for (const c of changes) {
     const t = names.get(c.table);
@@ -31,9 +43,8 @@ export function touchedBy(schema: Schema, changes: Iterable<Change>): Touched {
       const at = c.op === UPDATE ? c.columns.indexOf(place) : -1;
       return at < 0 ? c.key[i]! : c.values[at]!;
     });
-    touch.keys?.push(c.key.map(cellOf));
-    if (after.some((v, i) => v !== c.key[i])) touch.keys?.push(after.map(cellOf));
-    if (touch.keys && touch.keys.length > maxKeys) touch.keys = null;
+    noteKey(touch, c.key);
+    if (after.some((v, i) => v !== c.key[i])) noteKey(touch, after);
   }
   return touched;
 }
