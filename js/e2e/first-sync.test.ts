@@ -40,6 +40,7 @@ async function lineTo(target: string): Promise<Line> {
     out.on("error", () => res.destroy());
     req.pipe(out);
   });
+  server.on("upgrade", (_, socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // A server that listens on a port has an address of this kind.
   const { port } = server.address() as AddressInfo;
@@ -140,6 +141,25 @@ describe.skipIf(browser === "")("the first sync", () => {
     await page.close();
     line.close();
     await served.stop();
+  });
+
+  test("uses plain HTTP where no WebSocket passes", async () => {
+    const page = await openTab(s.chrome.context, s.site);
+    await page.evaluate(async (server) => {
+      window.db = await window.tidemark.open({ name: "no-socket", server });
+      window.db.watch("SELECT title FROM task WHERE id = 'told'", [], (rows) => {
+        window.kept.told = rows[0]?.title;
+      });
+      await window.db.caughtUp();
+    }, `${line.url}/shop`);
+    await sqlite3(s.file, "INSERT INTO task (id, title) VALUES ('told', 'over HTTP')");
+    await page.waitForFunction(() => window.kept.told === "over HTTP", null, { polling: 20 });
+    await page.evaluate(async () => {
+      await window.db.exec`UPDATE task SET title = 'and back' WHERE id = 'told'`;
+      await window.db.flushed();
+    });
+    expect(await sqlite3(s.file, "SELECT title FROM task WHERE id = 'told'")).toBe("and back\n");
+    await page.close();
   });
 
   test("waits for the server when there is none, and says so", async () => {

@@ -27,6 +27,9 @@ describe.skipIf(browser === "")("tabs", () => {
       async ({ server, name, storage }) => {
         window.db = await window.tidemark.open({ name, server, storage });
         await window.db.ready;
+        window.db.watch("SELECT count(*) AS n FROM task", [], (rows) => {
+          window.kept.watched = rows[0]!.n;
+        });
       },
       { server: s.space, name, storage },
     );
@@ -128,6 +131,8 @@ describe.skipIf(browser === "")("tabs", () => {
         (await window.db.query<{ id: string }>`SELECT id FROM task`).map((r) => r.id),
       );
       for (const id of all) expect(ids).toContain(id);
+      // Live queries went over from leader to leader.
+      for (const p of pages) await p.waitForFunction((n) => window.kept.watched === n, ids.length, soon);
       await pages[2]!.evaluate(() => window.db.sync());
       expect(
         await pages[1]!.evaluate(async () => [window.db.status.pending, (await window.db.rejected()).length]),

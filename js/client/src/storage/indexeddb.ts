@@ -1,3 +1,4 @@
+import { id } from "../id.ts";
 import type { Sqlite } from "../lite/load.ts";
 import { MemoryStorage } from "./memory.ts";
 import { PageFile } from "./pages.ts";
@@ -31,7 +32,7 @@ export class IndexedDbStorage extends MemoryStorage {
   override readonly level = "indexeddb";
   readonly #place: string;
   readonly #events: StorageEvents;
-  readonly #owner = crypto.randomUUID();
+  readonly #owner = id();
   readonly #gone = new Set<string>();
   #db: IDBDatabase | null = null;
   #running: Promise<void> | null = null;

@@ -1,5 +1,6 @@
 import type { DatabaseEvent, Status } from "../database.ts";
 import { TidemarkError } from "../error.ts";
+import { id } from "../id.ts";
 import type { OpenOptions } from "../options.ts";
 import { spawn } from "../spawn.ts";
 import type { Patch } from "../watch/watches.ts";
@@ -39,8 +40,9 @@ const STUCK = 30_000;
 /** How long a worker gets to close in order. */
 const FAREWELL = 1_000;
 
-/** Workers in a row that die before they say a word. */
+/** Workers in a row that may die young, and what is young. */
 const MOST_DEATHS = 5;
+const LONG_LIFE = 10_000;
 
 const DEADLINE = 10_000;
 
@@ -87,7 +89,7 @@ export class Member implements TabHost {
   readonly #options: OpenOptions;
   readonly #server: string;
   readonly #version: Version;
-  readonly #id = crypto.randomUUID();
+  readonly #id = id();
   readonly #election: Election;
   readonly #lobby: BroadcastChannel;
   readonly #upward: BroadcastChannel;
@@ -101,6 +103,7 @@ export class Member implements TabHost {
   #looked = performance.now();
   #patience = PATIENCE;
   #deaths = 0;
+  #employed = 0;
   #asleep = false;
   #open!: () => void;
   #refuse!: (err: unknown) => void;
@@ -262,17 +265,18 @@ export class Member implements TabHost {
 
   #employ(): void {
     const { transport = "auto", storage = "opfs", online = true, wasm, token, worker = spawn } = this.#options;
-    const id = crypto.randomUUID();
-    this.#workerId = id;
+    const leader = id();
+    this.#workerId = leader;
     this.#worker = worker();
-    this.#worker.onmessage = (e) => this.#hearHome(id, e.data as Home);
-    this.#worker.onerror = (e) => this.#died(id, e.message);
+    this.#worker.onmessage = (e) => this.#hearHome(leader, e.data as Home);
+    this.#worker.onerror = (e) => this.#died(leader, e.message);
+    this.#employed = performance.now();
     this.#heard = performance.now();
     const alone = navigator.locks === undefined;
     const boot: Boot = {
       type: "boot",
       name: this.name,
-      leader: id,
+      leader,
       tab: this.#id,
       version: this.#version,
       server: this.#server,
@@ -304,7 +308,6 @@ export class Member implements TabHost {
       case "ended":
         break;
       default:
-        this.#deaths = 0;
         this.#down(id, m);
     }
   }
@@ -324,8 +327,9 @@ export class Member implements TabHost {
   #died(id: string, message: string): void {
     if (id !== this.#workerId) return;
     this.#dismiss();
+    if (performance.now() - this.#employed > LONG_LIFE) this.#deaths = 0;
     if (++this.#deaths < MOST_DEATHS) {
-      setTimeout(() => this.#election.leads && this.#worker === null && this.#employ(), 50 * 2 ** this.#deaths);
+      setTimeout(() => this.#election.leads && this.#worker === null && this.#employ(), 100 * 2 ** this.#deaths);
       return;
     }
     const error = {

@@ -1,5 +1,6 @@
 import type { ExecResult, Param, RawResult, Row, Transaction } from "../database.ts";
 import { TidemarkError } from "../error.ts";
+import { id } from "../id.ts";
 import type { CallOptions } from "../options.ts";
 import { type Query, queryOf } from "../sql.ts";
 import { decodeError } from "./errors.ts";
@@ -20,7 +21,7 @@ export class TabTransaction implements Transaction {
   readonly #link: Link;
   readonly #options: CallOptions;
   readonly #bigint: boolean;
-  readonly #id = crypto.randomUUID();
+  readonly #id = id();
   readonly #steps: Step[] = [];
   #mark = "";
   #over = false;

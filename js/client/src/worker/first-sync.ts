@@ -75,14 +75,16 @@ export class FirstSync {
   async #once(signal: AbortSignal): Promise<void> {
     const host = this.#host;
     const address = host.address ?? new Address(host.copy!.replica.status().server);
+    const download = new Download(address, host.tokens, signal, noParts, (p) => host.progress(p));
+    const starting = download.start(); // meanwhile the server makes the snapshot
+    starting.catch(() => {});
     if (host.copy === null) {
       const { schema, incarnation } = await currentSchema(address, host.tokens, signal);
       signal.throwIfAborted();
       host.use(await this.#provisional(address, schema, incarnation));
       host.trouble(null);
     }
-    const download = new Download(address, host.tokens, signal, noParts, (p) => host.progress(p));
-    const snapshot = await download.start();
+    const snapshot = await starting;
     const storage = host.storage!;
     const name = `/db-${Number(host.copy!.name.slice(4)) + 1}`;
     let unpacked = 0;
