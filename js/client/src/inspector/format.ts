@@ -37,6 +37,7 @@ export function bytes(n: number): string {
   return `${i === 0 ? n : n.toFixed(1)} ${units[i]}`;
 }
 
-export const ms = (n: number): string => `${n < 10 ? n.toFixed(2) : n.toFixed(0)} ms`;
+/** Milliseconds; number and unit stay on one line. */
+export const ms = (n: number): string => `${n < 10 ? n.toFixed(2) : n.toFixed(0)}\u00a0ms`;
 
 export const message = (err: unknown): string => (err instanceof Error ? err.message : `${err}`);

@@ -33,7 +33,7 @@ dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 .actions { display: flex; flex-wrap: wrap; gap: 6px; margin: 12px 0 0; align-items: center; }
 .card { background: var(--raised); border: 1px solid var(--line); border-radius: 8px; padding: 8px 10px; margin: 0 0 8px; }
 .card h3 { margin: 0 0 4px; font-size: 13px; font-weight: 600; display: flex; gap: 8px; align-items: baseline; flex-wrap: wrap; }
-.card .actions { margin-top: 8px; }
+.card h3 .dim { font-weight: 400; } .card .actions { margin-top: 8px; }
 .card ul { margin: 4px 0 0; padding-left: 18px; overflow-wrap: anywhere; }
 .notice { border-left: 3px solid var(--warn); padding: 6px 10px; margin: 0 0 12px; background: var(--raised); }
 .empty { color: var(--dim); text-align: center; margin: 32px 0; }
