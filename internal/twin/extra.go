@@ -1,7 +1,6 @@
 package twin
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -330,28 +329,36 @@ func (x *extras) words() string {
 	return b.String()
 }
 
+// tokens are JSON in many spellings, some of which mean the same.
+var tokens = []string{`1`, `1.0`, `1e0`, `10E-1`, `-0`, `0`, `0.10`, `12345678901234567890`, `1e400`, `"a"`, `"\u0061"`, `"b"`, `"é"`, `"\u00e9"`, `"1"`,
+	`true`, `false`, `null`, `[1,2]`, `[ 1 , 2 ]`, `[2,1]`, `[]`, `{"k":1,"j":2}`, `{"j":2,"k":1}`, `{"j": 2.0, "k":1 }`, `{}`, `"\ud834\udd1e"`, `"𝄞"`}
+
+func (x *extras) token() string { return tokens[x.r.IntN(len(tokens))] }
+
+// space is what may stand between tokens.
+func (x *extras) space() string {
+	return []string{"", "", "", " ", "\n  ", "\t"}[x.r.IntN(6)]
+}
+
 func (x *extras) labels() string {
-	list := []any{}
-	for range x.r.IntN(4) {
-		list = append(list, x.scalar())
+	var list []string
+	for range x.r.IntN(5) {
+		list = append(list, x.space()+x.token()+x.space())
 	}
-	text, _ := json.Marshal(list)
-	return string(text)
+	return "[" + strings.Join(list, ",") + "]"
 }
 
-func (x *extras) scalar() any {
-	return []any{"a", "b", "é", 1, 2.5, true, nil, "1", 1e100, []any{1, "x"}, map[string]any{"k": 1}}[x.r.IntN(11)]
-}
+func (x *extras) prefs() string { return x.object(0) }
 
-func (x *extras) prefs() string {
-	m := map[string]any{}
+func (x *extras) object(depth int) string {
+	var list []string
 	for range x.r.IntN(4) {
-		key := []string{"a", "b", "c", "ä", ""}[x.r.IntN(5)]
-		m[key] = x.scalar()
-		if x.r.IntN(3) == 0 {
-			m[key] = map[string]any{"deep": x.scalar(), "a": x.r.IntN(3)}
+		key := []string{`"a"`, `"\u0061"`, `"b"`, `"c"`, `"ä"`, `""`}[x.r.IntN(6)]
+		value := x.token()
+		if depth < 3 && x.r.IntN(3) == 0 {
+			value = x.object(depth + 1)
 		}
+		list = append(list, x.space()+key+x.space()+":"+x.space()+value)
 	}
-	text, _ := json.Marshal(m)
-	return string(text)
+	return "{" + strings.Join(list, ",") + x.space() + "}"
 }

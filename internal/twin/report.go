@@ -27,7 +27,15 @@ func (d *goDevice) report() (lines []string, err error) {
 			r.ID, r.N, r.Code, r.Message, r.Table, strings.Join(r.Columns, " "), r.Seq, r.MadeAt, r.At, r.Schema))
 		lines = append(lines, d.views(r.Changes)...)
 	}
-	return lines, nil
+	sound, err := d.db.Text("PRAGMA integrity_check")
+	if err != nil {
+		return nil, err
+	}
+	loose, err := d.db.Int("SELECT count(*) FROM pragma_foreign_key_check")
+	if err != nil {
+		return nil, err
+	}
+	return append(lines, fmt.Sprintf("integrity %s, %d references to nothing", sound, loose)), nil
 }
 
 // views names what changes do; how a language shows a value is its own.

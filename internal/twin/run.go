@@ -13,11 +13,11 @@ import (
 // Options of Run. Zero fields are chosen from the seed.
 type Options struct {
 	Seed     uint64
-	Steps    int    // default 100
-	Workload string // see sim.Workloads
-	Script   []Op   // what happens, in place of what the seed says
-	Host     *Host  // runs the TypeScript replicas; nil: both worlds are Go's
-	Mixed    bool   // the second world has copies of both kinds
+	Steps    int     // default 100
+	Workload string  // see sim.Workloads
+	Script   *Script // what happens, in place of what the seed says
+	Host     *Host   // runs the TypeScript replicas; nil: both worlds are Go's
+	Mixed    bool    // the second world has copies of both kinds
 	Log      func(format string, args ...any)
 }
 
@@ -30,24 +30,43 @@ type Stats struct {
 // Failure is a difference between the worlds, or a world that broke.
 type Failure struct {
 	Seed   uint64
-	Title  string
-	Script []Op
-	At     int // the operation after which it showed
+	Script Script
 	Text   string
 }
 
 func (f *Failure) Error() string {
-	return fmt.Sprintf("seed %d (%s), operation %d, %v:\n%s", f.Seed, f.Title, f.At, f.Script[f.At], f.Text)
+	last := Op{Do: "begin"}
+	if n := len(f.Script.Ops); n > 0 {
+		last = f.Script.Ops[n-1]
+	}
+	return fmt.Sprintf("seed %d, %v, operation %d, %v:\n%s", f.Seed, f.Script.Setup, len(f.Script.Ops), last, f.Text)
+}
+
+// Script is a run that does not hang on what the planner makes of a seed.
+type Script struct {
+	Setup Setup `json:"setup"`
+	Ops   []Op  `json:"ops"`
+}
+
+// Setup is what a world is like.
+type Setup struct {
+	Seed     uint64 `json:"seed"` // of the engines' randomness
+	Workload string `json:"workload"`
+	Extra    bool   `json:"extra"` // the extra tables are there
+	Brief    bool   `json:"brief"` // messages leave out what both sides know
+	Chunk    int    `json:"chunk"` // bytes of a catch-up chunk
+	Limit    int    `json:"limit"` // bytes of a changeset, 0 for none
+	Mixed    bool   `json:"mixed"`
 }
 
 // run is the state of one Run.
 type run struct {
 	o      Options
-	title  string
+	setup  Setup
 	rand   *rand.Rand
 	worlds [2]*world
 	plan   *planner
-	script []Op
+	ops    []Op
 	stats  Stats
 }
 
@@ -87,42 +106,60 @@ func Run(o Options) (stats Stats, failed *Failure) {
 }
 
 func (r *run) fail(text string) *Failure {
-	return &Failure{Seed: r.o.Seed, Title: r.title, Script: r.script, At: len(r.script) - 1, Text: text}
+	return &Failure{Seed: r.o.Seed, Script: Script{Setup: r.setup, Ops: r.ops}, Text: text}
+}
+
+// choose says what the worlds of a seed are like.
+func (r *run) choose() *sim.Apps {
+	apps := sim.NewApps(r.o.Workload, r.rand)
+	r.setup = Setup{Seed: r.o.Seed, Workload: apps.Title(), Chunk: apps.Chunk(), Mixed: r.o.Mixed}
+	r.setup.Brief, r.setup.Extra = r.rand.IntN(3) > 0, r.rand.IntN(2) == 0
+	if r.rand.IntN(4) == 0 {
+		r.setup.Limit = 100 + r.rand.IntN(400)
+	}
+	return apps
 }
 
 func (r *run) open() {
-	apps := sim.NewApps(r.o.Workload, r.rand)
-	brief := r.rand.IntN(3) > 0
+	apps := r.choose()
+	if r.o.Script != nil {
+		r.setup = r.o.Script.Setup
+		apps = sim.NewApps(r.setup.Workload, r.rand)
+	}
+	set := r.setup
 	x := &extras{apps: apps}
 	schema, policies := apps.Schema(), apps.Policies
-	if r.rand.IntN(2) == 0 {
+	if set.Extra {
 		x.r = r.rand
 		schema, policies = schema+";"+extra, x.policies
 	}
-	var limits wire.Limits
-	if r.rand.IntN(4) == 0 {
-		limits = wire.Limits{Changeset: 100 + r.rand.IntN(400)}
-	}
-	r.title = fmt.Sprintf("%s, brief %v, extra %v, limit %d", apps.Title(), brief, x.r != nil, limits.Changeset)
-	r.script = append(r.script, Op{Do: "begin"})
-	ours := func(number, epoch int) device { return newGoDevice(r.o.Seed, nameOf(number, epoch), brief) }
-	theirs := ours
-	if r.o.Host != nil {
-		theirs = func(number, epoch int) device {
-			native := r.o.Mixed && number%2 == 1 // at first
-			if native != (epoch%2 == 1) {
-				return ours(number, epoch)
-			}
-			return newHostDevice(r.o.Host, r.o.Seed, nameOf(number, epoch), brief)
+	for i, maker := range r.makers() {
+		w := &world{
+			seed: set.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies,
+			chunk: set.Chunk, limits: wire.Limits{Changeset: set.Limit}, brief: set.Brief, make: maker,
 		}
-	}
-	for i, maker := range []func(number, epoch int) device{ours, theirs} {
-		w := &world{seed: r.o.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies, chunk: apps.Chunk(), limits: limits, brief: brief, make: maker}
 		r.worlds[i] = w
 		w.begin()
 	}
-	r.plan = &planner{rand: r.rand, apps: apps, extras: x, w: r.worlds[0], brief: brief}
+	r.plan = &planner{rand: r.rand, apps: apps, extras: x, w: r.worlds[0], brief: set.Brief}
 	r.plan.choose()
+}
+
+// makers make the devices of both worlds.
+func (r *run) makers() [2]func(number, epoch int) device {
+	set := r.setup
+	ours := func(number, epoch int) device { return newGoDevice(set.Seed, nameOf(number, epoch), set.Brief) }
+	if r.o.Host == nil {
+		return [2]func(number, epoch int) device{ours, ours}
+	}
+	theirs := func(number, epoch int) device {
+		native := set.Mixed && number%2 == 1 // at first
+		if native != (epoch%2 == 1) {
+			return ours(number, epoch)
+		}
+		return newHostDevice(r.o.Host, set.Seed, nameOf(number, epoch), set.Brief)
+	}
+	return [2]func(number, epoch int) device{ours, theirs}
 }
 
 // nameOf names a device by its number and by how many engines its file has had.
@@ -130,10 +167,7 @@ func nameOf(number, epoch int) string { return fmt.Sprintf("%d.%d", number, epoc
 
 func (r *run) all() string {
 	if r.o.Script != nil {
-		for _, o := range r.o.Script {
-			if o.Do == "begin" {
-				continue
-			}
+		for _, o := range r.o.Script.Ops {
 			if text := r.one(o); text != "" {
 				return text
 			}
@@ -164,13 +198,17 @@ func (r *run) ending() []Op {
 	for _, d := range r.worlds[0].devices {
 		list = append(list, Op{Do: "verify", Dev: d.number})
 	}
-	return append(list, Op{Do: "drain"})
+	list = append(list, Op{Do: "drain"})
+	for _, d := range r.worlds[0].devices {
+		list = append(list, Op{Do: "report", Dev: d.number})
+	}
+	return list
 }
 
 // one does one operation in both worlds and compares them.
 func (r *run) one(o Op) string {
-	r.script = append(r.script, o)
-	r.o.Log("%d %v", len(r.script)-1, o)
+	r.ops = append(r.ops, o)
+	r.o.Log("%d %v", len(r.ops), o)
 	for _, w := range r.worlds {
 		w.do(o)
 	}

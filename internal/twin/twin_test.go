@@ -1,12 +1,11 @@
 package twin_test
 
 import (
-	"bufio"
+	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
-	"strings"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -117,12 +116,14 @@ func one(t *testing.T, h *twin.Host, o twin.Options) twin.Stats {
 	if failed == nil {
 		return stats
 	}
-	if *shrinkFlag {
+	if *shrinkFlag && o.Script == nil {
 		o.Log = nil
 		failed = twin.Shrink(o, failed)
-		for i, op := range failed.Script {
-			t.Logf("%d %v", i, op)
+		text, err := json.MarshalIndent(failed.Script, "", " ")
+		if err != nil {
+			t.Fatal(err)
 		}
+		t.Logf("as a file of testdata:\n%s", text)
 	}
 	t.Errorf("%v\nrepeat: go test ./internal/twin -run 'TestTwins$' -twin.seed=%d -twin.steps=%d -twin.workload=%q -twin.mixed=%v -twin.shrink",
 		failed, o.Seed, o.Steps, o.Workload, o.Mixed)
@@ -139,27 +140,24 @@ func add(total *twin.Stats, s twin.Stats) {
 	total.Rejected += s.Rejected
 }
 
-// TestRegressions runs the seeds that failed once.
+// TestRegressions runs the scripts that failed once, each shrunk to what it takes.
 func TestRegressions(t *testing.T) {
 	h := startHost(t)
-	file, err := os.Open("testdata/seeds.txt")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
 	}
-	defer func() { _ = file.Close() }()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		var o twin.Options
-		if _, err := fmt.Sscanf(line, "seed %d steps %d mixed %t", &o.Seed, &o.Steps, &o.Mixed); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		one(t, h, o)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			script := new(twin.Script)
+			if err := json.Unmarshal(text, script); err != nil {
+				t.Fatal(err)
+			}
+			one(t, h, twin.Options{Seed: script.Setup.Seed, Script: script})
+		})
 	}
 }

@@ -18,7 +18,9 @@ export function report(r: Replica): string[] {
       ...views(r, j.changes),
     );
   }
-  return lines;
+  const sound = r.db.text("PRAGMA integrity_check");
+  const loose = r.db.int("SELECT count(*) FROM pragma_foreign_key_check");
+  return [...lines, `integrity ${sound}, ${loose} references to nothing`];
 }
 
 /** Names what changes do; how a language shows a value is its own. */
