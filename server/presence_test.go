@@ -219,7 +219,19 @@ func TestWhoLeavesIsGone(t *testing.T) {
 	}
 	delete(three, b.hello.Replica)
 	a.sees(three)
-	// One whose connection breaks stays for a moment, and is back in time.
+	if err := c.conn.Close(); err != nil { // without a word
+		t.Fatal(err)
+	}
+	a.sees(map[string]string{a.hello.Replica: `{}`})
+}
+
+// One whose connection breaks stays for a moment, and is back in time.
+func TestWhoComesBackWasNeverGone(t *testing.T) {
+	d := newDeck(t, Options{}, testTuning())
+	a, c := d.newCrowd(), d.newCrowd()
+	a.present(`{}`)
+	c.present(`{}`)
+	a.sees(map[string]string{a.hello.Replica: `{}`, c.hello.Replica: `{}`})
 	if err := c.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -232,10 +244,6 @@ func TestWhoLeavesIsGone(t *testing.T) {
 		}
 		return a.peers[c.hello.Replica] == `{"back":true}`
 	})
-	if err := again.conn.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a.sees(map[string]string{a.hello.Replica: `{}`})
 }
 
 // A connection on which nobody is any more, and which nobody closed.
