@@ -204,6 +204,11 @@ func (k *Asker) Fill(t *tidemark.Table, c *tidemark.Change) (*tidemark.Change, e
 	if d == nil || len(d.sets) == 0 || c.Op == tidemark.Delete || c.Op == tidemark.Update && len(c.Cols) == 0 {
 		return c, nil
 	}
+	if c.Op == tidemark.Update {
+		if old, err := row.Get(k.j.db, t, c.Key); err != nil || old == nil || same(c, old) {
+			return c, err
+		}
+	}
 	out := *c
 	out.Cols, out.New = slices.Clone(c.Cols), slices.Clone(c.New)
 	for _, s := range d.sets {
@@ -281,6 +286,9 @@ func (k *Asker) Allow(t *tidemark.Table, c *tidemark.Change, at Row) error {
 		}
 	}
 	if c.Op == tidemark.Update {
+		if same(c, old) {
+			return nil // nothing changes
+		}
 		for i, col := range c.Cols {
 			if slices.Contains(d.immutable, col) && c.New[i] != old[col] {
 				return k.tell(d, c, old, nil, deny(t, c, []int{col}, "column "+t.Columns[col].Name+" of "+t.Name+" cannot be changed"))
@@ -288,6 +296,16 @@ func (k *Asker) Allow(t *tidemark.Table, c *tidemark.Change, at Row) error {
 		}
 	}
 	return k.hold(d, c, at, old)
+}
+
+// same reports whether an update writes what is there already.
+func same(c *tidemark.Change, old []tidemark.Value) bool {
+	for i, col := range c.Cols {
+		if c.New[i] != old[col] {
+			return false
+		}
+	}
+	return true
 }
 
 // hold asks the rule.

@@ -20,6 +20,7 @@ type device struct {
 	w      *world
 	name   string
 	number int
+	owner  string // whose device it is, "" where nobody is asked
 	disk   *disk.Disk
 	host   *disk.Process // the engine's
 	app    *disk.Process
@@ -74,6 +75,9 @@ func (w *world) bareDevice(number int) *device {
 	}
 	d.disk = disk.New(w.source(d.name + " disk"))
 	d.plain = w.chance(w.faults.plain)
+	if w.model.Table("club") != nil {
+		d.owner = person(number)
+	}
 	return d
 }
 

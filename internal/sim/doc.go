@@ -26,6 +26,7 @@
 //	I15 constraints hold
 //	I18 a restored server and a copied file are noticed
 //	I20 values survive exactly
+//	I23 what was accepted satisfied its rule
 //	I29 the same seed gives the same run
 //
 // The expected state comes from package oracle, which shares no code with the

@@ -191,7 +191,7 @@ func chooseWorkload(title string, r *rand.Rand) *workload {
 
 // Workloads lists what Options.Workload can be.
 func Workloads() []string {
-	return []string{"W1 list", "W2 register", "W3 set", "W4 bank", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "mixed"}
+	return []string{"W1 list", "W2 register", "W3 set", "W4 bank", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "rules", "mixed"}
 }
 
 func familiesOf(title string) []*family {
@@ -216,6 +216,8 @@ func familiesOf(title string) []*family {
 		return []*family{tallies(), shelves(), notes(), decisions(), survivors()}
 	case "keys":
 		return []*family{orders(), pairs()}
+	case "rules":
+		return []*family{clubs(), pairs()}
 	case "notes":
 		return []*family{notes(), pairs()}
 	case "W12 poison":

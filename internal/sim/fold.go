@@ -97,6 +97,9 @@ func (l *ledger) accept(s *server, e tidemark.LogEntry, outcomes []verdict) {
 	fresh := freshKeys(c, outcomes)
 	v := l.judge(c, e.Name.Replica, fresh)
 	l.renumber(c, e.Name.Replica, l.pastOf(c, e.Name.Replica), fresh)
+	if c.device.owner != "" && slices.Contains(v.Refused, tidemark.CodeForbidden) {
+		w.fail("I23", "seq %d: changeset %d of %s was accepted against the rules\n%v", e.Seq, c.id, c.device.owner, c.changes)
+	}
 	if len(v.Refused) > 0 {
 		w.fail("I14", "seq %d: changeset %d was accepted, the oracle refuses it: %v\n%v", e.Seq, c.id, v.Refused, c.changes)
 	}
@@ -166,6 +169,10 @@ func (l *ledger) judgeRejected(outcomes []verdict, k tidemark.Seq) {
 			continue
 		}
 		want := l.judge(v.of, v.o.Replica, l.wouldBe(v.of))
+		if want.Untold && v.o.Code == tidemark.CodeForbidden {
+			l.refuse(v.of, v.o.Replica)
+			continue
+		}
 		if len(want.Refused) == 0 {
 			l.w.fail("I14", "changeset %d was rejected (%s: %s) at seq %d, the oracle accepts it\n%v",
 				v.of.id, v.o.Code, v.o.Message, k, v.of.changes)

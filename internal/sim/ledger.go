@@ -86,7 +86,7 @@ func (h *history) ever(table, key string) bool {
 // replica; fresh are the rows that it was told other keys of.
 func (l *ledger) judge(c *local, as string, fresh []tidemark.Renumbered) oracle.Verdict {
 	p := l.pastOf(c, as)
-	return l.w.model.Judge(l.now.at(l.now.head()), l.follow(c, p.own, fresh), p, l.now.ever)
+	return l.w.model.JudgeAs(c.device.owner, l.now.at(l.now.head()), l.follow(c, p.own, fresh), p, l.now.ever)
 }
 
 func (h *history) head() tidemark.Seq { return tidemark.Seq(len(h.states) - 1) }

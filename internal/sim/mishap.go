@@ -22,7 +22,7 @@ func (w *world) fork(d *device) {
 	w.ledger.forked = true
 	n := len(w.devices) + 1
 	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed), named: true}
-	twin.plain = d.plain
+	twin.plain, twin.owner = d.plain, d.owner
 	twin.mine = slices.Clone(d.mine)
 	twin.renumbered = slices.Clone(d.renumbered)
 	twin.disk = d.disk.Copy(w.source(twin.name + " disk"))

@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 
-	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/wire"
@@ -70,7 +69,7 @@ func (d *device) connect(epoch, attempt int, answer func(replica.Event) func()) 
 		answer(replica.Disconnected{Err: errBroken})()
 		return
 	}
-	l := &link{w: w, device: d, epoch: epoch, session: w.server.hub.NewSession(tidemark.Principal{})}
+	l := &link{w: w, device: d, epoch: epoch, session: w.server.hub.NewSession(d.principal())}
 	d.link = l
 	w.server.links = append(w.server.links, l)
 	answer(replica.Connected{})()

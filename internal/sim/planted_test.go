@@ -35,6 +35,8 @@ var where = map[planted.Fault]string{
 	planted.PlaceText:     "notes",
 	planted.ForgetNumbers: "keys",
 	planted.KeepNumbers:   "keys",
+	planted.WrongRow:      "rules",
+	planted.JudgeAfter:    "rules",
 }
 
 // TestPlanted plants one deliberate fault after another. Each must make the

@@ -115,7 +115,7 @@ func (n *trip) arrive(frames [][]byte) {
 		n.end(nil, errBroken)
 		return
 	}
-	n.link = &link{w: s.w, device: n.of.d, trip: n, session: s.hub.NewSession(tidemark.Principal{})}
+	n.link = &link{w: s.w, device: n.of.d, trip: n, session: s.hub.NewSession(n.of.d.principal())}
 	n.link.session.RoundTrip = true
 	s.links = append(s.links, n.link)
 	for _, f := range frames {

@@ -218,20 +218,24 @@ func (b *batch) greedy() (denied *item, err error) {
 	}
 }
 
-// blame chooses among what could not be written, rules first.
+// blame finds what a rule refused, and chooses the reason: a constraint's before
+// a rule's, which may have wanted just the row that the constraint kept out.
 func (b *batch) blame(left []*item) (denied *item, err error) {
 	for _, i := range left {
-		if tidemark.CodeOf(i.err) == tidemark.CodeForbidden {
-			return i, i.err
-		}
-		if err == nil {
+		switch forbidden := tidemark.CodeOf(i.err) == tidemark.CodeForbidden; {
+		case i.err == nil:
+		case !forbidden && (err == nil || denied != nil && err == denied.err):
 			err = i.err
+		case forbidden && denied == nil:
+			if denied = i; err == nil {
+				err = i.err
+			}
 		}
 	}
 	if err == nil {
 		err = &tidemark.Error{Code: tidemark.CodeForbidden, Space: b.x.s.opts.Space, Msg: "there is no order in which the rules let this changeset be written"}
 	}
-	return nil, err
+	return denied, err
 }
 
 // round tries every item that is not written yet.

@@ -294,6 +294,12 @@ var ruleTests = []test{
 		b.may("ann", update(tMember, row(1, "cid"), 1, "dan"))
 		b.mayNot("bob", update(tMember, row(1, "dan"), 1, "bob"))
 	}},
+	{"what is there already is no change", team, func(b *bench) {
+		b.rule(teamRules())
+		effects, err := b.by("eve", update(tTask, row(10), 3, "dig"))
+		b.must(err)
+		b.wantEffects(effects)
+	}},
 	{"what is not there is not judged", team, func(b *bench) {
 		b.rule(teamRules())
 		b.may("eve", update(tTask, row(99), 3, "x"), remove(tRemark, 99))
@@ -359,7 +365,7 @@ var ruleTests = []test{
 			Update: `OLD."né" = :user AND NEW.[new] IS NOT OLD."new" AND EXISTS (SELECT 1 FROM "select ""x""" s WHERE s."or der" = NEW."or der")`,
 		}}})
 		b.may("a", update(1, row(1), 3, "d"))
-		b.mayNot("a", update(1, row(1), 3, "d"))
+		b.mayNot("a", update(1, row(1), 2, "z")) // new stays
 		b.mayNot("b", insert(1, 2, "a", "x", "y", 0))
 		b.may("b", insert(1, 2, "b", "x", "y", 0))
 		b.may("b", remove(1, 1))

@@ -12,6 +12,7 @@ type Verdict struct {
 	Refused []tidemark.Code // every constraint that is broken; empty: accepted
 	Lost    int             // what of the changeset did not survive: cells, and updates of rows that were deleted
 	Over    int             // concurrent edits that it overwrote
+	Untold  bool            // whether rules allow it: it has too many changes
 	Unsure  bool            // whether it met others depends on clocks
 	Losers  []Loser
 	Choices []Choice // cells of State that are not foretold: they hold what was there
@@ -63,12 +64,14 @@ type judgement struct {
 	set     map[cell]bool // cells that the changeset itself sets
 	moved   []moved
 	deleted []moved
-	refused []tidemark.Code
-	lost    int
-	over    int
-	unsure  bool
-	losers  []Loser
-	choices []Choice
+	// Rows that arrived as new ones, for rules.
+	inserted []moved
+	refused  []tidemark.Code
+	lost     int
+	over     int
+	unsure   bool
+	losers   []Loser
+	choices  []Choice
 }
 
 type cell struct {
@@ -148,6 +151,9 @@ func (j *judgement) arrive(a arrival) {
 		return
 	}
 	j.model.Put(j.after, a.t.Name, a.row)
+	if a.ins {
+		j.inserted = append(j.inserted, moved{table: a.t, to: a.row})
+	}
 	cols := a.c.Cols
 	if a.ins {
 		cols = allColumns(a.row)

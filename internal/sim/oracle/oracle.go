@@ -40,6 +40,7 @@ type Table struct {
 	UpdateWins   bool
 	MergeInserts bool
 	Renumber     bool // two that insert one key mean two rows
+	Rule         Rule // nil: everybody may write it
 	Quiet        bool // keeps nothing of what is thrown away
 
 	// A table that grows has the first columns of Columns, or none while it is
