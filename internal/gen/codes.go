@@ -125,5 +125,9 @@ export type Code =
 		}
 	}
 	b.WriteString(strings.Join(lines, "\n") + ";\n")
+	b.WriteString(`
+/** A code of the app's own, by which a hook of the server rejects: "app:" and a name. */
+export type AppCode = ` + "`app:${string}`" + `;
+`)
 	return b.Bytes()
 }

@@ -46,3 +46,6 @@ export type Code =
   | "disk_full"
   | "corrupt"
   | "usage";
+
+/** A code of the app's own, by which a hook of the server rejects: "app:" and a name. */
+export type AppCode = `app:${string}`;

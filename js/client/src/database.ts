@@ -1,4 +1,4 @@
-import type { Code } from "./codes.ts";
+import type { AppCode, Code } from "./codes.ts";
 import type { ConflictState, Winner } from "./conflict.ts";
 import type { CallOptions, WatchOptions } from "./options.ts";
 import type { Query } from "./sql.ts";
@@ -180,7 +180,8 @@ export interface PendingChangeset {
 export interface RejectedChangeset {
   readonly id: number;
   readonly n: number;
-  readonly code: Code;
+  /** `app:...` is the app's own, given by the server's hook. */
+  readonly code: Code | AppCode;
   readonly message: string;
   /** Where, as far as it is known. */
   readonly table: string;
@@ -244,7 +245,7 @@ export interface OutcomeInfo {
   readonly n: number;
   readonly kind: "accepted" | "merged" | "rejected";
   readonly seq: number;
-  readonly code: Code | "";
+  readonly code: Code | AppCode | "";
   readonly message: string;
   readonly table: string;
   readonly key: readonly SqlValue[];

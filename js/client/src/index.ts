@@ -1,4 +1,4 @@
-export type { Code } from "./codes.ts";
+export type { AppCode, Code } from "./codes.ts";
 export { CONFLICTS_TABLE, type ConflictState, type Winner } from "./conflict.ts";
 export type {
   ChangeView,

@@ -1,5 +1,5 @@
 import type { Change, Outcome, Seq } from "../change.ts";
-import type { Code } from "../codes.ts";
+import type { AppCode, Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import type { Statement } from "../lite/statement.ts";
 import * as meta from "../meta/meta.ts";
@@ -18,7 +18,7 @@ import { transaction } from "./transaction.ts";
 export interface Refused {
   /** Its number; 0 for what the replica itself found. */
   readonly n: number;
-  readonly code: Code;
+  readonly code: Code | AppCode;
   readonly message: string;
   readonly table: string;
   readonly key: Row | null;
@@ -52,7 +52,7 @@ function readRejected(s: Statement): Rejected {
   return {
     id: s.int(0),
     n: s.int(1),
-    code: s.text(2) as Code, // stored by keepRejected; a newer build may have more codes
+    code: s.text(2) as Code | AppCode, // stored by keepRejected; a newer build may have more codes
     message: s.text(3),
     table: s.text(4),
     seq: s.int(5),
@@ -76,7 +76,7 @@ export function oneRejected(r: Replica, id: number): Rejected {
 export function saveRejected(r: Replica, p: PendingRecord, o: Outcome): void {
   const { n, madeAt, schema } = p;
   // A newer server may refuse with a code that this build does not know.
-  const refused = { ...o, n, code: o.code as Code, madeAt, at: r.now, schema };
+  const refused = { ...o, n, code: o.code as Code | AppCode, madeAt, at: r.now, schema };
   keepRejected(r, refused, p.hash, named(r, p));
 }
 

@@ -1,4 +1,4 @@
-import type { Code } from "../codes.ts";
+import type { AppCode, Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import * as meta from "../meta/meta.ts";
 import { type Carried, carry, takeAlong } from "../replica/carry.ts";
@@ -28,7 +28,7 @@ export function unload(r: Replica): Cargo {
     rejected.push({
       refused: {
         n: s.int(0),
-        code: s.text(2) as Code, // as it was stored
+        code: s.text(2) as Code | AppCode, // as it was stored
         message: s.text(3),
         table: "",
         key: null,

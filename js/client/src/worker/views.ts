@@ -1,5 +1,5 @@
 import type { Change, Outcome } from "../change.ts";
-import type { Code } from "../codes.ts";
+import type { AppCode, Code } from "../codes.ts";
 import type { Record as ConflictRecord, Side } from "../conflict/conflict.ts";
 import type {
   ChangeView,
@@ -64,7 +64,7 @@ export function rejectedView(schema: Schema, r: Rejected): RejectedChangeset {
 export function outcomeInfo(o: Outcome): OutcomeInfo {
   const { n, kind, seq, message, table, columns } = o;
   // A newer server may have codes that this build does not know.
-  return { n, kind, seq, code: o.code as Code | "", message, table, key: cells(o.key), columns };
+  return { n, kind, seq, code: o.code as Code | AppCode | "", message, table, key: cells(o.key), columns };
 }
 
 export function conflictView(c: ConflictRecord): Conflict {

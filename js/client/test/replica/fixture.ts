@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from "vitest";
 import { type Change, DELETE, INSERT, type Outcome, UPDATE } from "../../src/change.ts";
-import type { Code } from "../../src/codes.ts";
+import type { AppCode, Code } from "../../src/codes.ts";
 import { Hasher } from "../../src/digest/digest.ts";
 import { Database } from "../../src/lite/database.ts";
 import { violation } from "../../src/lite/failure.ts";
@@ -294,7 +294,7 @@ export class Device {
   }
 
   /** The server's no to a pending changeset. */
-  rejection(n: number, seq: number, code: Code = "forbidden"): Outcome {
+  rejection(n: number, seq: number, code: Code | AppCode = "forbidden"): Outcome {
     return { ...outcomeOf(n, this.hash(n), "rejected", seq), code, message: "no" };
   }
 

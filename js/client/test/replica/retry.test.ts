@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { AppCode, Code } from "../../src/codes.ts";
 import { Origin, people } from "./fixture.ts";
 
 test("a retry in parts makes what fits and keeps the rest", () => {
@@ -42,4 +43,19 @@ test("a retried changeset fires no trigger of the app: what it did is part of it
   expect(d.get("SELECT count(*) FROM note")).toEqual([0n]);
   expect(d.r.retry(1, false, 3)).toBe(1);
   expect(d.get("SELECT count(*) FROM note")).toEqual([1n]);
+});
+
+test("a code of the app's own, and its message, are kept and survive a retry", () => {
+  const o = new Origin(people);
+  const d = o.clone();
+  d.commit("UPDATE person SET name = 'x' WHERE id = 3");
+  d.settle({ ...d.rejection(1, 0, "app:no_budget"), message: "nothing is left for this" });
+  const [kept] = d.r.rejected();
+  expect([kept!.code, kept!.message]).toEqual(["app:no_budget", "nothing is left for this"]);
+  const code: Code | AppCode = kept!.code;
+  expect(code.startsWith("app:")).toBe(true);
+  expect(d.r.retry(kept!.id, false, 3)).toBe(1);
+  d.settle(d.rejection(2, 0, "app:no_budget"));
+  expect(d.r.rejected().map((r) => r.code)).toEqual(["app:no_budget"]);
+  d.checkBase(o.rows);
 });
