@@ -78,14 +78,20 @@ func Reject(code, message string) error {
 	return &tidemark.Error{Code: own, Msg: short(message)}
 }
 
-// Reject is the function Reject for one row and, if any are named, some of its columns.
+// Reject is the function Reject for one row and, if any are named, some of its
+// columns. Names that the table does not have are passed over.
 func (c *HookChange) Reject(code, message string, columns ...string) error {
 	err := Reject(code, message)
 	e, ok := err.(*tidemark.Error) //nolint:errorlint // Reject made it
 	if !ok {
 		return err
 	}
-	e.Table, e.Key, e.Columns = c.of.Table.Name, c.of.Key, columns
+	e.Table, e.Key = c.of.Table.Name, c.of.Key
+	for _, name := range columns {
+		if col := c.of.Table.Place(name); col >= 0 {
+			e.Columns = append(e.Columns, c.of.Table.Columns[col].Name)
+		}
+	}
 	return e
 }
 
