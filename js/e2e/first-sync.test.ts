@@ -11,8 +11,9 @@ interface Line {
   readonly asked: string[];
   /** Snapshots wait for this. */
   open: Promise<void>;
-  /** Bytes of a snapshot after which the connection breaks, once. */
+  /** Bytes of a snapshot after which nothing more comes, once, until the line is cut. */
   breakAfter: number;
+  cut(): void;
   close(): void;
 }
 
@@ -30,9 +31,10 @@ async function lineTo(target: string): Promise<Line> {
           sent += part.length;
           const enough = req.url?.endsWith("/snapshot") && line.breakAfter > 0 && sent >= line.breakAfter;
           if (enough) back.removeAllListeners();
-          // What was sent shall arrive before the line is cut.
-          res.write(part, () => enough && setTimeout(() => res.destroy(), 100));
-          if (enough) line.breakAfter = 0;
+          res.write(part);
+          if (!enough) return;
+          line.breakAfter = 0;
+          line.cut = () => res.destroy();
         });
         back.on("end", () => res.end());
       },
@@ -49,6 +51,7 @@ async function lineTo(target: string): Promise<Line> {
     asked: [],
     open: Promise.resolve(),
     breakAfter: 0,
+    cut: () => {},
     close: () => {
       server.closeAllConnections();
       server.close();
@@ -125,19 +128,79 @@ describe.skipIf(browser === "")("the first sync", () => {
     const line = await lineTo(served.url);
     line.breakAfter = 150_000;
     const page = await openTab(s.chrome.context, s.site);
-    const result = await page.evaluate(async (server) => {
-      const db = await window.tidemark.open({ name: "broken", server, transport: "http" });
-      const stages = new Set<string>();
+    await page.evaluate(async (server) => {
+      window.db = await window.tidemark.open({ name: "broken", server, transport: "http" });
+    }, `${line.url}/large`);
+    await page.waitForFunction(() => (window.db.status.progress?.bytes ?? 0) > 100_000, null, { polling: 20 });
+    line.cut();
+    const result = await page.evaluate(async () => {
+      const { db } = window;
+      const stages = new Set([db.status.progress?.stage]);
       db.onStatus(({ progress }) => progress && stages.add(progress.stage));
       await db.ready;
       await db.caughtUp();
       const n = await db.queryOne`SELECT count(*) AS n FROM note`;
       return { n, stages: [...stages] };
-    }, `${line.url}/large`);
+    });
     expect(result.n).toEqual({ n: 3000 });
     expect(result.stages).toEqual(["download", "install"]);
     const snapshots = line.asked.filter((a) => a.includes("/snapshot"));
     expect(snapshots).toEqual([expect.not.stringContaining("bytes"), expect.stringMatching(/bytes=\d{5,}-$/)]);
+    await page.close();
+    line.close();
+    await served.stop();
+  });
+
+  test("goes on with a large download that a reload interrupted", async () => {
+    const file = join(dirname(s.file), "huge.sqlite");
+    const rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)";
+    await sqlite3(
+      file,
+      `CREATE TABLE note (id INTEGER PRIMARY KEY, body BLOB); ${rows} INSERT INTO note (body) SELECT randomblob(30000) FROM n`,
+    );
+    const served = await serve([file], s.site);
+    const line = await lineTo(served.url);
+    line.breakAfter = 6_000_000;
+    const page = await openTab(s.chrome.context, s.site);
+    const open = (server: string) =>
+      page.evaluate(async (server) => {
+        window.db = await window.tidemark.open({ name: "huge", server, transport: "http" });
+      }, server);
+    await open(`${line.url}/huge`);
+    // Pieces are stored while the next ones come.
+    const stored = async (): Promise<number> => {
+      const name = "tidemark:huge:download";
+      if (!(await indexedDB.databases()).some((d) => d.name === name)) return 0;
+      return await new Promise((resolve) => {
+        const opening = indexedDB.open(name);
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction("parts").objectStore("parts").count();
+          counting.onsuccess = () => {
+            opening.result.close();
+            resolve(counting.result);
+          };
+        };
+      });
+    };
+    await expect.poll(() => page.evaluate(stored), { timeout: 15_000 }).toBeGreaterThan(2);
+    let release = (): void => {};
+    line.open = new Promise((resolve) => {
+      release = resolve;
+    });
+    await page.reload();
+    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
+    line.asked.length = 0;
+    release();
+    await open(`${line.url}/huge`);
+    const n = await page.evaluate(async () => {
+      await window.db.ready;
+      return await window.db.queryOne`SELECT count(*) AS n FROM note`;
+    });
+    expect(n).toEqual({ n: 300 });
+    const snapshots = line.asked.filter((a) => a.includes("/snapshot"));
+    expect(snapshots).toEqual([expect.stringMatching(/bytes=\d{7}-$/)]);
+    const left = await page.evaluate(async () => (await indexedDB.databases()).map((d) => d.name));
+    expect(left).not.toContain("tidemark:huge:download");
     await page.close();
     line.close();
     await served.stop();

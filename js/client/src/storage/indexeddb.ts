@@ -13,7 +13,7 @@ const PAUSE_FIRST = 500;
 const PAUSE_MOST = 30_000;
 
 /** Name of the database that IndexedDB keeps for one of ours. */
-const placeOf = (name: string): string => `tidemark:${name}`;
+export const placeOf = (name: string): string => `tidemark:${name}`;
 
 /** Whether there is one. */
 export async function hasIndexedDb(name: string): Promise<boolean> {
@@ -207,14 +207,16 @@ export class IndexedDbStorage extends MemoryStorage {
   }
 }
 
-function done<T>(request: IDBRequest<T>): Promise<T> {
+/** The result of a request. */
+export function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
 }
 
-function finished(tx: IDBTransaction): Promise<void> {
+/** Resolves when a transaction is durable. */
+export function finished(tx: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     tx.oncomplete = () => resolve();
     tx.onabort = () => reject(tx.error ?? new Error("the transaction was ended"));

@@ -209,12 +209,3 @@ export class Download {
     });
   }
 }
-
-/** Parts that are kept for as long as the download runs: nothing. */
-export const noParts: Parts = {
-  notes: null,
-  read: async function* () {},
-  begin() {},
-  add() {},
-  clear() {},
-};

@@ -1,18 +1,19 @@
 import { Database } from "../lite/database.ts";
 import type { Sqlite } from "../lite/load.ts";
-import { getInt } from "../meta/meta.ts";
+import { keyDigestKey, value } from "../meta/meta.ts";
 import type { MergeFunctions } from "../options.ts";
 import { Replica } from "../replica/replica.ts";
 import { begin, commit, rollback, touched } from "../replica/write.ts";
 import type { Storage } from "../storage/storage.ts";
+import { same } from "../value.ts";
 import { AGENT } from "../version.ts";
 import type { Touched } from "../watch/watches.ts";
 import { Journal } from "./journal.ts";
 import { Statements } from "./statements.ts";
 import { Transactions } from "./transactions.ts";
 
-/** Fact in _tm_meta: 1 while the copy has the tables and not yet the space's rows. */
-export const keyProvisional = "provisional";
+/** Digest key of a copy that has the tables and not yet the space's rows: no server has it. */
+export const PROVISIONAL_KEY = new Uint8Array(16);
 
 /** Names a call of a tab. */
 export interface Call {
@@ -65,7 +66,7 @@ export class Copy {
 
   /** Whether the space's rows are not there yet. */
   get provisional(): boolean {
-    return getInt(this.db, keyProvisional) !== 0;
+    return same(value(this.db, keyDigestKey), PROVISIONAL_KEY);
   }
 
   /** The answer of a write that was committed already. */

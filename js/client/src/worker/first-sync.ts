@@ -1,12 +1,12 @@
-import { TidemarkError } from "../error.ts";
+import { codeOf, TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
-import { setInt } from "../meta/meta.ts";
 import { Replica } from "../replica/replica.ts";
 import { decode } from "../schema/encode.ts";
+import { openParts } from "../storage/parts.ts";
 import { Address } from "../sync/address.ts";
-import { currentSchema, Download, noParts, Replaced, schemaOf } from "../sync/download.ts";
+import { currentSchema, Download, type Parts, Replaced, schemaOf } from "../sync/download.ts";
 import { load, unload } from "./cargo.ts";
-import { Copy, keyProvisional, openFile } from "./copy.ts";
+import { Copy, openFile, PROVISIONAL_KEY } from "./copy.ts";
 import type { Host } from "./host.ts";
 
 const PAUSE_FIRST = 300;
@@ -73,9 +73,22 @@ export class FirstSync {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
+    const parts = await openParts(this.#host.boot.name);
+    try {
+      await this.#fetch(signal, parts);
+      parts.clear();
+    } catch (err) {
+      // What is not the network's fault may be that of what was kept.
+      if (!signal.aborted && codeOf(err) !== "offline") parts.clear();
+      throw err;
+    }
+    this.#host.ready();
+  }
+
+  async #fetch(signal: AbortSignal, parts: Parts): Promise<void> {
     const host = this.#host;
     const address = host.address ?? new Address(host.copy!.replica.status().server);
-    const download = new Download(address, host.tokens, signal, noParts, (p) => host.progress(p));
+    const download = new Download(address, host.tokens, signal, parts, (p) => host.progress(p));
     const starting = download.start(); // meanwhile the server makes the snapshot
     starting.catch(() => {});
     if (host.copy === null) {
@@ -98,19 +111,17 @@ export class FirstSync {
     host.progress({ stage: "install", bytes: unpacked, total, rows });
     const schema = await schemaOf(address, snapshot.state.schemaHash, host.tokens, signal);
     signal.throwIfAborted();
-    await nextTurn(); // so that the progress is seen: what comes now is long
+    host.publishNow(); // what comes now is long
     this.#install(address, name, snapshot.state, schema);
     await storage.flush();
-    host.ready();
   }
 
   async #provisional(address: Address, schema: string, incarnation: string): Promise<Copy> {
     const host = this.#host;
     const db = openFile(host.sqlite, host.storage!, "/db-1");
     for (const o of decode(schema).objects) attempt(db, o.sql);
-    const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: new Uint8Array(16) };
+    const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: PROVISIONAL_KEY };
     Replica.create(db, { server: address.base, state, schema });
-    setInt(db, keyProvisional, 1);
     await host.storage!.flush();
     return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
   }
@@ -148,5 +159,3 @@ function attempt(db: Database, sql: string): void {
     // The table that an object of this kind needs is missing here: the copy says so when it is complete.
   }
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
