@@ -3,6 +3,7 @@ package replica
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -143,11 +144,23 @@ func (r *Replica) anchorChange(kept, shown *tidemark.Change, was images) (some b
 		if err != nil {
 			continue
 		}
-		if p, err = anchored(p, image[col].Str()); err == nil {
+		text, ok := textOf(image[col])
+		if !ok {
+			continue // what is no text says nothing of what stood there
+		}
+		if p, err = anchored(p, text); err == nil {
 			kept.Edits[i].Body, some = p.Body(true), true
 		}
 	}
 	return some
+}
+
+// textOf is a value as a text that edits can be made on; NULL counts as empty.
+func textOf(v tidemark.Value) (text string, ok bool) {
+	if v.Kind() == tidemark.KindText && utf8.ValidString(v.Str()) {
+		return v.Str(), true
+	}
+	return "", v.IsNull()
 }
 
 // placed replaces anchored edits by what they make of the texts as they are.
@@ -185,7 +198,8 @@ func placeTexts(t *tidemark.Table, c *tidemark.Change, now []tidemark.Value) *mi
 		p, err := splice.ParseBody(c.Edits[i].Body)
 		text, ok := "", false
 		if err == nil {
-			text, ok = place(p, now[col].Str())
+			there, _ := textOf(now[col])
+			text, ok = place(p, there)
 		}
 		if !ok {
 			return &misfit{code: tidemark.CodeConflict, table: t.Name, key: c.Key, columns: t.ColumnNames([]int{col}), row: idOf(t, c.Key),

@@ -92,9 +92,12 @@ function anchorChange(r: Replica, kept: Change, shown: Change | undefined, was: 
   let some = false;
   for (const [i, col] of kept.columns.entries()) {
     const e = shown && editOf(shown, shown.columns.indexOf(col));
-    if (!image || editOf(kept, i)?.kind !== "t" || e?.kind !== "t" || col >= image.length) continue;
+    const there = image?.[col];
+    // What is no text says nothing of what stood there.
+    const text = there === null ? "" : there;
+    if (typeof text !== "string" || editOf(kept, i)?.kind !== "t" || e?.kind !== "t") continue;
     try {
-      kept.edits![i] = { kind: "t", body: patchBody(anchored(patchOf(e.body), textOf(image[col]!)), true) };
+      kept.edits![i] = { kind: "t", body: patchBody(anchored(patchOf(e.body), text), true) };
       some = true;
     } catch {
       // it stays as it was made
