@@ -20,7 +20,7 @@ CREATE TABLE xdoc (id INTEGER PRIMARY KEY, body TEXT NOT NULL DEFAULT '', seen, 
 CREATE VIRTUAL TABLE xdoc_text USING fts5(body, content='xdoc', content_rowid='id');
 CREATE TRIGGER xdoc_ai AFTER INSERT ON xdoc BEGIN INSERT INTO xdoc_text(rowid, body) VALUES (new.id, new.body); END;
 CREATE TRIGGER "xdoc ad" AFTER DELETE ON xdoc BEGIN INSERT INTO xdoc_text(xdoc_text, rowid, body) VALUES ('delete', old.id, old.body); END;
-CREATE TRIGGER [xdoc_au] AFTER UPDATE ON xdoc BEGIN
+CREATE TRIGGER [xdoc_au] AFTER UPDATE OF id, body ON xdoc BEGIN
   INSERT INTO xdoc_text(xdoc_text, rowid, body) VALUES ('delete', old.id, old.body);
   INSERT INTO xdoc_text(rowid, body) VALUES (new.id, new.body); END;
 CREATE TRIGGER xdoc_stamp AFTER UPDATE OF body ON xdoc BEGIN UPDATE xdoc SET seen = 'stamped ' || new.n WHERE id = new.id; END;

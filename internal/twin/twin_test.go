@@ -157,7 +157,11 @@ func TestRegressions(t *testing.T) {
 			if err := json.Unmarshal(text, script); err != nil {
 				t.Fatal(err)
 			}
-			one(t, h, twin.Options{Seed: script.Setup.Seed, Script: script})
+			o := twin.Options{Seed: script.Setup.Seed, Script: script}
+			if *verboseFlag {
+				o.Log = t.Logf
+			}
+			one(t, h, o)
 		})
 	}
 }
