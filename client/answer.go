@@ -76,7 +76,7 @@ func unexpected(op string, resp *http.Response) error {
 		e.Msg = "something before the server takes no messages of this size (" + status + ")"
 		e.Hint = "raise the limit of the proxy for request bodies"
 	case resp.StatusCode == http.StatusUnauthorized:
-		e.Code = tidemark.CodeForbidden
+		e.Code = tidemark.CodeUnauthenticated
 		e.Msg = "the server wants to know who you are (" + status + ")"
 	case resp.StatusCode >= 500:
 		e.Msg = "the server cannot answer now (" + status + ")"

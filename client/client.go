@@ -45,6 +45,7 @@ type Options struct {
 	Logger    *slog.Logger  // default: none
 	HTTP      *http.Client  // default: http.DefaultClient
 	OnEvent   func(Event)   // news, in order; must not block
+	Token     TokenSource   // who the principal is; default nobody
 
 	// Merge holds functions of custom policies by the names under which the
 	// server has them, so that a pending edit looks as the server will decide.
@@ -64,6 +65,7 @@ type Event struct {
 	Outcome   *tidemark.Outcome
 	Suspended *Pending
 	Conflict  *Conflict // an edit, of whatever replica, that waits for a decision
+	Expiring  time.Time // the token ends then, and the source has no newer one; Err may say why
 	Err       error
 	Seq       tidemark.Seq
 }

@@ -21,6 +21,7 @@ type CloneOptions struct {
 	ReadOnly bool
 	Progress func(Progress) // called now and then, and at the end
 	HTTP     *http.Client
+	Token    TokenSource // whose copy it becomes; default nobody's
 }
 
 // Progress of a clone.
@@ -156,7 +157,7 @@ func (c *cloning) install(ctx context.Context, fresh string) error {
 	if err != nil {
 		return c.damaged(err)
 	}
-	db, err := Open(fresh, Options{HTTP: c.o.HTTP})
+	db, err := Open(fresh, Options{HTTP: c.o.HTTP, Token: c.o.Token})
 	if err != nil {
 		return err
 	}
@@ -180,7 +181,11 @@ func (c *cloning) damaged(err error) error {
 func (c *cloning) schema(ctx context.Context, hash string) (*tidemark.Schema, error) {
 	ctx, cancel := context.WithTimeout(ctx, shortly)
 	defer cancel()
-	resp, err := get(ctx, c.o.HTTP, c.addr.at("schema", hash), nil)
+	text, err := c.o.Token.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := get(ctx, c.o.HTTP, c.addr.at("schema", hash), bearer(text))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strconv"
@@ -104,7 +105,12 @@ func (f *flowing) Read(b []byte) (int, error) {
 }
 
 func (c *cloning) request(ctx context.Context, have int64) (*http.Response, error) {
+	text, err := c.o.Token.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
 	h := http.Header{"Accept-Encoding": {"identity"}} // it is compressed already
+	maps.Copy(h, bearer(text))
 	if have > 0 {
 		h.Set("Range", fmt.Sprintf("bytes=%d-", have))
 		h.Set("If-Range", c.notes.ETag)

@@ -17,11 +17,15 @@ func (db *DB) Head(ctx context.Context) (tidemark.Seq, error) {
 	if err != nil {
 		return 0, err
 	}
+	text, err := db.token(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var info struct {
 		Head        tidemark.Seq `json:"head"`
 		Incarnation string       `json:"incarnation"`
 	}
-	if err := getJSON(ctx, db.opts.HTTP, addr.at(), &info); err != nil {
+	if err := getJSON(ctx, db.opts.HTTP, addr.at(), bearer(text), &info); err != nil {
 		return 0, err
 	}
 	return info.Head, nil
@@ -67,10 +71,10 @@ func (db *DB) DryRun(ctx context.Context) (*Preview, error) {
 const shortly = 30 * time.Second
 
 // getJSON reads a small JSON document of the server.
-func getJSON(ctx context.Context, c *http.Client, url string, into any) error {
+func getJSON(ctx context.Context, c *http.Client, url string, header http.Header, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, shortly)
 	defer cancel()
-	resp, err := get(ctx, c, url, nil)
+	resp, err := get(ctx, c, url, header)
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
+	"github.com/tidemarkdb/tidemark/internal/token"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -29,6 +31,7 @@ type roundTrips struct {
 	s       *shell
 	ctx     context.Context // of the link
 	out     emit
+	token   string
 	instead bool // took the place of a WebSocket that did not work
 	proved  bool // a request succeeded
 
@@ -52,8 +55,8 @@ type tripOver struct {
 // restOver ends a pause between two waiting requests.
 type restOver struct{ l *roundTrips }
 
-func newRoundTrips(ctx context.Context, s *shell, out emit, instead bool) link {
-	return &roundTrips{s: s, ctx: ctx, out: out, instead: instead}
+func newRoundTrips(ctx context.Context, s *shell, out emit, token string, instead bool) link {
+	return &roundTrips{s: s, ctx: ctx, out: out, token: token, instead: instead}
 }
 
 func (l *roundTrips) send(msgs []wire.Up) {
@@ -67,6 +70,16 @@ func (l *roundTrips) send(msgs []wire.Up) {
 	} else if l.abort != nil && len(l.queue) > 0 {
 		l.abort()
 	}
+}
+
+// renew takes only a token that says whose it is: under another one the next
+// request could send what is pending before anybody has said who we are.
+func (l *roundTrips) renew(text string) bool {
+	if _, ok := token.Peek(text); !ok {
+		return false
+	}
+	l.token = text
+	return true
 }
 
 func (l *roundTrips) close() {
@@ -94,6 +107,7 @@ func (l *roundTrips) next() {
 	for _, m := range msgs {
 		body = append(wire.AppendUp(body, up.Up(m)), '\n')
 	}
+	auth := bearer(l.token)
 	ctx, cancel := context.WithTimeout(l.ctx, tripLimit)
 	l.busy, l.abort = true, nil
 	if waits {
@@ -103,7 +117,7 @@ func (l *roundTrips) next() {
 		defer cancel()
 		began := time.Now()
 		over := tripOver{l: l, waited: waits}
-		over.err = l.trip(ctx, body, &over)
+		over.err = l.trip(ctx, auth, body, &over)
 		over.took = time.Since(began)
 		l.s.tell(l.ctx, over)
 	})
@@ -168,7 +182,7 @@ func (l *roundTrips) failed(t tripOver) {
 	l.s.later(func() { l.out(replica.Disconnected{Err: t.err}) })
 }
 
-func (l *roundTrips) trip(ctx context.Context, body []byte, over *tripOver) error {
+func (l *roundTrips) trip(ctx context.Context, auth http.Header, body []byte, over *tripOver) error {
 	target := l.s.addr.at("sync")
 	if over.waited {
 		target += "?wait=" + pollWait.String()
@@ -177,6 +191,7 @@ func (l *roundTrips) trip(ctx context.Context, body []byte, over *tripOver) erro
 	if err != nil {
 		return err
 	}
+	maps.Copy(req.Header, auth)
 	req.Header.Set("Content-Type", "application/x-ndjson")
 	req.Header.Set("User-Agent", Agent)
 	resp, err := l.s.db.opts.HTTP.Do(req)

@@ -29,11 +29,12 @@ type shell struct {
 	done chan struct{}  // closed when the shell has ended
 	err  error          // why it ended by itself; read after done
 
-	in    chan any // linkEvent, dialed, tripOver, restOver
+	in    chan any // linkEvent, dialed, tripOver, restOver, renewal
 	asks  chan ask
 	timer *time.Timer
 	lease *lease
 	told  tidemark.Seq // conflicts up to here are no news
+	pass  *passport
 
 	link     link
 	linkCtx  context.Context // ends with the link
@@ -57,9 +58,10 @@ type linkEvent struct {
 
 // dialed is the end of an attempt to connect.
 type dialed struct {
-	of   context.Context
-	link link
-	err  error
+	of    context.Context
+	link  link
+	token string // under which
+	err   error
 }
 
 // waiting is the state before the lease is had.
@@ -69,6 +71,7 @@ func newShell(db *DB, addr *address) *shell {
 	s := &shell{
 		db: db, addr: addr, done: make(chan struct{}), in: make(chan any), asks: make(chan ask),
 		timer: time.NewTimer(time.Hour), lease: newLease(db.path), state: waiting, waiters: map[*waiter]bool{},
+		pass: newPassport(),
 	}
 	s.timer.Stop()
 	s.ctx, s.quit = context.WithCancel(db.ended)
@@ -147,6 +150,8 @@ func (s *shell) serve(news <-chan news) error {
 			close(a.done)
 		case <-s.timer.C:
 			err = s.step(replica.Tick{})
+		case <-s.pass.timer.C:
+			s.askToken()
 		case m := <-s.in:
 			err = s.take(m)
 		}
@@ -159,6 +164,7 @@ func (s *shell) serve(news <-chan news) error {
 func (s *shell) hangUp() {
 	s.unlink()
 	s.timer.Stop()
+	s.pass.timer.Stop()
 	s.publish(replica.Note{}, replica.Offline.String())
 }
 
@@ -167,9 +173,13 @@ func (s *shell) hangUp() {
 func (s *shell) take(m any) error {
 	switch m := m.(type) {
 	case linkEvent:
-		if m.of == s.linkCtx {
-			return s.step(m.ev)
+		if m.of != s.linkCtx {
+			return nil
 		}
+		if got, is := m.ev.(replica.Received); is && s.hear(got.Msg) {
+			return nil
+		}
+		return s.step(m.ev)
 	case dialed:
 		switch {
 		case m.of != s.linkCtx:
@@ -177,15 +187,18 @@ func (s *shell) take(m any) error {
 				m.link.close()
 			}
 		case m.err != nil:
+			s.pass.text = m.token
 			return s.step(replica.Disconnected{Err: m.err})
 		default:
-			s.link = m.link
+			s.link, s.pass.text = m.link, m.token
 			return s.step(replica.Connected{})
 		}
 	case tripOver:
 		m.l.ended(m)
 	case restOver:
 		m.l.next()
+	case renewal:
+		return s.renewed(m)
 	}
 	return nil
 }
@@ -193,6 +206,7 @@ func (s *shell) take(m any) error {
 // step gives the loop an event and does what it asks for.
 func (s *shell) step(ev replica.Event) error {
 	var effects []replica.Effect
+	before := s.loop.State()
 	err := s.db.withEngine(func(*replica.Replica) (err error) {
 		effects, err = s.loop.Step(now(), ev)
 		return err
@@ -200,6 +214,7 @@ func (s *shell) step(ev replica.Event) error {
 	for _, e := range effects {
 		s.do(e)
 	}
+	s.watchAuth(before)
 	s.stepped()
 	if err == nil {
 		return nil
@@ -252,8 +267,12 @@ func (s *shell) dial() {
 	s.linkCtx, s.dropLink = ctx, cancel
 	out := func(ev replica.Event) bool { return s.tell(ctx, linkEvent{ctx, ev}) }
 	s.wg.Go(func() {
-		l, err := s.connect(ctx, out)
-		if !s.tell(ctx, dialed{ctx, l, err}) && l != nil {
+		text, err := s.db.token(ctx)
+		var l link
+		if err == nil {
+			l, err = s.connect(ctx, out, text)
+		}
+		if !s.tell(ctx, dialed{ctx, l, text, err}) && l != nil {
 			l.close()
 		}
 	})
@@ -266,6 +285,8 @@ func (s *shell) unlink() {
 	if s.link != nil {
 		s.link.close()
 	}
+	s.pass.timer.Stop()
+	s.pass.ends = time.Time{}
 	s.link, s.linkCtx, s.dropLink = nil, nil, nil
 }
 

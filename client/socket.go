@@ -46,11 +46,11 @@ type socket struct {
 	once  sync.Once
 }
 
-func dialSocket(ctx context.Context, s *shell, out emit) (link, *dialError) {
+func dialSocket(ctx context.Context, s *shell, out emit, token string) (link, *dialError) {
 	ctx, cancel := context.WithTimeout(ctx, handshake)
 	defer cancel()
 	d := dialer(s.db.opts.HTTP)
-	conn, resp, err := d.DialContext(ctx, s.addr.socket(), nil)
+	conn, resp, err := d.DialContext(ctx, s.addr.socket(), bearer(token))
 	if err != nil {
 		return nil, explainDial(resp, err)
 	}
@@ -108,6 +108,11 @@ func (l *socket) send(msgs []wire.Up) {
 	case l.more <- struct{}{}:
 	default:
 	}
+}
+
+func (l *socket) renew(token string) bool {
+	l.send([]wire.Up{&wire.Token{Token: token}})
+	return true
 }
 
 func (l *socket) close() {

@@ -47,8 +47,9 @@ func (db *DB) Sync(ctx context.Context) (*SyncResult, error) {
 }
 
 // Run keeps the replica in sync until ctx ends, and returns nil then. It fails
-// only when coming back will not help: another server, no permission, a
-// damaged or replaced file. Pending changesets stay.
+// only when coming back will not help: another server, a damaged or replaced
+// file; no permission, too, unless Options.Token may bring a better token:
+// then Run waits for it. Pending changesets stay.
 func (db *DB) Run(ctx context.Context) error {
 	s, done, err := db.borrow()
 	if err != nil {

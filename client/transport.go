@@ -13,6 +13,9 @@ import (
 // methods are called by the shell's goroutine alone and do not block.
 type link interface {
 	send(msgs []wire.Up)
+	// renew goes on under a newer token. It reports false when that is not
+	// possible before the link is made anew.
+	renew(token string) bool
 	close()
 }
 
@@ -83,13 +86,13 @@ func (w *ways) died(spoke bool, now time.Time) {
 	}
 }
 
-// connect opens a link by the way that is likely to work.
-func (s *shell) connect(ctx context.Context, out emit) (link, error) {
+// connect opens a link by the way that is likely to work, under a token.
+func (s *shell) connect(ctx context.Context, out emit, token string) (link, error) {
 	o := s.db.opts
 	if o.Transport == "http" || o.Transport == "auto" && !s.db.ways.socket(time.Now()) {
-		return newRoundTrips(ctx, s, out, false), nil
+		return newRoundTrips(ctx, s, out, token, false), nil
 	}
-	l, refused := dialSocket(ctx, s, out)
+	l, refused := dialSocket(ctx, s, out, token)
 	if refused == nil {
 		return l, nil
 	}
@@ -98,5 +101,5 @@ func (s *shell) connect(ctx context.Context, out emit) (link, error) {
 	}
 	s.db.log.Info("no WebSocket, using plain HTTP", "error", refused.err)
 	s.db.ways.block(time.Now())
-	return newRoundTrips(ctx, s, out, true), nil
+	return newRoundTrips(ctx, s, out, token, true), nil
 }

@@ -66,7 +66,8 @@ func (w *waiter) hear(n replica.Note, state string) {
 	if n.Err != nil {
 		w.last = n.Err
 		w.failures++
-		w.final = n.State == replica.Stopped || n.State == replica.AuthNeeded
+		// Who waits for ever waits for a new token, too, where one may come.
+		w.final = n.State == replica.Stopped || n.State == replica.AuthNeeded && !(w.forever && w.s.db.opts.Token != nil)
 	}
 }
 

@@ -203,7 +203,7 @@ func (sp *space) expireAt(p *peer) {
 	if end.IsZero() || p.trip != nil {
 		return
 	}
-	p.expires = time.Now().Add(max(0, time.Until(end)) + sp.srv.tune.grace)
+	p.expires = time.Now().Add(max(0, time.Until(end)) + sp.srv.grace)
 	p.expiry = time.AfterFunc(time.Until(p.expires), func() { sp.send(event{peer: p, kind: evExpired}) })
 }
 

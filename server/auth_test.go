@@ -260,9 +260,7 @@ func TestFirstMessagesThatSayNothingOfWhoItIs(t *testing.T) {
 }
 
 func TestRenewalOnTheOpenConnection(t *testing.T) {
-	tune := testTuning()
-	tune.grace = 50 * time.Millisecond
-	d := newGuardedDeck(t, TokenOptions{}, Quota{}, tune)
+	d := newGuardedDeck(t, TokenOptions{Leeway: 50 * time.Millisecond}, Quota{}, testTuning())
 	v := d.newDevice()
 	v.signIn(tokenFor(t, "ana", 400*time.Millisecond))
 	v.send(&v.hello)

@@ -47,7 +47,7 @@ func (s *Server) serveSync(w http.ResponseWriter, r *http.Request, sp *space) {
 	}
 	defer s.quotas.disconnect(who.ID)
 	if !who.Expires.IsZero() {
-		wait = min(wait, max(0, time.Until(who.Expires))+s.tune.grace)
+		wait = min(wait, max(0, time.Until(who.Expires))+s.grace)
 	}
 	p := sp.newPeer(who)
 	p.trip = &trip{wait: wait > 0}

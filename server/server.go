@@ -122,6 +122,7 @@ type Server struct {
 	tempDir string
 	tune    tuning
 	quotas  *quotas
+	grace   time.Duration // how long a connection outlives its token, as clocks may differ
 	unknown atomic.Int64 // connections that have not said whose they are
 
 	serving context.Context // ends when the server begins to stop
@@ -153,7 +154,6 @@ type tuning struct {
 	silence   time.Duration                       // without even a pong
 	write     time.Duration                       // for one message to leave
 	hello     time.Duration                       // for the first message, while it is not known who speaks
-	grace     time.Duration                       // how long a connection outlives its token
 	burst     time.Duration                       // how much of a quota may come at once
 	outbox    int                                 // bytes waiting for one session before it falls behind
 	hurry     int64                               // how many times faster the clock of presence runs, if not 0
@@ -166,7 +166,7 @@ var defaultTuning = tuning{
 	hold: 10 * time.Millisecond, free: 2 * time.Millisecond, retry: 100 * time.Millisecond,
 	hookWait: time.Millisecond, hookEnd: 5 * time.Second,
 	ping: 25 * time.Second, silence: 60 * time.Second, write: 30 * time.Second,
-	hello: 10 * time.Second, grace: token.DefaultLeeway, burst: burst,
+	hello: 10 * time.Second, burst: burst,
 	outbox: 4 << 20,
 }
 
@@ -185,6 +185,10 @@ func newServer(o Options, t tuning) (*Server, error) {
 	s := &Server{opts: o, log: o.Logger, metrics: newMetrics(), tune: t, spaces: map[string]*slot{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.grace = token.DefaultLeeway
+	if a, ok := o.Auth.(interface{ Leeway() time.Duration }); ok {
+		s.grace = a.Leeway()
 	}
 	s.quotas = newQuotas(o.Quota.withDefaults(o.Auth != nil), t.burst)
 	if o.Dir != "" {

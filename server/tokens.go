@@ -157,6 +157,9 @@ func (t *Tokens) Authenticate(ctx context.Context, text string) (tidemark.Princi
 	return p, nil
 }
 
+// Leeway is how long a connection outlives its token.
+func (t *Tokens) Leeway() time.Duration { return t.verifier.Leeway() }
+
 // Revoked implements Revoker.
 func (t *Tokens) Revoked(p tidemark.Principal) bool {
 	return t.revoked != nil && t.revoked.get().Has(p)

@@ -11,6 +11,7 @@ type cloneCommand struct {
 	URL      string `arg:"" help:"Address of the space, e.g. http://127.0.0.1:7420/shop."`
 	File     string `arg:"" help:"Path of the copy to make; must not be there yet."`
 	ReadOnly bool   `help:"Make a copy that refuses every local write."`
+	tokenFlags
 }
 
 // Help is shown below the command's one line.
@@ -68,7 +69,7 @@ func (c *cloneCommand) check() error {
 func (c *cloneCommand) clone(s *shell) (client.Progress, error) {
 	var last client.Progress
 	b := &bar{w: s.err}
-	err := client.Clone(s.ctx, c.URL, c.File, client.CloneOptions{ReadOnly: c.ReadOnly, Progress: func(p client.Progress) {
+	err := client.Clone(s.ctx, c.URL, c.File, client.CloneOptions{ReadOnly: c.ReadOnly, Token: c.source(), Progress: func(p client.Progress) {
 		last = p
 		if s.terminal && !s.json {
 			b.show(p)

@@ -24,7 +24,8 @@ const exitCodes = `Exit codes of every command:
        everything was settled in time; nothing is lost, the same command goes on
   5    verify or doctor found differences or damage (verify has repaired what it found)
   6    refused, because a person must decide: rows that break their own
-       constraints, pending changesets, a copied file, another server
+       constraints, pending changesets, a copied file, another server, a token
+       that is missing, not good any more or of somebody else
   130  ended by Ctrl-C
 
 With --json a command prints one JSON document on standard output (sync --watch:
@@ -53,7 +54,7 @@ func exitOf(code tidemark.Code) int {
 	case tidemark.CodeOffline, tidemark.CodeShutdown, tidemark.CodeRateLimited:
 		return exitOffline
 	case tidemark.CodeViolations, tidemark.CodePending, tidemark.CodeFork, tidemark.CodeIncarnation,
-		tidemark.CodeRestored, tidemark.CodeWrongSpace, tidemark.CodeFileReplaced:
+		tidemark.CodeRestored, tidemark.CodeWrongSpace, tidemark.CodeFileReplaced, tidemark.CodeUnauthenticated, tidemark.CodeForbidden:
 		return exitRefused
 	}
 	return exitError
@@ -61,12 +62,13 @@ func exitOf(code tidemark.Code) int {
 
 // hints are for errors that bring none of their own.
 var hints = map[tidemark.Code]string{
-	tidemark.CodeOffline:    "nothing is lost: run the command again when the server can be reached",
-	tidemark.CodeShutdown:   "nothing is lost: run the command again when the server is back",
-	tidemark.CodeBusy:       "another program holds a lock on the file; end its transaction and try again",
-	tidemark.CodeFull:       "make room on the disk and run the command again",
-	tidemark.CodeNotAdopted: "serve the file with tidemark serve, or make a copy with tidemark clone",
-	tidemark.CodeNotSQLite:  "give the path of an SQLite database",
-	tidemark.CodeNoSpace:    "look up the space's name in the server's address list, e.g. http://HOST:7420/NAME",
-	tidemark.CodeCorrupt:    "restore the file from a backup, or clone it anew",
+	tidemark.CodeOffline:         "nothing is lost: run the command again when the server can be reached",
+	tidemark.CodeShutdown:        "nothing is lost: run the command again when the server is back",
+	tidemark.CodeBusy:            "another program holds a lock on the file; end its transaction and try again",
+	tidemark.CodeFull:            "make room on the disk and run the command again",
+	tidemark.CodeNotAdopted:      "serve the file with tidemark serve, or make a copy with tidemark clone",
+	tidemark.CodeNotSQLite:       "give the path of an SQLite database",
+	tidemark.CodeUnauthenticated: "bring a token: --token-file FILE, or TIDEMARK_TOKEN in the environment; nothing is lost",
+	tidemark.CodeNoSpace:         "look up the space's name in the server's address list, e.g. http://HOST:7420/NAME",
+	tidemark.CodeCorrupt:         "restore the file from a backup, or clone it anew",
 }

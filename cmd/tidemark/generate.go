@@ -13,6 +13,7 @@ import (
 type generateCommand struct {
 	Language string `arg:"" enum:"ts" help:"ts, for TypeScript."`
 	Source   string `arg:"" help:"An SQLite file, or the address of a space."`
+	tokenFlags
 	Out      string `short:"o" placeholder:"PATH" help:"Write to this file."`
 	BigInt   bool   `name:"bigint" help:"Give integers the type bigint, for databases that are opened with bigint: true."`
 }
@@ -67,7 +68,7 @@ func (c *generateCommand) Run(s *shell) error {
 
 func (c *generateCommand) schema(s *shell) (*tidemark.Schema, error) {
 	if strings.Contains(c.Source, "://") {
-		return client.SchemaOf(s.ctx, c.Source, nil)
+		return client.SchemaOf(s.ctx, c.Source, client.Options{Token: c.source()})
 	}
 	if err := mustBeThere(c.Source); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type commands struct {
 	Check     checkCommand     `cmd:"" group:"serve" help:"Say what serving a file would do; changes nothing."`
 	Policies  policiesCommand  `cmd:"" group:"serve" help:"Show by what policy edits of every column merge, or begin a tidemark.yaml."`
 	Rules     rulesCommand     `cmd:"" group:"serve" help:"Look at the rules that say who may write what."`
+	Token     tokenCommand     `cmd:"" group:"serve" help:"Make keys and tokens, and look at them."`
 	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Run an SQL script that changes the schema of a served file."`
 	Clone     cloneCommand     `cmd:"" group:"copy" help:"Make a copy of a space: an ordinary SQLite file."`
 	Sync      syncCommand      `cmd:"" group:"copy" help:"Send what was written into a copy, fetch what is new."`
@@ -39,6 +40,7 @@ type commands struct {
 	Undo      undoCommand      `cmd:"" group:"copy" help:"Take back the newest changeset of a copy, where nobody touched it since."`
 	Redo      redoCommand      `cmd:"" group:"copy" help:"Take back the last undo."`
 	Log       logCommand       `cmd:"" group:"copy" help:"Show what was accepted, when and from whom."`
+	Logout    logoutCommand    `cmd:"" group:"copy" help:"Delete a copy from this device, unless something in it is nowhere else."`
 	Verify    verifyCommand    `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
 	Doctor    doctorCommand    `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
 	Detach    detachCommand    `cmd:"" group:"care" help:"Take everything of Tidemark off a file again."`
@@ -81,6 +83,7 @@ func newParser(c *commands) (*kong.Kong, error) {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "serve", Title: "On the server:"},
 			{Key: "copy", Title: "On a copy:"},
+			{Key: "auth", Title: "Who may come:"},
 			{Key: "care", Title: "Care:"},
 			{Key: "try", Title: "To begin with:"},
 		}),

@@ -29,11 +29,12 @@ type serveCommand struct {
 	Create           bool     `help:"With --dir: make a space that is asked for and not there. With a file: make it when it is not there."`
 	Name             string   `placeholder:"NAME" help:"Name of the space, instead of the file's."`
 	AcceptViolations bool     `help:"Serve files although rows in them break their own constraints."`
-	Insecure         bool     `name:"insecure-any-address" help:"Listen where others can reach it, although everyone may then read and write."`
+	Insecure         bool     `name:"insecure-any-address" aliases:"insecure-public" help:"Listen where others can reach it without asking for tokens, although everyone may then read and write."`
 	Policies         string   `placeholder:"FILE" help:"The file that declares how edits merge, instead of tidemark.yaml beside each database."`
 	Origins          []string `name:"origin" sep:"none" placeholder:"ORIGIN" help:"Let web pages of this origin use the spaces, e.g. https://app.example; may be repeated, * is all."`
 	ReadyFile        string   `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
 	limitFlags
+	guardFlags `group:"auth"`
 
 	guide func(s *shell, url string) // prints what to do next, instead of the usual lines
 }
@@ -50,6 +51,7 @@ Examples:
     tidemark serve shop.sqlite stock.sqlite --listen 127.0.0.1:8080
     tidemark serve --dir /var/lib/spaces
     tidemark serve shop.sqlite --max-changeset 64MiB --max-row 32MiB
+    tidemark serve shop.sqlite --listen 0.0.0.0:7420 --auth-secret secret --tls-cert cert.pem --tls-key key.pem
 
 Ctrl-C finishes the running commit and tells the copies to come back later.`
 }
@@ -66,14 +68,28 @@ func (c *serveCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
+	address := l.Addr().String()
+	if l, err = c.secured(l); err != nil {
+		return err
+	}
 	srv, err := c.open(s)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	if err := c.announce(s, l.Addr().String(), srv); err != nil {
-		return errors.Join(err, l.Close(), srv.Close())
+	if err := c.announce(s, address, srv); err != nil {
+		return errors.Join(err, l.Close(), srv.Close(), c.close())
 	}
-	return serve(s, l, srv, srv)
+	s.again = c.guardFlags.reload
+	return errors.Join(serve(s, l, srv, srv), c.close())
+}
+
+// secured is secure, which closes the listener when there is no TLS to be had.
+func (c *serveCommand) secured(l net.Listener) (net.Listener, error) {
+	with, err := c.secure(l)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return with, nil
 }
 
 func (c *serveCommand) check() error {
@@ -82,12 +98,12 @@ func (c *serveCommand) check() error {
 		return usageError("no file to serve", "tidemark serve FILE, or tidemark serve --dir DIR")
 	case c.Name != "" && len(c.Files) != 1:
 		return usageError("--name goes with exactly one file", "serve the other files under their own names, or by another server")
-	case !c.Insecure && !loopback(c.Listen):
+	case !c.Insecure && !c.asks() && !loopback(c.Listen):
 		return &ending{exit: exitRefused, code: tidemark.CodeUsage,
 			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
-			hint: "listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
+			hint: "ask for tokens: tidemark token keygen -o secret, and --auth-secret secret; or listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
 	}
-	for _, check := range []func() error{c.origins, c.present, c.declared} {
+	for _, check := range []func() error{c.guardFlags.check, c.origins, c.present, c.declared} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -190,7 +206,11 @@ func (c *serveCommand) open(s *shell) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.New(server.Options{Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, AllowOrigins: c.Origins, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
+	auth, err := c.auth(s)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.New(server.Options{Auth: auth, Quota: c.quota(), Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, AllowOrigins: c.Origins, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +301,7 @@ type servedSpace struct {
 }
 
 func (c *serveCommand) announce(s *shell, address string, srv *server.Server) error {
-	d := serving{Address: address, URL: "http://" + address, Dir: c.Dir, Spaces: []servedSpace{}}
+	d := serving{Address: address, URL: c.scheme() + address, Dir: c.Dir, Spaces: []servedSpace{}}
 	list, err := srv.Spaces()
 	if err != nil {
 		return err
@@ -330,12 +350,20 @@ func (c *serveCommand) introduce(s *shell, d serving) {
 		c.guide(s, example)
 		return
 	}
-	s.printf("\nIn another terminal:\n  tidemark clone %s copy.db\n  tidemark sync --watch copy.db\n\nCtrl-C stops the server.\n", quoteArg(example))
+	who := ""
+	if c.asks() {
+		who = " --token-file TOKEN"
+	}
+	s.printf("\nIn another terminal:\n  tidemark clone %s copy.db%s\n  tidemark sync --watch copy.db%s\n\nCtrl-C stops the server.\n", quoteArg(example), who, who)
 }
 
 func (c *serveCommand) warn(s *shell, address string) {
-	if !loopback(address) {
+	switch {
+	case loopback(address):
+	case !c.asks():
 		_, _ = fmt.Fprintf(s.err, "tidemark: warning: everyone who can reach %s can read and write these spaces\n", address)
+	case c.Cert == "":
+		_, _ = fmt.Fprintf(s.err, "tidemark: warning: without --tls-cert, or a proxy in front that speaks HTTPS, whoever listens on the way to %s can take people's tokens\n", address)
 	}
 }
 
@@ -379,6 +407,11 @@ func untilDone(s *shell, srv *server.Server, failed <-chan error) error {
 
 // reload tells on standard error how it went: nobody reads a log otherwise.
 func reload(s *shell, srv *server.Server) {
+	if s.again != nil {
+		if err := s.again(); err != nil {
+			_, _ = fmt.Fprintf(s.err, "tidemark: %s: what was in force stays\n", oneLine(err.Error()))
+		}
+	}
 	err := srv.Reload()
 	if err == nil {
 		s.note("policies read again")

@@ -26,8 +26,9 @@ type shell struct {
 	log      *slog.Logger
 	level    slog.LevelVar // of the log
 	json     bool
-	told     bool // a JSON document was printed
-	terminal bool // standard error is one: progress may be drawn
+	told     bool         // a JSON document was printed
+	terminal bool         // standard error is one: progress may be drawn
+	again    func() error // what SIGHUP has read again beside policies
 }
 
 func newShell(ctx context.Context) *shell {
@@ -151,7 +152,7 @@ func (s *shell) failure(err error) failure {
 	}
 	code := tidemark.CodeOf(err)
 	hint := tidemark.HintOf(err)
-	if hint == "" {
+	if hint == "" || code == tidemark.CodeUnauthenticated { // here a token is a flag
 		hint = hints[code]
 	}
 	if code == "" {

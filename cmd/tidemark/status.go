@@ -75,6 +75,9 @@ func printReplicaStatus(s *shell, path string, st replica.Status, conflicts int)
 		{"replica", shortID(st.Replica)},
 		{"last contact", ago(st.Contact, time.Now().UnixMilli())},
 	}
+	if st.Principal != "" {
+		rows = append(rows, []string{"principal", st.Principal})
+	}
 	for _, name := range sortedKeys(st.Out) {
 		rows = append(rows, []string{"not syncing", name + ": " + st.Out[name]})
 	}

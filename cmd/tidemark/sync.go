@@ -17,6 +17,7 @@ type syncCommand struct {
 	DryRun  bool          `short:"n" help:"Only say what would be sent and received."`
 	Timeout time.Duration `default:"30s" placeholder:"TIME" help:"Give up when not everything is settled by then; 0 waits for ever (${default})."`
 	Server  string        `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
+	tokenFlags
 }
 
 // Help is shown below the command's one line.
@@ -37,9 +38,9 @@ func (c *syncCommand) Run(s *shell) error {
 	if c.Watch && c.DryRun {
 		return usageError("--watch and --dry-run do not go together", "give one of them")
 	}
-	o := client.Options{Server: c.Server, Logger: s.log}
+	o := client.Options{Server: c.Server, Logger: s.log, Token: c.source()}
 	if c.Watch {
-		return watch(s, c.File, o)
+		return watch(s, c.File, o, c.TokenFile != "")
 	}
 	return withReplica(c.File, o, func(db *client.DB) error {
 		if c.DryRun {

@@ -11,6 +11,7 @@ import (
 type verifyCommand struct {
 	File   string `arg:"" help:"The copy."`
 	Server string `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
+	tokenFlags
 }
 
 // Help is shown below the command's one line.
@@ -32,7 +33,7 @@ type verified struct {
 
 // Run verifies.
 func (c *verifyCommand) Run(s *shell) error {
-	return withReplica(c.File, client.Options{Server: c.Server, Logger: s.log}, func(db *client.DB) error {
+	return withReplica(c.File, client.Options{Server: c.Server, Logger: s.log, Token: c.source()}, func(db *client.DB) error {
 		r, err := db.Verify(s.ctx)
 		if tidemark.CodeOf(err) == tidemark.CodeBusy && s.ctx.Err() == nil {
 			f := s.failure(err)

@@ -17,6 +17,7 @@ type news struct {
 	Outcome   *outcome       `json:"outcome,omitempty"`
 	Suspended *suspendedNews `json:"suspended,omitempty"`
 	Conflict  *conflictItem  `json:"conflict,omitempty"` // waits for a decision
+	Expiring  string         `json:"expiring,omitempty"` // when the token ends, of which there is no newer one
 	Error     *failure       `json:"error,omitempty"`
 }
 
@@ -25,9 +26,12 @@ type suspendedNews struct {
 	Cause string `json:"cause"`
 }
 
-// watch keeps a copy in sync until Ctrl-C.
-func watch(s *shell, path string, o client.Options) error {
-	w := &watcher{s: s, path: path}
+// watch keeps a copy in sync until Ctrl-C. With a token from a file it waits
+// for a newer one when that is needed; without, it ends then.
+func watch(s *shell, path string, o client.Options, waits bool) error {
+	ctx, giveUp := context.WithCancelCause(s.ctx)
+	defer giveUp(nil)
+	w := &watcher{s: s, path: path, waits: waits, giveUp: giveUp}
 	o.OnEvent = w.event
 	return withReplica(path, o, func(db *client.DB) error {
 		st, err := db.Status()
@@ -40,7 +44,10 @@ func watch(s *shell, path string, o client.Options) error {
 			s.note("another process syncs this file; this one goes on when that one ends")
 		})
 		defer w.silence.Stop()
-		if err := db.Run(s.ctx); err != nil && !errors.Is(err, context.Canceled) {
+		if err := db.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		if err := context.Cause(ctx); s.ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			return err
 		}
 		return nil
@@ -55,10 +62,16 @@ type watcher struct {
 	silence *time.Timer // until the first event, which comes once this process may sync
 	synced  bool        // since the connection stands
 	said    string      // the last error, which is not repeated at every attempt
+	waits   bool        // for a newer token
+	giveUp  context.CancelCauseFunc
 }
 
 func (w *watcher) event(ev client.Event) {
 	w.silence.Stop()
+	if ev.State == "auth needed" && ev.Err != nil && !w.waits {
+		w.giveUp(ev.Err)
+		return
+	}
 	if w.s.json {
 		_ = w.s.line(w.news(ev))
 		return
@@ -73,9 +86,15 @@ func (w *watcher) event(ev client.Event) {
 		w.say("%s waits for a decision: conflict %s", clean(whereOf(ev.Conflict)), ev.Conflict.ID)
 		w.s.note("  next: tidemark conflicts %s show %s", quoteArg(w.path), ev.Conflict.ID)
 	}
-	if ev.Err != nil && ev.Err.Error() != w.said {
+	if !ev.Expiring.IsZero() {
+		w.say("the token ends at %s, and there is no newer one", ev.Expiring.Format(time.TimeOnly))
+	} else if ev.Err != nil && ev.Err.Error() != w.said {
 		w.said = ev.Err.Error()
-		w.say("%s; trying again", oneLine(w.said))
+		do := "trying again"
+		if ev.State == "auth needed" {
+			do = "waiting for a newer token"
+		}
+		w.say("%s; %s", oneLine(w.said), do)
 	}
 	if ev.Seq > w.seq {
 		w.seq = ev.Seq
@@ -127,6 +146,9 @@ func (w *watcher) news(ev client.Event) news {
 	if ev.Conflict != nil {
 		item := conflictItemOf(ev.Conflict)
 		n.Conflict = &item
+	}
+	if !ev.Expiring.IsZero() {
+		n.Expiring = ev.Expiring.UTC().Format(time.RFC3339)
 	}
 	if ev.Err != nil {
 		f := w.s.failure(ev.Err)

@@ -105,6 +105,15 @@ func recogniseServer(facts map[string]tidemark.Value, w *wire.Welcome) error {
 	return nil
 }
 
+// Principal returns whose copy it is, "" while it is nobody's.
+func (r *Replica) Principal() (who string, err error) {
+	err = r.db.View(func() error { who, err = meta.Get(r.db, keyPrincipal); return err })
+	if err != nil {
+		return "", failure("status", err)
+	}
+	return who, nil
+}
+
 // Stranger is why a copy whose principal is owner takes no part in what
 // somebody else does. What is pending in it stays for owner.
 func Stranger(owner, other string) *tidemark.Error {

@@ -103,6 +103,9 @@ func NewVerifier(o Options) (*Verifier, error) {
 	return v, nil
 }
 
+// Leeway is how far clocks may differ.
+func (v *Verifier) Leeway() time.Duration { return v.opts.Leeway }
+
 func usage(msg, hint string) error {
 	return &tidemark.Error{Code: tidemark.CodeUsage, Op: "token", Msg: msg, Hint: hint}
 }
