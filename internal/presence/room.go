@@ -211,9 +211,10 @@ func (r *room) take(s *seat) []byte {
 }
 
 // everyone sees to it that there is something to tell of everyone that the log
-// goes on from, and that is not much older than the log's end.
+// goes on from, and that is not older than the log's end; where it is large, not
+// much older, since writing it anew has those who are taking it begin again.
 func (r *room) everyone() {
-	if r.full != nil && r.fullAt >= r.first && r.since <= r.fullSize {
+	if r.full != nil && r.fullAt >= r.first && (r.since == 0 || len(r.full) > 1 && r.since <= r.fullSize/4) {
 		return
 	}
 	list := make([]wire.Peer, 0, len(r.members))
