@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -60,6 +61,9 @@ type yard struct {
 	dogs  []*dog
 	wide  int
 	key   digest.Key
+
+	hook func(*hub.Proposal) (*hub.Verdict, error)
+	late []hub.Submission // wait for the hook
 }
 
 // dog is a replica that believes everything and checks every sum.
@@ -113,7 +117,7 @@ func (y *yard) open() {
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], y.rng.Uint64())
 	y.hub, err = hub.Open(ctx, y.store, y.now, hub.Options{
-		Rand: rand.NewChaCha8(seed), Chunk: 300 + y.rng.IntN(2000),
+		Rand: rand.NewChaCha8(seed), Chunk: 300 + y.rng.IntN(2000), Hook: y.hook,
 		Unique: map[string]hub.UniqueFunc{"rename": func(c hub.Clash) (hub.Resolution, error) {
 			row := slices.Clone(c.Mine)
 			row[1] = tidemark.Text(row[1].Str() + "!")
@@ -121,7 +125,7 @@ func (y *yard) open() {
 		}},
 	})
 	y.must(err)
-	y.key = y.hub.State().DigestKey
+	y.key, y.late = y.hub.State().DigestKey, nil
 	y.group()
 }
 
@@ -136,6 +140,7 @@ func (y *yard) newDog() *dog {
 
 // connect begins a session and pushes again what has no outcome.
 func (d *dog) connect() (subs []hub.Submission) {
+	d.y.late = slices.DeleteFunc(d.y.late, func(s hub.Submission) bool { return s.Session == d.s })
 	d.s = d.y.hub.NewSession(tidemark.Principal{})
 	d.send(&d.hello)
 	for _, p := range d.open {
@@ -399,11 +404,14 @@ func (y *yard) randomRow(t *tidemark.Table) []tidemark.Value {
 // group judges and tells most of those who are there.
 func (y *yard) group(subs ...hub.Submission) {
 	y.now += 10
-	c, err := y.hub.Group(ctx, y.now, subs, nil)
+	c, err := y.hub.Group(ctx, y.now, append(y.late, subs...), nil)
 	y.must(err)
-	if len(c.Retry) > 0 {
-		y.t.Fatalf("cannot be applied: %v", c.Failed(c.Retry[0]))
+	for _, s := range c.Retry {
+		if err := c.Failed(s); !errors.Is(err, hub.ErrWait) {
+			y.t.Fatalf("cannot be applied: %v", err)
+		}
 	}
+	y.late = c.Retry
 	for _, d := range y.dogs {
 		if y.rng.IntN(10) > 0 {
 			d.hear(d.s.Deliver(c))
