@@ -79,13 +79,14 @@ type DB struct {
 	engine sync.Mutex // guards r
 	r      *replica.Replica
 
-	writer  chan *lite.DB // holds the connection for own writes while it is free
-	id      *identity     // belongs to who has the writer
-	readers *readers
-	notice  *notice
-	watches *watches
-	ways    ways
-	lessee  time.Duration // how long Sync waits for another process that syncs the file
+	writer    chan *lite.DB // holds the connection for own writes while it is free
+	id        *identity     // belongs to who has the writer
+	readers   *readers
+	notice    *notice
+	watches   *watches
+	presences *presences
+	ways      ways
+	lessee    time.Duration // how long Sync waits for another process that syncs the file
 
 	mu     sync.Mutex
 	closed bool
@@ -127,6 +128,7 @@ func Open(path string, o Options) (*DB, error) {
 	db.ended, db.end = context.WithCancelCause(context.Background())
 	db.notice = newNotice(db)
 	db.watches = newWatches(db)
+	db.presences = newPresences(db)
 	return db, nil
 }
 
@@ -164,6 +166,7 @@ func (db *DB) Close() error {
 	if s != nil {
 		s.stop()
 	}
+	db.presences.close()
 	db.watches.close()
 	db.notice.close()
 	w := <-db.writer // waits for a running transaction

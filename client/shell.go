@@ -37,6 +37,7 @@ type shell struct {
 	pass  *passport
 
 	link     link
+	greeted  bool            // presence was told that there is a session
 	linkCtx  context.Context // ends with the link
 	dropLink context.CancelFunc
 
@@ -63,6 +64,9 @@ type dialed struct {
 	token string // under which
 	err   error
 }
+
+// firstLook is the first pause between two looks whether the lease can be had.
+const firstLook = 10 * time.Millisecond
 
 // waiting is the state before the lease is had.
 const waiting = "waiting"
@@ -109,7 +113,7 @@ func (s *shell) run() {
 
 // waitForLease returns when this process may sync, or an error when it never will.
 func (s *shell) waitForLease() error {
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+	for pause := firstLook; ; pause = min(2*pause, 250*time.Millisecond) {
 		ok, err := s.lease.try()
 		if err != nil {
 			return &tidemark.Error{Code: tidemark.CodeReadOnly, Op: "sync", Err: err, Msg: "the lock file " + s.db.path + LockSuffix + " cannot be used"}
@@ -122,6 +126,9 @@ func (s *shell) waitForLease() error {
 			})
 		}
 		s.publish(replica.Note{}, waiting)
+		if pause == firstLook {
+			s.db.presences.gone(s.lease.held(), false)
+		}
 		select {
 		case <-s.ctx.Done():
 			return s.db.broken()
@@ -148,6 +155,8 @@ func (s *shell) serve(news <-chan news) error {
 		case a := <-s.asks:
 			err = s.step(a.ev)
 			close(a.done)
+		case <-s.db.presences.bell:
+			s.speak()
 		case <-s.timer.C:
 			err = s.step(replica.Tick{})
 		case <-s.pass.timer.C:
@@ -162,6 +171,7 @@ func (s *shell) serve(news <-chan news) error {
 
 // hangUp closes the link without a word to the file, which may be gone.
 func (s *shell) hangUp() {
+	s.takeLeave()
 	s.unlink()
 	s.timer.Stop()
 	s.pass.timer.Stop()
@@ -179,7 +189,7 @@ func (s *shell) take(m any) error {
 		if got, is := m.ev.(replica.Received); is && s.hear(got.Msg) {
 			return nil
 		}
-		return s.step(m.ev)
+		return s.attend(m.ev)
 	case dialed:
 		switch {
 		case m.of != s.linkCtx:
@@ -256,6 +266,9 @@ func (s *shell) do(e replica.Effect) {
 			s.timer.Reset(e.After)
 		}
 	case replica.Notify:
+		if err := e.Note.Err; err != nil {
+			s.db.presences.gone(err, e.Note.State == replica.Stopped || e.Note.State == replica.AuthNeeded)
+		}
 		s.publish(e.Note, e.Note.State.String())
 		s.lease.tell(live(e.Note.State))
 	}
@@ -288,6 +301,10 @@ func (s *shell) unlink() {
 	s.pass.timer.Stop()
 	s.pass.ends = time.Time{}
 	s.link, s.linkCtx, s.dropLink = nil, nil, nil
+	if s.greeted {
+		s.greeted = false
+		s.db.presences.gone(errNoSession, false)
+	}
 }
 
 // tell passes something to the shell's goroutine, unless the link that it is

@@ -22,7 +22,8 @@ const (
 	pingEvery    = 20 * time.Second
 	silenceLimit = 50 * time.Second // without even a pong
 	writeLimit   = 30 * time.Second // for one message to leave
-	maxDown      = 256 << 20        // bytes of one message
+	farewell     = 500 * time.Millisecond
+	maxDown      = 256 << 20 // bytes of one message
 )
 
 // dialError says why there is no socket and whether plain HTTP may do.
@@ -44,6 +45,8 @@ type socket struct {
 	more  chan struct{}
 	quit  chan struct{}
 	once  sync.Once
+
+	parting atomic.Bool // see bye
 }
 
 func dialSocket(ctx context.Context, s *shell, out emit, token string) (link, *dialError) {
@@ -118,8 +121,27 @@ func (l *socket) renew(token string) bool {
 func (l *socket) close() {
 	l.once.Do(func() {
 		close(l.quit)
-		_ = l.conn.Close()
+		if !l.parting.Load() {
+			_ = l.conn.Close()
+		}
 	})
+}
+
+// bye says that this is the end of it, and lets the reader wait for a moment
+// until the other side has said so, too: what it does not read otherwise may
+// take the word away.
+func (l *socket) bye() {
+	l.parting.Store(true)
+	l.mu.Lock()
+	l.queue = append(l.queue, nil) // behind what is to be sent
+	l.mu.Unlock()
+	_ = l.conn.SetReadDeadline(time.Now().Add(farewell))
+}
+
+// part writes the last word.
+func (l *socket) part() error {
+	message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	return l.conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(farewell))
 }
 
 func (l *socket) write() {
@@ -128,6 +150,9 @@ func (l *socket) write() {
 	for {
 		select {
 		case <-l.quit:
+			if l.parting.Load() {
+				_ = l.flush()
+			}
 			return
 		case <-ping.C:
 			_ = l.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit))
@@ -150,7 +175,14 @@ func (l *socket) flush() error {
 		b := l.queue[0]
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
-		if err := l.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		if b == nil {
+			return l.part()
+		}
+		limit := writeLimit
+		if l.parting.Load() {
+			limit = farewell
+		}
+		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 			return err
 		}
 		if err := l.conn.WriteMessage(websocket.TextMessage, b); err != nil {
@@ -162,7 +194,13 @@ func (l *socket) flush() error {
 func (l *socket) read() {
 	defer func() { _ = l.conn.Close() }()
 	l.conn.SetReadLimit(maxDown)
-	awake := func() { _ = l.conn.SetReadDeadline(time.Now().Add(silenceLimit)) }
+	awake := func() {
+		limit := silenceLimit
+		if l.parting.Load() {
+			limit = farewell
+		}
+		_ = l.conn.SetReadDeadline(time.Now().Add(limit))
+	}
 	l.conn.SetPongHandler(func(string) error { awake(); return nil })
 	awake()
 	var down wire.Shorthand
@@ -181,7 +219,7 @@ func (l *socket) read() {
 			down.ReadDown(m)
 			l.spoke.Store(true)
 		}
-		if !l.out(replica.Received{Msg: m}) {
+		if !l.out(replica.Received{Msg: m}) && !l.parting.Load() {
 			return
 		}
 		awake() // taking it in may have been long
