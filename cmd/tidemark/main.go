@@ -41,6 +41,7 @@ type commands struct {
 	Redo      redoCommand      `cmd:"" group:"copy" help:"Take back the last undo."`
 	Log       logCommand       `cmd:"" group:"copy" help:"Show what was accepted, when and from whom."`
 	Logout    logoutCommand    `cmd:"" group:"copy" help:"Delete a copy from this device, unless something in it is nowhere else."`
+	Presence  presenceCommand  `cmd:"" group:"copy" help:"Show who is connected to the space now; be seen by the others."`
 	Verify    verifyCommand    `cmd:"" group:"copy" help:"Prove that a copy equals the server, row by row; repair it if not."`
 	Doctor    doctorCommand    `cmd:"" group:"care" help:"Look for damage in a served file or a copy."`
 	Detach    detachCommand    `cmd:"" group:"care" help:"Take everything of Tidemark off a file again."`
