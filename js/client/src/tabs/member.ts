@@ -34,8 +34,12 @@ const LOOK = 100;
 const PATIENCE = 500;
 const PATIENCE_MOST = 10_000;
 
+/** The same where nobody waits for an answer. */
+const PATIENCE_IDLE = 6_000;
+
 /** How long the own worker may be busy with one thing before it is given up. */
 const STUCK = 30_000;
+const STUCK_INSTALLING = 600_000;
 
 /** How long a worker gets to close in order. */
 const FAREWELL = 1_000;
@@ -369,15 +373,16 @@ export class Member implements TabHost {
     const silent = now - this.#heard;
     if (this.#worker !== null) {
       if (silent > LOOK) this.#home({ type: "ping" });
-      if (silent > STUCK) {
-        this.#dismiss();
-        this.#employ();
-      }
+      // What it says before it installs a snapshot is the last for a while.
+      if (silent < (this.status.progress?.stage === "install" ? STUCK_INSTALLING : STUCK)) return;
+      this.#dismiss();
+      this.#employ();
       return;
     }
-    if (!this.link.busy || navigator.locks === undefined || this.#election.leads) return;
-    if (silent > LOOK) this.#say({ type: "ping" });
-    if (silent < this.#patience * (1 + Math.random() / 4)) return;
+    if (navigator.locks === undefined || this.#election.leads) return;
+    const patience = this.link.busy ? this.#patience : Math.max(this.#patience, PATIENCE_IDLE);
+    if (silent > (this.link.busy ? LOOK : PATIENCE_IDLE / 3)) this.#say({ type: "ping" });
+    if (silent < patience * (1 + Math.random() / 4)) return;
     this.#patience = Math.min(2 * this.#patience, PATIENCE_MOST);
     this.#heard = now;
     this.#election.steal();

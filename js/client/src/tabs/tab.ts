@@ -221,7 +221,12 @@ export class Tab implements Database {
   }
 
   async logout(options: { readonly force?: boolean } = {}): Promise<void> {
-    await this.#link.call("wipe", options.force ?? false);
+    try {
+      await this.#link.call("wipe", options.force ?? false);
+    } catch (err) {
+      // The word that it is wiped may come before the answer.
+      if (this.status.phase !== "closed") throw err;
+    }
     await this.close();
   }
 }

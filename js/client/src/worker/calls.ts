@@ -58,14 +58,17 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
       }),
     );
   },
-  sync: (_, { host, signal }) => host.shellNow.then((shell) => shell.sync(signal)),
+  sync: (_, { host, signal }) => host.shellOrTrouble().then((shell) => shell.sync(signal)),
   flushed: (_, { host, signal }) => host.shellNow.then((shell) => shell.flushed(signal)).then(() => null),
   caughtUp: (_, { host, signal }) => host.shellNow.then((shell) => shell.caughtUp(signal)).then(() => null),
   ready: (_, { host }) => host.shellNow.then(() => null),
   network: (on, { host }) => nothing(host.setNetwork(on)),
   reconnect: (_, { host }) => nothing(host.reconnect()),
-  verify: (_, { host, signal }) => host.shellNow.then((shell) => shell.verify(signal)),
-  exportFile: (_, { copy }) => copy.db.serialize(),
+  verify: (_, { host, signal }) => host.shellOrTrouble().then((shell) => shell.verify(signal)),
+  exportFile: (_, { copy }) => {
+    copy.replica.seal(Date.now());
+    return copy.db.serialize();
+  },
   wipe: (force, { host }) => host.wipe(force).then(() => null),
   inspect: (_, { host, copy }) => ({
     watches: host.watches.costs(),

@@ -8,6 +8,7 @@ import type { Applied } from "../replica/apply.ts";
 import type { Note } from "../replica/loop.ts";
 import { tableNamed } from "../schema.ts";
 import { climb } from "../storage/ladder.ts";
+import { openParts } from "../storage/parts.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Address } from "../sync/address.ts";
 import { Shell } from "../sync/shell.ts";
@@ -93,6 +94,7 @@ export class Host {
   #published = 0;
   #working = false;
   #sealing: ReturnType<typeof setTimeout> | undefined;
+  readonly #impatient = new Set<(err: unknown) => void>();
   readonly #spare = new Spare();
   /** Whether a database was there, or could be put back. */
   #found = false;
@@ -296,8 +298,24 @@ export class Host {
   /** Notes a passing error of the first sync. */
   trouble(err: unknown): void {
     this.#error = err;
-    if (err !== null) this.links.event({ type: "error", error: errorInfo(err) });
+    if (err !== null) {
+      for (const fail of this.#impatient) fail(err);
+      this.links.event({ type: "error", error: errorInfo(err) });
+    }
     this.publish();
+  }
+
+  /** The shell, for somebody who does not wait for a server that cannot be reached. */
+  async shellOrTrouble(): Promise<Shell> {
+    if (!this.online)
+      throw new TidemarkError("offline", "the network is switched off", { hint: "setNetwork(true) switches it on" });
+    let fail: (err: unknown) => void = () => {};
+    const trouble = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    this.#impatient.add(fail);
+    this.#first?.wake();
+    return await Promise.race([this.shellNow, trouble]).finally(() => this.#impatient.delete(fail));
   }
 
   progress(p: Progress | null): void {
@@ -505,6 +523,7 @@ export class Host {
     this.shell?.stop();
     this.copy?.close();
     await this.storage?.wipe();
+    (await openParts(this.boot.name)).clear();
     this.#phase = "closed";
     this.links.status(this.status());
   }
