@@ -21,7 +21,7 @@ func applyText(now tidemark.Value, body string) (tidemark.Value, error) {
 	if err != nil {
 		return tidemark.Null, err
 	}
-	if !now.IsNull() && now.Kind() != tidemark.KindText {
+	if !now.IsNull() && (now.Kind() != tidemark.KindText || !splice.Editable(now.Str())) {
 		return tidemark.Null, mismatch("text", now)
 	}
 	text, err := p.Apply(now.Str())

@@ -3,7 +3,6 @@ package replica
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -157,7 +156,7 @@ func (r *Replica) anchorChange(kept, shown *tidemark.Change, was images) (some b
 
 // textOf is a value as a text that edits can be made on; NULL counts as empty.
 func textOf(v tidemark.Value) (text string, ok bool) {
-	if v.Kind() == tidemark.KindText && utf8.ValidString(v.Str()) {
+	if v.Kind() == tidemark.KindText && splice.Editable(v.Str()) {
 		return v.Str(), true
 	}
 	return "", v.IsNull()

@@ -285,10 +285,12 @@ func stale(t *tidemark.Table, c *tidemark.Change, col int) *misfit {
 // reviseText carries an edit of a text over what became of the text since.
 func (f *forecast) reviseText(at cell, now tidemark.Value, e tidemark.Edit) *revisedCell {
 	was := f.was[at.row][at.col]
-	if was == now || was.Kind() != tidemark.KindText {
+	before, ok := textOf(was)
+	if was == now || was.IsNull() || !ok {
 		return nil
 	}
-	if now.Kind() != tidemark.KindText {
+	after, ok := textOf(now)
+	if now.IsNull() || !ok {
 		return setTo(was, tidemark.Null, e)
 	}
 	mine, err := splice.ParseEdit(e.Body)
@@ -297,7 +299,7 @@ func (f *forecast) reviseText(at cell, now tidemark.Value, e tidemark.Edit) *rev
 	}
 	over, known := f.over[at]
 	if !known {
-		over = splice.Diff(was.Str(), now.Str())
+		over = splice.Diff(before, after)
 	}
 	moved, rest := splice.Transform(mine.Patch, over, true) // what comes to the server later stands first
 	if f.over == nil {
