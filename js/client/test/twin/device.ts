@@ -7,7 +7,7 @@ import { type Effect, type Event, Loop } from "../../src/replica/loop.ts";
 import { Replica } from "../../src/replica/replica.ts";
 import { begin, commit, rollback } from "../../src/replica/write.ts";
 import { bytesOf, unhex, type Value } from "../../src/value.ts";
-import { decodeDown, type Down, isAside } from "../../src/wire/down.ts";
+import { type Down, decodeDown, isAside } from "../../src/wire/down.ts";
 import { Shorthand } from "../../src/wire/shorthand.ts";
 import { encodeUp } from "../../src/wire/up.ts";
 import { describe } from "./describe.ts";
