@@ -17,14 +17,14 @@ func BenchmarkThroughput(b *testing.B) {
 	for _, sessions := range []int{1, 16} {
 		for _, window := range []int{1, 64} {
 			b.Run(fmt.Sprintf("sessions=%d/window=%d", sessions, window), func(b *testing.B) {
-				benchThroughput(b, sessions, window)
+				benchThroughput(b, Options{}, sessions, window)
 			})
 		}
 	}
 }
 
-func benchThroughput(b *testing.B, sessions, window int) {
-	d := newDeck(b, Options{}, defaultTuning)
+func benchThroughput(b *testing.B, o Options, sessions, window int) {
+	d := newDeck(b, o, defaultTuning)
 	devices := make([]*device, sessions)
 	for i := range devices {
 		devices[i] = d.newDevice()
