@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -236,13 +237,18 @@ func (x *extras) spoil(db *lite.DB, heard func(sql string, args []tidemark.Value
 	return db.Run(sql)
 }
 
-// long makes a text of many lines, so that a difference is looked for line by line.
+// long makes a text of many lines, so that a difference is looked for line by
+// line. Any two of them have most in common: of texts that have not, each
+// language finds what it finds.
 func (x *extras) long() string {
-	lines := make([]string, 20+x.r.IntN(400))
+	lines := make([]string, 300)
 	for i := range lines {
-		lines[i] = []string{"first line", "second é", "𝄞 third", "", "word " + x.letter(), x.words()}[x.r.IntN(6)]
+		lines[i] = fmt.Sprintf("%d %s", i, []string{"first line", "second é", "𝄞 third", "", "the quick brown fox"}[i%5])
 	}
-	return strings.Join(lines, "\n")
+	for range x.r.IntN(6) {
+		lines[x.r.IntN(len(lines))] = x.words()
+	}
+	return strings.Join(lines[x.r.IntN(3):], "\n")
 }
 
 // policySets are the ways in which columns of xpol are set.

@@ -3,6 +3,7 @@ package twin
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,12 +52,15 @@ func (d *goDevice) views(changes []tidemark.Change) (lines []string) {
 	return lines
 }
 
-// plainly leaves out what is not plain ASCII: how a language quotes it is its own.
+var numbers = regexp.MustCompile(`[0-9][0-9.eE+-]*`)
+
+// plainly leaves out what is not plain ASCII, and numbers: how a language
+// spells these for people is its own.
 func plainly(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '\\' }) {
 		return "..."
 	}
-	return s
+	return numbers.ReplaceAllString(s, "#")
 }
 
 func (d *hostDevice) report() (lines []string, err error) {
