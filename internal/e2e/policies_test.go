@@ -14,18 +14,24 @@ import (
 
 // TestPolicyGuide types the session of docs/guide/policies.md into a shell, as
 // a reader does, and holds what comes out against what the page shows.
-func TestPolicyGuide(t *testing.T) {
+func TestPolicyGuide(t *testing.T) { typeGuide(t, "policies.md", 50) }
+
+// TestRulesGuide does so with docs/guide/rules.md.
+func TestRulesGuide(t *testing.T) { typeGuide(t, "rules.md", 12) }
+
+func typeGuide(t *testing.T, page string, least int) {
+	t.Helper()
 	for _, tool := range []string{"sqlite3", "bash"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed; make tools installs it on Debian", tool)
 		}
 	}
-	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "guide", "policies.md"))
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "guide", page))
 	if err != nil {
 		t.Fatal(err)
 	}
 	steps := sessionOf(string(b))
-	if len(steps) < 50 {
+	if len(steps) < least {
 		t.Fatalf("found only %d steps on the page", len(steps))
 	}
 	got := typeSession(t, steps)
@@ -33,7 +39,7 @@ func TestPolicyGuide(t *testing.T) {
 		if s.shown == "" || s.matches(got[i]) {
 			continue
 		}
-		t.Errorf("docs/guide/policies.md shows for\n$ %s\n%s\nand this came out:\n%s", s.typed, s.shown, got[i])
+		t.Errorf("docs/guide/%s shows for\n$ %s\n%s\nand this came out:\n%s", page, s.typed, s.shown, got[i])
 	}
 }
 

@@ -190,7 +190,7 @@ func TestEveryExampleIsValid(t *testing.T) {
 func examples(path, text string) []string {
 	var all []string
 	add := func(s string) {
-		if strings.HasPrefix(strings.TrimSpace(s), "tables:") || strings.Contains(s, "\ntables:") {
+		if strings.HasPrefix(strings.TrimSpace(s), "tables:") || strings.Contains(s, "\ntables:") || strings.HasPrefix(strings.TrimSpace(s), "rules:") {
 			all = append(all, s)
 		}
 	}
