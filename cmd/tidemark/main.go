@@ -85,6 +85,7 @@ func newParser(c *commands) (*kong.Kong, error) {
 			{Key: "serve", Title: "On the server:"},
 			{Key: "copy", Title: "On a copy:"},
 			{Key: "auth", Title: "Who may come:"},
+			{Key: "hook", Title: "Who else judges:"},
 			{Key: "care", Title: "Care:"},
 			{Key: "try", Title: "To begin with:"},
 		}),

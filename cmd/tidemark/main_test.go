@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		"json":     jsonTool,
 		"proxy":    proxyTool,
 		"get":      getTool,
+		"judge":    judgeTool,
 	})
 }
 

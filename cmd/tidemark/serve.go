@@ -35,6 +35,7 @@ type serveCommand struct {
 	ReadyFile        string   `placeholder:"PATH" help:"Write the address to this file once the server listens (for scripts)."`
 	limitFlags
 	guardFlags `group:"auth"`
+	hookFlags  `group:"hook"`
 
 	guide func(s *shell, url string) // prints what to do next, instead of the usual lines
 }
@@ -103,7 +104,7 @@ func (c *serveCommand) check() error {
 			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
 			hint: "ask for tokens: tidemark token keygen -o secret, and --auth-secret secret; or listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
 	}
-	for _, check := range []func() error{c.guardFlags.check, c.origins, c.present, c.declared} {
+	for _, check := range []func() error{c.guardFlags.check, c.checkHook, c.origins, c.present, c.declared} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -210,7 +211,11 @@ func (c *serveCommand) open(s *shell) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.New(server.Options{Auth: auth, Quota: c.quota(), Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, AllowOrigins: c.Origins, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
+	options, err := c.hooked(s, server.Options{Auth: auth, Quota: c.quota(), Dir: c.Dir, Create: c.Create, AcceptViolations: c.AcceptViolations, Policies: c.Policies, AllowOrigins: c.Origins, Limits: limits, Logger: s.log, OnEvent: c.event(s)})
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.New(options)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +232,9 @@ func (c *serveCommand) open(s *shell) (*server.Server, error) {
 // event adds to the log what a person can do about it.
 func (c *serveCommand) event(s *shell) func(server.Event) {
 	return func(e server.Event) {
+		if e.Kind == server.EventHookFailing {
+			hookFailing(s, e)
+		}
 		if e.Kind != server.EventForeignRejected {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,28 @@ import (
 	"github.com/tidemarkdb/tidemark/client"
 	"github.com/tidemarkdb/tidemark/server"
 )
+
+// The guide shows this program's code.
+func TestTheGuideShowsThisCode(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/guide/hooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(guide), "```go\n")
+	if len(blocks) < 3 {
+		t.Fatal("the guide shows no code")
+	}
+	for _, b := range blocks[1:] {
+		code, _, _ := strings.Cut(b, "```")
+		if !strings.Contains(string(program), code) {
+			t.Errorf("main.go does not have this:\n%s", code)
+		}
+	}
+}
 
 // ledger serves the database with a hook and opens a copy of it.
 func ledger(t *testing.T, o server.Options) *client.DB {
