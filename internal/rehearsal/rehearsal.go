@@ -177,7 +177,7 @@ func (s *Stage) changes(author tidemark.Author, sql string) (changes []tidemark.
 			return err
 		}
 		if err := db.Script(withUser(sql, author.Principal.ID)); err != nil {
-			return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "sqlite3: "))
+			return fmt.Errorf("%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "sqlite3: "), "SQL logic error: "))
 		}
 		if !db.InTransaction() {
 			return errors.New("the SQL must not end its transaction")
