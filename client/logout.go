@@ -21,6 +21,9 @@ var errLoggedOut = &tidemark.Error{Code: tidemark.CodeFileReplaced, Op: "logout"
 // the disk's.
 func Logout(path string, force bool) error {
 	path = lite.Resolve(path)
+	if _, err := os.Stat(path); err != nil {
+		return &tidemark.Error{Code: tidemark.CodeNotFound, Op: "logout", Err: err}
+	}
 	l := newLease(path)
 	ok, err := l.try()
 	switch {

@@ -109,7 +109,7 @@ func (t *Tokens) fetched(ctx context.Context, o TokenOptions) (token.Keys, error
 		s, err = jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
 			HTTPURLs:          map[string]jwkset.Storage{o.JWKS: s},
 			RefreshUnknownKID: rate.NewLimiter(rate.Every(keysRate), 1),
-			RateLimitWaitMax:  time.Millisecond, // nobody waits for the next turn
+			RateLimitWaitMax:  keysLimit, // for turn and answer together
 		})
 	}
 	if err != nil {
@@ -118,12 +118,16 @@ func (t *Tokens) fetched(ctx context.Context, o TokenOptions) (token.Keys, error
 	keys := token.KeysOf(s)
 	return func(ctx context.Context, header map[string]any) ([]any, error) {
 		list, err := keys(ctx, header)
-		if len(list) == 0 {
-			if all, aerr := s.KeyReadAll(ctx); aerr != nil || len(all) == 0 {
-				return nil, errors.Join(token.ErrKeys, err)
-			}
+		if len(list) > 0 {
+			return list, err
 		}
-		return list, err
+		// That a key is not there is known only of a set that was just fetched:
+		// else the token may be good, and is worth another try.
+		all, aerr := s.KeyReadAll(ctx)
+		if aerr != nil || len(all) == 0 || err != nil && !errors.Is(err, jwkset.ErrKeyNotFound) {
+			return nil, errors.Join(token.ErrKeys, err)
+		}
+		return nil, err
 	}, nil
 }
 
