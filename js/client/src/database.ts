@@ -1,6 +1,7 @@
 import type { AppCode, Code } from "./codes.ts";
 import type { ConflictState, Winner } from "./conflict.ts";
 import type { CallOptions, WatchOptions } from "./options.ts";
+import type { Presence } from "./presence.ts";
 import type { Query } from "./sql.ts";
 import type { WatchCost } from "./watch/watches.ts";
 
@@ -343,6 +344,12 @@ export interface Database {
     fn: (rows: readonly T[], diff: Diff<T>) => void,
     options?: WatchOptions,
   ): () => void;
+
+  /**
+   * This tab's part in who is present in a scope: the same object for one scope.
+   * Until the space declares scopes there is one, `all`, the default.
+   */
+  presence<S extends object = Record<string, unknown>>(scope?: string): Presence<S>;
 
   /** What is known now: the same object until something changes. */
   readonly status: Status;

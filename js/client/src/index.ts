@@ -35,5 +35,6 @@ export { codeOf, TidemarkError } from "./error.ts";
 export { id } from "./id.ts";
 export { open } from "./open.ts";
 export type { CallOptions, MergeFunction, MergeFunctions, OpenOptions, TokenSource, WatchOptions } from "./options.ts";
+export type { Cast, Peer, Presence } from "./presence.ts";
 export { type Query, sql } from "./sql.ts";
 export type { WatchCost } from "./watch/watches.ts";

@@ -4,9 +4,10 @@ import type { Applied } from "../replica/apply.ts";
 import { type Event, Loop, type Note } from "../replica/loop.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Batch } from "../wire/batch.ts";
-import type { Hello } from "../wire/up.ts";
+import type { Aside } from "../wire/down.ts";
+import type { Hello, Up } from "../wire/up.ts";
 import type { Address } from "./address.ts";
-import { ComeBack } from "./answer.ts";
+import { ComeBack, unreachable } from "./answer.ts";
 import { RoundTrips } from "./roundtrip.ts";
 import { dialSocket } from "./socket.ts";
 import { type Emit, type Link, type Refused, type Tokens, Ways } from "./transport.ts";
@@ -39,6 +40,14 @@ export interface ShellHost {
   fault(err: unknown): void;
   /** After every step. */
   stepped(): void;
+  /** Who is present; the loop knows nothing of it. */
+  readonly presence: {
+    receive(message: Aside): void;
+    /** There is a session, of the replica of this name. */
+    welcome(replica: string): void;
+    /** There is none that carries it. */
+    gone(err: unknown): void;
+  };
 }
 
 /** Somebody who waits for the loop. */
@@ -201,6 +210,7 @@ export class Shell {
 
   #tell(note: Note, batch: Batch | null): void {
     const a = note.applied;
+    if (note.error) this.#host.presence.gone(note.error);
     this.#host.note(
       note,
       a && a.settled.length + a.suspended.length + a.resumed.length === 0 && !a.schema ? batch : null,
@@ -264,6 +274,7 @@ export class Shell {
 
   #unlink(): void {
     clearTimeout(this.#renewal);
+    if (this.#link !== null) this.#host.presence.gone(unreachable("presence", null));
     this.#attempt.abort();
     this.#link?.close();
     this.#link = null;
@@ -275,7 +286,9 @@ export class Shell {
     const emit: Emit = (event) => {
       if (attempt.signal.aborted) return;
       this.#mind(event);
-      if (event.type !== "aside") this.step(away(event));
+      if (event.type === "aside") this.#host.presence.receive(event.message);
+      else this.step(away(event));
+      this.#greet(event);
     };
     const made = await this.#connect(emit, attempt.signal);
     if (attempt.signal.aborted) {
@@ -286,6 +299,21 @@ export class Shell {
     } else {
       this.step(away({ type: "disconnected", error: made.error }));
     }
+  }
+
+  /** Presence begins with a session, where a WebSocket carries it. */
+  #greet(event: Parameters<Emit>[0]): void {
+    const welcome = event.type === "received" && event.message?.type === "welcome" ? event.message : null;
+    if (welcome === null || !this.live) return;
+    if (this.#link instanceof RoundTrips) this.#host.presence.gone(noTrips());
+    else this.#host.presence.welcome(welcome.replica);
+  }
+
+  /** Sends what is the shell's alone; reports whether there was a session that carries it. */
+  say(messages: readonly Up[]): boolean {
+    if (this.#link === null || this.#link instanceof RoundTrips || !this.live) return false;
+    this.#link.send(messages);
+    return true;
   }
 
   /** Looks for how long the token of the session lasts. */
@@ -325,6 +353,11 @@ export class Shell {
     return trips(true);
   }
 }
+
+const noTrips = (): TidemarkError =>
+  new TidemarkError("usage", "nobody can be present over plain HTTP", {
+    hint: "presence needs a WebSocket: look what stands between this page and the server",
+  });
 
 /** Passes on how long the server wants to be left alone. */
 function away(event: Event): Event {

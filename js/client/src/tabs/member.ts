@@ -230,6 +230,9 @@ export class Member implements TabHost {
       case "event":
         for (const fn of [...this.eventListeners]) guarded(() => fn(down.event));
         break;
+      case "presence":
+        this.tab.presences.receive(down.news);
+        break;
       case "patches":
         this.#patches(down.patches);
     }
@@ -238,6 +241,7 @@ export class Member implements TabHost {
   #follow(leader: string): void {
     this.link.follow(leader);
     this.tab.live.reconnect();
+    this.tab.presences.reconnect();
   }
 
   #patches(patches: readonly Patch[]): void {

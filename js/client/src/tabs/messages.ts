@@ -17,6 +17,7 @@ import type { Cell, Cells } from "../watch/difference.ts";
 import type { Patch, Spec } from "../watch/watches.ts";
 import type { Rescued } from "../worker/spare.ts";
 import type { ErrorMessage } from "./errors.ts";
+import type { PresenceNews } from "./presence.ts";
 
 /** Version of the messages between tabs. Whatever an older tab could not understand raises it. */
 export const PROTOCOL = 1;
@@ -99,6 +100,8 @@ export interface Methods {
   exportFile: [null, Uint8Array];
   wipe: [boolean, null];
   inspect: [null, Inspection];
+  present: [{ readonly scope: string; readonly state: string | null }, null];
+  cast: [{ readonly scope: string; readonly body: string }, null];
 }
 
 export type Method = keyof Methods;
@@ -158,6 +161,7 @@ export type Down =
   | { readonly type: "status"; readonly status: Shared }
   | { readonly type: "event"; readonly event: DatabaseEvent }
   | { readonly type: "patches"; readonly patches: readonly Patch[] }
+  | { readonly type: "presence"; readonly news: PresenceNews }
   | { readonly type: "pong" };
 
 /** From the worker to the tab that made it. */

@@ -20,11 +20,13 @@ import type {
   VerifyReport,
 } from "../database.ts";
 import type { CallOptions, WatchOptions } from "../options.ts";
+import type { Presence } from "../presence.ts";
 import { type Query, queryOf } from "../sql.ts";
 import { LiveQueries, rowOf } from "../watch/live-queries.ts";
 import { decodeError, type ErrorMessage } from "./errors.ts";
 import type { Link } from "./link.ts";
 import type { Executed, Methods, Rowset, Statement } from "./messages.ts";
+import { TabPresences } from "./presence.ts";
 import { TabTransaction } from "./transaction.ts";
 
 type First = TemplateStringsArray | string | Query;
@@ -48,6 +50,7 @@ export class Tab implements Database {
   readonly name: string;
   readonly ready: Promise<void>;
   readonly live: LiveQueries;
+  readonly presences: TabPresences;
   readonly #host: TabHost;
   readonly #link: Link;
 
@@ -57,6 +60,11 @@ export class Tab implements Database {
     this.#link = host.link;
     this.ready = host.link.call("ready", null).then(() => {});
     this.ready.catch(() => {}); // who does not ask need not hear of it
+    this.presences = new TabPresences({
+      tab: host.link.tab,
+      present: (scope, state) => host.link.call("present", { scope, state }, { deadline: Number.POSITIVE_INFINITY }),
+      cast: (scope, body) => host.link.call("cast", { scope, body }),
+    });
     this.live = new LiveQueries({
       watch: (spec) =>
         // A failure of the query travels as errors of calls do.
@@ -69,6 +77,10 @@ export class Tab implements Database {
 
   get status(): Status {
     return this.#host.status;
+  }
+
+  presence<S extends object = Record<string, unknown>>(scope = "all"): Presence<S> {
+    return this.presences.of<S>(scope);
   }
 
   get online(): boolean {

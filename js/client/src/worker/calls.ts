@@ -1,6 +1,6 @@
 import { list, one } from "../conflict/conflict.ts";
 import { resolve } from "../conflict/resolve.ts";
-import { codeOf } from "../error.ts";
+import { codeOf, TidemarkError } from "../error.ts";
 import type { Method, Methods, Up } from "../tabs/messages.ts";
 import type { Copy } from "./copy.ts";
 import type { Host } from "./host.ts";
@@ -70,6 +70,11 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
     return copy.db.serialize();
   },
   wipe: (force, { host }) => host.wipe(force).then(() => null),
+  present: ({ scope, state }, { host, call }) => nothing(host.presences.set(call.tab, scope, state)),
+  cast: ({ scope, body }, { host, call }) => {
+    if (host.presences.cast(call.tab, scope, body)) return null;
+    throw new TidemarkError("offline", "there is no session with the server", { hint: "casts are not kept" });
+  },
   inspect: (_, { host, copy }) => ({
     watches: host.watches.costs(),
     tabs: host.heard.size,
@@ -89,10 +94,12 @@ const early: readonly Method[] = [
   "verify",
   "wipe",
   "unwatch",
+  "present",
+  "cast",
 ];
 
 /** What leaves a transaction of a tab alone. */
-const beside: readonly Method[] = ["transaction", "rollback", "ready", "flushed", "caughtUp"];
+const beside: readonly Method[] = ["transaction", "rollback", "ready", "flushed", "caughtUp", "present", "cast"];
 
 /** Carries a call out; what it wrote is stored when it resolves. */
 export async function answer(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {

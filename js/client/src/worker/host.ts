@@ -14,6 +14,7 @@ import { Address } from "../sync/address.ts";
 import { Shell } from "../sync/shell.ts";
 import type { Tokens } from "../sync/transport.ts";
 import type { Boot, Shared } from "../tabs/messages.ts";
+import type { PresenceNews } from "../tabs/presence.ts";
 import { readsOf } from "../watch/reads.ts";
 import { touchedBy } from "../watch/touched.ts";
 import { type Touched, Watches } from "../watch/watches.ts";
@@ -21,6 +22,7 @@ import type { Batch } from "../wire/batch.ts";
 import { load, unload } from "./cargo.ts";
 import { Copy, openFile, random } from "./copy.ts";
 import { FirstSync } from "./first-sync.ts";
+import { Presences } from "./presences.ts";
 import { missing, type Rescued, Spare } from "./spare.ts";
 import { conflictView, errorInfo, outcomeInfo, pendingView } from "./views.ts";
 
@@ -41,6 +43,7 @@ export interface HostLinks {
   status(status: Shared): void;
   event(event: DatabaseEvent): void;
   patches(patches: ReturnType<Watches["run"]>): void;
+  presence(news: PresenceNews): void;
   token(refused: boolean): Promise<string>;
   /** The storage is gone: a new worker must begin, with what could be saved. */
   restart(rescued: Rescued): void;
@@ -67,6 +70,7 @@ export class Host {
   readonly links: HostLinks;
   readonly merge: MergeFunctions;
   readonly watches: Watches;
+  readonly presences: Presences;
   readonly address: Address | null;
   sqlite!: Sqlite;
   storage: Storage | null = null;
@@ -117,6 +121,10 @@ export class Host {
     this.opened = Promise.race([new Promise<void>((resolve) => (this.#open = resolve)), failed]);
     this.shellNow = Promise.race([new Promise<Shell>((resolve) => (this.#begun = resolve)), failed]);
     for (const p of [this.opened, this.shellNow]) p.catch(() => {});
+    this.presences = new Presences(
+      (messages) => this.shell?.say(messages) ?? false,
+      (news) => links.presence(news),
+    );
     this.watches = new Watches({
       query: (sql, params, bigint) => this.#copyNow().statements.cells(sql, params, bigint),
       reads: (sql) => readsOf(this.#copyNow().db, this.#copyNow().replica.schema, sql),
@@ -246,6 +254,7 @@ export class Host {
         this.#spare.note(copy.replica);
         this.publish();
       },
+      presence: this.presences,
     });
     this.#begun(this.shell);
     if (this.online) this.shell.nudge();
@@ -483,7 +492,10 @@ export class Host {
 
   setNetwork(on: boolean): void {
     this.online = on;
-    if (!on) this.shell?.step({ type: "hangup" });
+    if (!on) {
+      this.presences.part();
+      this.shell?.step({ type: "hangup" });
+    }
     this.reconnect();
   }
 
@@ -504,6 +516,7 @@ export class Host {
     clearInterval(this.#looking);
     this.#first?.pause();
     this.shell?.stop();
+    this.presences.stop();
     this.copy?.close();
     await this.storage?.flush();
     this.storage?.close();
@@ -520,6 +533,7 @@ export class Host {
     this.#ended = true;
     clearInterval(this.#looking);
     this.#first?.pause();
+    this.presences.end();
     this.shell?.stop();
     this.copy?.close();
     await this.storage?.wipe();

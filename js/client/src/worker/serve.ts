@@ -112,6 +112,7 @@ class Server {
       status: (status) => this.#all({ type: "status", status }),
       event: (event) => this.#all({ type: "event", event }),
       patches: (patches) => this.#patches(patches),
+      presence: (news) => this.#all({ type: "presence", news }),
       token: (refused) => {
         this.#home({ type: "token", refused });
         return new Promise((resolve) => this.#tokens.push(resolve));
@@ -210,6 +211,7 @@ class Server {
   #leave(tab: string): void {
     this.#host.heard.delete(tab);
     this.#host.watches.leave(tab);
+    this.#host.presences.leave(tab);
     this.#downward.get(tab)?.close();
     this.#downward.delete(tab);
     for (const [name, ctl] of this.#running) if (name.startsWith(`${tab}:`)) ctl.abort(late("the tab left"));
