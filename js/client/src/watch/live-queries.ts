@@ -80,6 +80,9 @@ export class LiveQueries {
   readonly #queries = new Map<string, LiveQuery>();
   readonly #byId = new Map<number, LiveQuery>();
   #asked = 0;
+  /** Questions without an answer, and news that may build on one: answers and news come over different channels. */
+  #waiting = 0;
+  #early: Patch[] = [];
 
   constructor(door: Door) {
     this.#door = door;
@@ -110,7 +113,8 @@ export class LiveQueries {
     const news: [LiveQuery, Diff][] = [];
     for (const p of patches) {
       const q = this.#byId.get(p.id);
-      if (!q) continue;
+      if (!q && this.#waiting > 0) this.#early.push(p);
+      if (!q || p.version <= q.version) continue;
       const d = this.#apply(q, p);
       if (d) news.push([q, d]);
     }
@@ -120,6 +124,7 @@ export class LiveQueries {
   /** Another worker took over: every query is asked for again, and what listeners have stands until then. */
   reconnect(): void {
     this.#byId.clear();
+    this.#early = [];
     for (const q of this.#queries.values()) this.#ask(q);
   }
 
@@ -135,9 +140,14 @@ export class LiveQueries {
     q.asked = asked;
     this.#byId.delete(q.id);
     q.id = 0;
+    this.#waiting++;
     this.#door.watch(q.spec).then(
-      (p) => this.#answered(q, asked, p),
+      (p) => {
+        this.#waiting--;
+        this.#answered(q, asked, p);
+      },
       (err) => {
+        this.#waiting--;
         if (q.asked !== asked) return;
         q.error = err;
         this.#tell(q, none);
@@ -148,13 +158,15 @@ export class LiveQueries {
   #answered(q: LiveQuery, asked: number, p: Patch): void {
     if (q.asked !== asked) return;
     if (q.listeners.size === 0) {
-      this.#door.unwatch(p.id);
+      // For the worker somebody who watches it again meanwhile is the same.
+      if (!this.#queries.has(q.name)) this.#door.unwatch(p.id);
       return;
     }
     q.id = p.id;
     this.#byId.set(p.id, q);
     const d = this.#apply(q, p);
     this.#tell(q, d ?? none);
+    this.receive(this.#early.splice(0));
   }
 
   /** Takes a patch; null when the result is the same and nobody need be called. */
