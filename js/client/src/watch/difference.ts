@@ -21,11 +21,12 @@ export function sameCells(a: Cells, b: Cells): boolean {
   return true;
 }
 
-const written = (c: Cell): string =>
+/** Text of a value: those of several, joined by commas, are equal for equal values only; -0 is 0. */
+export const written = (c: Cell): string =>
   typeof c === "string"
     ? `"${c.length}:${c}`
     : c instanceof Uint8Array
-      ? `x${c.join()}`
+      ? `x${c.join(".")}`
       : typeof c === "bigint"
         ? `${c}n`
         : `${c}`;

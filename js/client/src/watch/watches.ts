@@ -1,6 +1,6 @@
 import { quote } from "../lite/quote.ts";
 import type { Condition } from "./condition.ts";
-import { type Cell, type Cells, difference, keyOf, type Part, sameCell, sameCells } from "./difference.ts";
+import { type Cell, type Cells, difference, keyOf, type Part, sameCell, sameCells, written } from "./difference.ts";
 
 /** A query to keep up to date. Two that are equal share one run. */
 export interface Spec {
@@ -130,15 +130,8 @@ const nothing: readonly number[] = [];
 
 /** Names a query: equal for those that share a run. */
 export function nameOf(s: Spec): string {
-  const cell = (c: Cell): string =>
-    c instanceof Uint8Array
-      ? `x${c.join()}`
-      : typeof c === "bigint"
-        ? `${c}`
-        : Object.is(c, -0)
-          ? "-0.0"
-          : JSON.stringify(c);
-  return [s.bigint ? 1 : 0, JSON.stringify(s.key ?? 0), s.params.map(cell).join(), s.sql].join("\0");
+  const params = s.params.map((c) => (Object.is(c, -0) ? "-0" : written(c)));
+  return [s.bigint ? 1 : 0, JSON.stringify(s.key ?? 0), params.join(), s.sql].join("\0");
 }
 
 /**

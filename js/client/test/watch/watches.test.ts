@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type Change, DELETE, INSERT } from "../../src/change.ts";
 import type { Diff, Row } from "../../src/database.ts";
 import type { LiveQueries } from "../../src/watch/live-queries.ts";
-import type { Spec } from "../../src/watch/watches.ts";
+import { nameOf, type Spec } from "../../src/watch/watches.ts";
 import { table, World } from "./world.ts";
 
 const TASK = "CREATE TABLE task (id INTEGER PRIMARY KEY, project INT, title TEXT, done INT, g AS (done + 1));";
@@ -214,6 +214,14 @@ test("queries with other parameters, keys or integers are others", async () => {
   ]);
 });
 
+test("parameters that JSON cannot tell apart are told apart", () => {
+  const x = new Uint8Array([1]);
+  const y = new Uint8Array([3, 4]);
+  const params = [[null], [Number.POSITIVE_INFINITY], [Number.NEGATIVE_INFINITY], [0], [-0], [2 ** 53], [2n ** 53n]];
+  const all = [...params, [x, 2, y], [new Uint8Array([1, 2]), new Uint8Array([3]), 4]];
+  expect(new Set(all.map((p) => nameOf({ sql: "", params: p }))).size).toBe(all.length);
+});
+
 test("a commit that leaves a result as it was tells nobody", async () => {
   const w = world();
   const a = listen(w.tab("a"), { sql: "SELECT max(done) AS most FROM task" });
@@ -253,6 +261,29 @@ test("a patch that is lost is noticed and made good", async () => {
   w.commit("UPDATE task SET title = 'next' WHERE id = 2", [{ key: [2n], columns: [2], values: ["next"] }]);
   await settled();
   expect(a.calls.at(-1)![0].map((r) => r.title)).toEqual(["lost", "next", "three"]);
+});
+
+test("who stops before the answer and watches again is kept up to date", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const sql = "SELECT title FROM task WHERE id = 1";
+  listen(live, { sql }).stop();
+  const again = listen(live, { sql });
+  await settled();
+  w.commit("UPDATE task SET title = 'ONE' WHERE id = 1", [{ key: [1n], columns: [2], values: ["ONE"] }]);
+  expect(again.calls.at(-1)![0]).toEqual([{ title: "ONE" }]);
+  again.stop();
+  expect(w.watches.costs()).toEqual([]);
+});
+
+test("news that come before the answer that they build on are not lost", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: "SELECT title FROM task WHERE id = 1" });
+  // The answer is under way; another channel is faster.
+  w.commit("UPDATE task SET title = 'ONE' WHERE id = 1", [{ key: [1n], columns: [2], values: ["ONE"] }]);
+  w.commit("UPDATE task SET title = 'I' WHERE id = 1", [{ key: [1n], columns: [2], values: ["I"] }]);
+  await settled();
+  expect(a.calls.at(-1)![0]).toEqual([{ title: "I" }]);
 });
 
 test("failures are told once, and again when the query works", async () => {
