@@ -1,3 +1,4 @@
+export { type PresenceResult, useCasts, usePresence } from "./presence.ts";
 export { type DatabaseSource, TidemarkProvider, type TidemarkProviderProps, useDatabase } from "./provider.ts";
 export { type QueryOptions, type QueryResult, useQuery } from "./query.ts";
 export { useConflicts, usePending, useRejected, useStatus } from "./status.ts";
