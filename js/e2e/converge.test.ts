@@ -155,7 +155,10 @@ describe.skipIf(browser === "")("browsers, a Go client and sqlite3", () => {
     await run("sync", copy);
     await shows(ana, "SELECT title FROM task WHERE id = 'a'", "from Go");
     await ana.waitForFunction(() => (window.kept.heard as unknown[]).at(-1) === "from Go");
-    expect(await ana.evaluate(() => window.kept.heard)).toEqual(["first", "from ben", "from the server", "from Go"]);
+    // Commits that come close together are told as one, in their order.
+    const all = ["first", "from ben", "from the server", "from Go"];
+    const heard = await ana.evaluate(() => window.kept.heard as string[]);
+    expect(heard).toEqual(all.filter((title) => heard.includes(title)));
     expect(await tasks(ana)).toEqual(await tasksIn(copy));
   });
 
