@@ -34,7 +34,11 @@ async function explain(op: string, resp: Response): Promise<TidemarkError> {
   if (resp.status === 404)
     return new TidemarkError("no_space", `nothing is served at ${origin}${pathname}`, { op, hint });
   if (resp.status === 401 || resp.status === 403)
-    return new TidemarkError("forbidden", `the server wants to know who you are (${status})`, { op });
+    return new TidemarkError(
+      resp.status === 401 ? "unauthenticated" : "forbidden",
+      `the server wants to know who you are (${status})`,
+      { op },
+    );
   if (resp.status === 413)
     return new TidemarkError("offline", `something before the server takes no messages of this size (${status})`, {
       op,

@@ -8,6 +8,7 @@ import type { Aside } from "../wire/down.ts";
 import type { Hello, Up } from "../wire/up.ts";
 import type { Address } from "./address.ts";
 import { ComeBack, unreachable } from "./answer.ts";
+import { ownTokens, subjectOf } from "./passport.ts";
 import { RoundTrips } from "./roundtrip.ts";
 import { dialSocket } from "./socket.ts";
 import { type Emit, type Link, type Refused, type Tokens, Ways } from "./transport.ts";
@@ -290,7 +291,8 @@ export class Shell {
       else this.step(away(event));
       this.#greet(event);
     };
-    const made = await this.#connect(emit, attempt.signal);
+    const failed = (err: unknown): Refused => ({ error: unreachable("connect", err), mayFallBack: false });
+    const made = await this.#connect(emit, attempt.signal).catch(failed);
     if (attempt.signal.aborted) {
       if ("send" in made) made.close();
     } else if ("send" in made) {
@@ -331,15 +333,24 @@ export class Shell {
     this.#renewal = setTimeout(
       async () => {
         const token = await this.#host.renew();
-        if (token !== "" && !attempt.aborted) this.#link?.send([{ type: "token", token }]);
+        if (attempt.aborted || token === "") return;
+        const [mine, theirs] = [this.#owner(), subjectOf(token)];
+        if (mine === "" || theirs === "" || theirs === mine) this.#link?.send([{ type: "token", token }]);
       },
       Math.min(Math.max(0.8 * ms, 1000), 2 ** 31 - 1),
     );
   }
 
+  /** Whose copy it is, "" while it is nobody's. */
+  #owner(): string {
+    this.#host.enter();
+    return this.#host.replica.status().principal;
+  }
+
   /** Opens a link by the way that is likely to work. */
   async #connect(emit: Emit, signal: AbortSignal): Promise<Link | Refused> {
-    const { address, transport, tokens, replica } = this.#host;
+    const { address, transport, replica } = this.#host;
+    const tokens = ownTokens(this.#host.tokens, () => this.#owner());
     const hello = (): Hello => {
       this.#host.enter();
       return replica.hello();

@@ -63,7 +63,8 @@ export class FirstSync {
         if (err instanceof Replaced) continue;
         this.#host.progress(null);
         this.#host.trouble(err);
-        if (err instanceof TidemarkError && err.code === "forbidden") await this.#host.refreshToken();
+        if (err instanceof TidemarkError && ["unauthenticated", "forbidden"].includes(err.code))
+          await this.#host.refreshToken();
       }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
