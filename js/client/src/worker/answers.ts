@@ -3,14 +3,16 @@ import { hex, unhex } from "../value.ts";
 /** Bytes of an answer that is worth keeping; of a longer one only the counts are kept. */
 const MOST = 64 << 10;
 
-/** An answer as text: what JSON lacks stands in an array of its own. */
+/** What JSON lacks, in an object of its own. */
+function plain(_: string, v: unknown): unknown {
+  if (typeof v === "bigint") return { $: `${v}` };
+  if (v instanceof Uint8Array) return { $x: hex(v) };
+  if (Object.is(v, -0)) return { $n: "-0" };
+  return typeof v === "number" && !Number.isFinite(v) ? { $n: `${v}` } : v;
+}
+
 export function encodeAnswer(answer: unknown): string {
-  const text = JSON.stringify(answer ?? null, (_, v: unknown) => {
-    if (typeof v === "bigint") return { $: `${v}` };
-    if (v instanceof Uint8Array) return { $x: hex(v) };
-    if (typeof v === "number" && !Number.isFinite(v)) return { $n: `${v}` };
-    return v;
-  });
+  const text = JSON.stringify(answer ?? null, plain);
   if (text.length <= MOST || typeof answer !== "object" || answer === null) return text;
   return encodeAnswer({ ...answer, columns: [], rows: [], results: [] });
 }
@@ -26,9 +28,7 @@ export function decodeAnswer(text: string): unknown {
 
 /** Mixes an answer into the mark of those before it: equal marks mean equal answers. */
 export function markOf(before: string, answer: unknown): string {
-  const text =
-    before +
-    JSON.stringify(answer, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v instanceof Uint8Array ? hex(v) : v));
+  const text = before + JSON.stringify(answer, plain);
   let a = 0x9e3779b9;
   let b = 0x85ebca6b;
   for (let i = 0; i < text.length; i++) {
