@@ -73,8 +73,13 @@ export async function dialSocket(
   signal: AbortSignal,
 ): Promise<Link | Refused> {
   const token = await tokens();
+  let ws: WebSocket;
+  try {
+    ws = new WebSocket(address.socket, PROTOCOL);
+  } catch {
+    return explain(address, tokens, signal); // the page may open none
+  }
   return new Promise((resolve) => {
-    const ws = new WebSocket(address.socket, PROTOCOL);
     const late = setTimeout(() => ws.close(), HANDSHAKE);
     signal.addEventListener("abort", () => ws.close());
     ws.onopen = () => {
