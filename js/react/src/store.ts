@@ -81,6 +81,10 @@ export function still<S>(state: S): Store<S> {
 /** Writes values as text: equal text for equal values. */
 export function textOf(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) =>
-    typeof v === "bigint" ? { n: `${v}` } : v instanceof Uint8Array ? { x: v.join() } : v,
+    typeof v === "bigint" || (typeof v === "number" && !Number.isFinite(v))
+      ? { n: `${v}` }
+      : v instanceof Uint8Array
+        ? { x: v.join() }
+        : v,
   );
 }

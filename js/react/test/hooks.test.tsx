@@ -183,6 +183,20 @@ test("other parameters are another query; the rows of before stand only where as
   ]);
 });
 
+test("parameters that JSON writes alike are others", async () => {
+  const l = lab();
+  const show = (from: number): Promise<void> =>
+    render(
+      <TidemarkProvider database={l.db}>
+        <List from={from} />
+      </TidemarkProvider>,
+    );
+  await show(Number.POSITIVE_INFINITY);
+  expect(items()).toEqual([]);
+  await show(Number.NEGATIVE_INFINITY);
+  expect(items()).toEqual(["one", "two", "three"]);
+});
+
 test("an error is shown, and goes when the query works", async () => {
   const l = lab();
   await render(
