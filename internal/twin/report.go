@@ -3,7 +3,6 @@ package twin
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -52,15 +51,12 @@ func (d *goDevice) views(changes []tidemark.Change) (lines []string) {
 	return lines
 }
 
-var numbers = regexp.MustCompile(`[0-9][0-9.eE+-]*`)
-
-// plainly leaves out what is not plain ASCII, and numbers: how a language
-// spells these for people is its own.
+// plainly leaves out what is not plain ASCII: how a language quotes it is its own.
 func plainly(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '\\' }) {
 		return "..."
 	}
-	return numbers.ReplaceAllString(s, "#")
+	return s
 }
 
 func (d *hostDevice) report() (lines []string, err error) {

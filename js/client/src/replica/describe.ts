@@ -1,4 +1,5 @@
 import { type Change, type Edit, UPDATE } from "../change.ts";
+import { maxMerge, type Node, parse } from "../merge/tree.ts";
 import { editOf } from "../policy.ts";
 import { type Schema, tableByID } from "../schema.ts";
 import { parseBody, parseEdit } from "../splice/edit.ts";
@@ -62,8 +63,8 @@ export function viewOf(v: Value): unknown {
 export function describeEdit(e: Edit): string {
   try {
     if (e.kind === "a") return e.body.startsWith("-") ? e.body : `+${e.body}`;
-    if (e.kind === "m") return describeMembers(JSON.parse(e.body));
-    if (e.kind === "k") return describeKeys(JSON.parse(e.body));
+    if (e.kind === "m") return describeMembers(e.body);
+    if (e.kind === "k") return describeKeys(e.body);
     if (e.kind === "t") return describeText(e.body);
   } catch {
     // What cannot be read is shown as it stands.
@@ -71,18 +72,25 @@ export function describeEdit(e: Edit): string {
   return e.body;
 }
 
-function describeMembers([added, removed]: [unknown[], unknown[]]): string {
-  const say = (verb: string) => (m: unknown) => `${verb} ${JSON.stringify(m)}`;
-  return [...added.map(say("add")), ...removed.map(say("remove"))].join(", ");
+/** The values of an array, as they were spelled: a number may be larger than any of ours. */
+const valuesOf = (n: Node | undefined): Node[] => n?.items.flatMap((it) => it.val ?? []) ?? [];
+
+function describeMembers(body: string): string {
+  const [added, removed] = valuesOf(parse(body, maxMerge));
+  const say = (verb: string) => (m: Node) => `${verb} ${m.raw}`;
+  return [...valuesOf(added).map(say("add")), ...valuesOf(removed).map(say("remove"))].join(", ");
 }
 
-function describeKeys(all: unknown[]): string {
+function describeKeys(body: string): string {
   const parts: string[] = [];
-  for (const one of all) {
-    if (!Array.isArray(one) || one.length !== 3) continue; // the object as it was left, behind the keys
-    const [path, , value]: [string[], unknown, unknown[]] = [one[0], one[1], one[2]];
-    const at = `/${path.join("/")}`;
-    parts.push(value.length > 0 ? `set ${at} = ${JSON.stringify(value[0])}` : `remove ${at}`);
+  for (const one of valuesOf(parse(body, maxMerge))) {
+    const [path, , value] = valuesOf(one);
+    if (one.kind !== "[" || !value) continue; // the object as it was left, behind the keys
+    const at = `/${valuesOf(path)
+      .map((key) => key.str)
+      .join("/")}`;
+    const [set] = valuesOf(value);
+    parts.push(set ? `set ${at} = ${set.raw}` : `remove ${at}`);
   }
   return parts.join(", ");
 }

@@ -33,7 +33,7 @@ function views(r: Replica, changes: readonly Change[]): string[] {
   });
 }
 
-/** Leaves out what is not plain ASCII, and numbers: how a language spells these for people is its own. */
+/** Leaves out what is not plain ASCII: how a language quotes it is its own. */
 function plainly(s: string): string {
-  return /^[ -[\]-~]*$/.test(s) ? s.replace(/[0-9][0-9.eE+-]*/g, "#") : "...";
+  return /^[ -[\]-~]*$/.test(s) ? s : "...";
 }
