@@ -150,7 +150,8 @@ describe.skipIf(browser === "")("tabs", () => {
     async ({ expect }) => {
       const [leader, pid] = await tabWithProcess("stopped-idb", "indexeddb");
       const other = await tab("stopped-idb", "indexeddb");
-      await leader.evaluate(() => window.db.exec`INSERT INTO task (id, title) VALUES ('before-stop', '')`);
+      await writing(leader, "stopped");
+      await leader.waitForFunction(() => (window.kept.told as string[]).length > 5, null, soon);
       process.kill(pid, "SIGSTOP");
       try {
         const took = await other.evaluate(async () => {
@@ -165,11 +166,12 @@ describe.skipIf(browser === "")("tabs", () => {
       }
       // What was the leader writes nothing any more, and follows.
       await leader.waitForFunction(() => !window.db.status.leader, null, soon);
-      await leader.evaluate(() => window.db.exec`INSERT INTO task (id, title) VALUES ('woken', '')`);
+      const { told, failed } = await stopped(leader);
+      expect(failed).toEqual([]);
       const ids = await other.evaluate(async () =>
         (await window.db.query<{ id: string }>`SELECT id FROM task`).map((r) => r.id),
       );
-      expect(ids).toEqual(expect.arrayContaining(["before-stop", "after-stop", "woken"]));
+      expect(ids).toEqual(expect.arrayContaining(["after-stop", ...told]));
       await leader.close();
       await other.close();
     },

@@ -38,7 +38,10 @@ export class IndexedDbStorage extends MemoryStorage {
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #slipped = false;
+  #recovering = false;
   #ended = false;
+  /** Another tab has the place. */
+  #taken = false;
 
   private constructor(sqlite: Sqlite, name: string, vfs: string, events: StorageEvents) {
     super(sqlite, vfs);
@@ -64,6 +67,7 @@ export class IndexedDbStorage extends MemoryStorage {
   }
 
   override flush(): Promise<void> | undefined {
+    if (this.#taken) return never;
     if (this.#slipped || this.#ended || !this.#dirty()) return this.#running ?? undefined;
     this.#next ??= (this.#running ?? Promise.resolve()).then(() => {
       this.#next = null;
@@ -173,39 +177,48 @@ export class IndexedDbStorage extends MemoryStorage {
       for (const name of gone) if (!this.held.has(name)) this.#gone.add(name);
       if (taken) {
         this.#ended = true;
+        this.#taken = true;
         this.#events.taken();
-        return;
+        return await never; // nobody may hear that it is stored
       }
       this.#slip(err instanceof Error ? err.message || err.name : String(err));
     }
   }
 
-  /** Goes on in memory, and tries to come back with growing pauses. */
+  /** Goes on in memory, and tries to come back. */
   #slip(why: string): void {
     if (this.#slipped || this.#ended) return;
     this.#slipped = true;
+    if (this.#recovering) return;
+    this.#recovering = true;
     this.#events.slipped(why);
-    void this.#recover(PAUSE_FIRST);
+    void this.#recover();
   }
 
-  async #recover(pause: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    if (this.#ended) return;
-    try {
-      this.#db?.close();
-      this.#db = null;
-      await this.#connect();
-      for (const f of this.held.values()) f.soil();
-      this.#slipped = false;
-      await this.flush();
-    } catch {
-      this.#slipped = true;
+  /** Tries with growing pauses. */
+  async #recover(): Promise<void> {
+    for (let pause = PAUSE_FIRST; !this.#ended; pause = Math.min(2 * pause, PAUSE_MOST)) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (this.#ended) return;
+      try {
+        this.#db?.close();
+        this.#db = null;
+        await this.#connect();
+        for (const f of this.held.values()) f.soil();
+        this.#slipped = false;
+        await this.flush();
+      } catch {
+        this.#slipped = true;
+      }
+      if (this.#slipped || this.#ended) continue;
+      this.#recovering = false;
+      this.#events.kept();
+      return;
     }
-    if (this.#ended) return;
-    if (this.#slipped) void this.#recover(Math.min(2 * pause, PAUSE_MOST));
-    else this.#events.kept();
   }
 }
+
+const never = new Promise<never>(() => {});
 
 /** The result of a request. */
 export function done<T>(request: IDBRequest<T>): Promise<T> {

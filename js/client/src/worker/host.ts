@@ -467,7 +467,12 @@ export class Host {
         this.#risk({ kind: "reopened", message: "everything is stored again", pending: pending() });
         this.publish();
       },
-      taken: () => this.lost(new TidemarkError("busy", "another tab took the database over")),
+      taken: () => {
+        // Its tab has lost the lead and will hear of it; what has no answer is asked of the next worker.
+        this.#ended = true;
+        clearInterval(this.#looking);
+        this.shell?.stop();
+      },
     };
   }
 
