@@ -94,6 +94,8 @@ export class Member implements TabHost {
   readonly #server: string;
   readonly #version: Version;
   readonly #id = id();
+  /** Without locks tabs cannot know of each other: each has a database of its own, in memory. */
+  readonly #alone = navigator.locks === undefined;
   readonly #election: Election;
   readonly #lobby: BroadcastChannel;
   readonly #upward: BroadcastChannel;
@@ -136,16 +138,15 @@ export class Member implements TabHost {
     this.#lobby.onmessage = (e) => this.#hear(e.data as Lobby);
     this.#downward.onmessage = (e) => this.#hear(e.data as Lobby);
     this.#look = setInterval(() => this.#watchdog(), LOOK);
-    this.#listen();
     this.#begin();
   }
 
-  /** Without locks tabs cannot know of each other: each has a database of its own, in memory. */
   #begin(): void {
-    if (navigator.locks === undefined) {
+    if (this.#alone) {
       this.#lead();
       return;
     }
+    this.#listen();
     // Held until the tab is gone, so that the worker that leads learns of it.
     navigator.locks.request(tabLockOf(this.#id), () => ended(this.#ended.signal)).catch(() => {});
     this.#election.stand();
@@ -275,12 +276,17 @@ export class Member implements TabHost {
     const { transport = "auto", storage = "opfs", online = true, wasm, token, worker = spawn } = this.#options;
     const leader = id();
     this.#workerId = leader;
-    this.#worker = worker();
+    this.#employed = performance.now();
+    try {
+      this.#worker = worker();
+    } catch (err) {
+      this.#died(leader, err instanceof Error ? err.message : String(err));
+      return;
+    }
     this.#worker.onmessage = (e) => this.#hearHome(leader, e.data as Home);
     this.#worker.onerror = (e) => this.#died(leader, e.message);
-    this.#employed = performance.now();
     this.#heard = performance.now();
-    const alone = navigator.locks === undefined;
+    const alone = this.#alone;
     const boot: Boot = {
       type: "boot",
       name: this.name,
@@ -298,7 +304,10 @@ export class Member implements TabHost {
     };
     this.#rescued = null;
     this.#home(boot);
-    void navigator.storage?.persist?.().then((persisted) => this.#home({ type: "persisted", persisted }));
+    navigator.storage?.persist?.().then(
+      (persisted) => this.#home({ type: "persisted", persisted }),
+      () => {}, // it has not promised anything
+    );
   }
 
   #hearHome(id: string, m: Home): void {
@@ -337,7 +346,8 @@ export class Member implements TabHost {
     this.#dismiss();
     if (performance.now() - this.#employed > LONG_LIFE) this.#deaths = 0;
     if (++this.#deaths < MOST_DEATHS) {
-      setTimeout(() => this.#election.leads && this.#worker === null && this.#employ(), 100 * 2 ** this.#deaths);
+      const leads = (): boolean => this.#election.leads || (this.#alone && !this.#ended.signal.aborted);
+      setTimeout(() => leads() && this.#worker === null && this.#employ(), 100 * 2 ** this.#deaths);
       return;
     }
     const error = {
@@ -383,7 +393,7 @@ export class Member implements TabHost {
       this.#employ();
       return;
     }
-    if (navigator.locks === undefined || this.#election.leads) return;
+    if (this.#alone || this.#election.leads) return;
     const patience = this.link.busy ? this.#patience : Math.max(this.#patience, PATIENCE_IDLE);
     if (silent > (this.link.busy ? LOOK : PATIENCE_IDLE / 3)) this.#say({ type: "ping" });
     if (silent < patience * (1 + Math.random() / 4)) return;

@@ -1,0 +1,85 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { codeOf } from "../../src/error.ts";
+import { Member } from "../../src/tabs/member.ts";
+import type { Boot, Down, Own } from "../../src/tabs/messages.ts";
+
+/** A worker that only says what it is told to say. */
+class Silent {
+  readonly heard: Own[] = [];
+  ended = false;
+  onmessage: ((e: { data: Down }) => void) | null = null;
+  onerror: ((e: { message: string }) => void) | null = null;
+
+  postMessage(m: Own): void {
+    this.heard.push(m);
+  }
+
+  terminate(): void {
+    this.ended = true;
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("navigator", {});
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** Locks of a browser with one tab. */
+const locks = {
+  request: async (_: string, a: unknown, b?: () => unknown) => await (typeof a === "function" ? a() : b?.()),
+};
+
+/** A tab, of a page without locks if nobody gave it some, and the workers that it made. */
+function tab(make: () => Silent = () => new Silent()): { member: Member; workers: Silent[] } {
+  const workers: Silent[] = [];
+  const worker = (): Worker => {
+    workers.push(make());
+    // As much of a worker as a tab needs.
+    return workers.at(-1) as unknown as Worker;
+  };
+  return { member: new Member({ name: "x", worker }, ""), workers };
+}
+
+test.each([{}, { locks }])("a worker that cannot be made is an error, not a wait", async (browser) => {
+  vi.stubGlobal("navigator", browser);
+  let tried = 0;
+  const { member } = tab(() => {
+    tried++;
+    throw new DOMException("scripts of another origin make no worker", "SecurityError");
+  });
+  const failed = member.opened.catch((err) => err);
+  await vi.advanceTimersByTimeAsync(10_000);
+  const err = await failed;
+  expect([codeOf(err), err.message]).toEqual(["internal", expect.stringContaining("another origin")]);
+  expect(tried).toBe(5);
+  await member.close();
+});
+
+test("a worker that dies is replaced where there are no locks", async () => {
+  const { member, workers } = tab();
+  workers[0]!.onerror!({ message: "out of memory" });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(workers.map((w) => w.ended)).toEqual([true, false]);
+  const boots = workers.map((w) => w.heard[0] as Boot);
+  expect(new Set(boots.map((b) => b.leader)).size).toBe(2);
+  const closing = member.close();
+  await vi.advanceTimersByTimeAsync(2000);
+  await closing;
+  expect(workers[1]!.ended).toBe(true);
+});
+
+test("a page without locks that is put away keeps its worker, which nobody could follow", async () => {
+  const { member, workers } = tab();
+  window.dispatchEvent(new Event("pagehide"));
+  document.dispatchEvent(new Event("freeze"));
+  document.dispatchEvent(new Event("resume"));
+  expect(workers.map((w) => w.ended)).toEqual([false]);
+  const closing = member.close();
+  await vi.advanceTimersByTimeAsync(2000);
+  await closing;
+});
