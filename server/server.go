@@ -123,7 +123,7 @@ type Server struct {
 	tune    tuning
 	quotas  *quotas
 	grace   time.Duration // how long a connection outlives its token, as clocks may differ
-	unknown atomic.Int64 // connections that have not said whose they are
+	unknown atomic.Int64  // connections that have not said whose they are
 
 	serving context.Context // ends when the server begins to stop
 	shut    context.CancelFunc

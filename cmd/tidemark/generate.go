@@ -14,8 +14,8 @@ type generateCommand struct {
 	Language string `arg:"" enum:"ts" help:"ts, for TypeScript."`
 	Source   string `arg:"" help:"An SQLite file, or the address of a space."`
 	tokenFlags
-	Out      string `short:"o" placeholder:"PATH" help:"Write to this file."`
-	BigInt   bool   `name:"bigint" help:"Give integers the type bigint, for databases that are opened with bigint: true."`
+	Out    string `short:"o" placeholder:"PATH" help:"Write to this file."`
+	BigInt bool   `name:"bigint" help:"Give integers the type bigint, for databases that are opened with bigint: true."`
 }
 
 // Help is shown below the command's one line.
