@@ -1,0 +1,147 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browser, openTab, run, type Stage, scratch, stage, tidemark } from "./harness.ts";
+
+/** The program on a copy of its own, present until it is ended. */
+function watcher(file: string, state: string): { heard(text: string): Promise<void>; end(): Promise<void> } {
+  const args = ["presence", file, "--state", state, "--watch", "--json"];
+  const child = spawn(tidemark, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  child.stdout.on("data", (d) => (out += d));
+  const gone = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  return {
+    heard: async (text) => {
+      await expect.poll(() => out, { timeout: 15_000 }).toContain(text);
+    },
+    end: async () => {
+      child.kill("SIGINT");
+      await gone;
+    },
+  };
+}
+
+/** Waits until a tab sees exactly these states of others. */
+const sees = (page: Page, states: readonly unknown[]): Promise<unknown> =>
+  page.waitForFunction(
+    (want) => {
+      const others = window.db.presence().peers.filter((p) => !p.me);
+      const got = others.map((p) => JSON.stringify(p.state)).sort();
+      return (
+        got.join() ===
+        want
+          .map((s) => JSON.stringify(s))
+          .sort()
+          .join()
+      );
+    },
+    states,
+    { polling: 20, timeout: 15_000 },
+  );
+
+describe.skipIf(browser === "")("presence", () => {
+  const dir = scratch();
+  let s: Stage;
+
+  beforeAll(async () => {
+    s = await stage();
+  });
+  afterAll(async () => {
+    await s?.end();
+    dir.remove();
+  });
+
+  const present = async (state: object): Promise<Page> => {
+    const page = await openTab(s.chrome.context, s.site);
+    await page.evaluate(
+      async ({ server, state }) => {
+        window.db = await window.tidemark.open({ name: "presence", server });
+        const p = window.db.presence();
+        window.kept.casts = [];
+        p.onCast((c) => (window.kept.casts as unknown[]).push(c.body));
+        p.join(state as Record<string, unknown>);
+      },
+      { server: s.space, state },
+    );
+    return page;
+  };
+  const heard = (page: Page, casts: readonly unknown[]): Promise<unknown> =>
+    page.waitForFunction((want) => JSON.stringify(window.kept.casts) === JSON.stringify(want), casts, { polling: 20 });
+
+  test("two tabs of one replica and a Go program see each other", async () => {
+    const file = join(dir.path, "go.db");
+    await run("clone", s.space, file);
+    const go = watcher(file, '{"name":"go"}');
+    const one = await present({ name: "one" });
+    const two = await present({ name: "two" });
+    await sees(one, [{ name: "two" }, { name: "go" }]);
+    await sees(two, [{ name: "one" }, { name: "go" }]);
+    await go.heard('"state":{"name":"one"}');
+    await go.heard('"state":{"name":"two"}');
+
+    // Updates, as fast as a pointer moves, and what is said.
+    await two.evaluate(async () => {
+      for (let x = 0; x <= 300; x++) {
+        window.db.presence().update({ x });
+        if (x % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    });
+    await sees(one, [{ x: 300 }, { name: "go" }]);
+    await go.heard('"state":{"x":300}');
+    await two.evaluate(() => window.db.presence().cast({ wave: true }));
+    await go.heard('"body":{"wave":true}');
+    await heard(one, [{ wave: true }]);
+    await heard(two, []);
+
+    // The tab that leads is closed: the other one was never gone, and the closed one is.
+    await one.evaluate(() => window.db.close());
+    await one.close();
+    await sees(two, [{ name: "go" }]);
+    const three = await present({ name: "three" });
+    await sees(three, [{ x: 300 }, { name: "go" }]);
+    await go.end();
+    await sees(two, [{ name: "three" }]);
+    await two.evaluate(() => window.db.presence().leave());
+    await sees(three, []);
+    for (const page of [two, three]) {
+      await page.evaluate(() => window.db.close());
+      await page.close();
+    }
+  });
+
+  test("the network is switched off and on, the server declines, and plain HTTP cannot", async () => {
+    const file = join(dir.path, "go3.db");
+    await run("clone", s.space, file);
+    const go = watcher(file, '{"name":"go"}');
+    const one = await present({ name: "one" });
+    await sees(one, [{ name: "go" }]);
+    await one.evaluate(() => window.db.setNetwork(false));
+    await go.heard('"event":"left"');
+    expect(await one.evaluate(() => window.db.presence().error?.code)).toBe("offline");
+    await one.evaluate(() => window.db.setNetwork(true));
+    await sees(one, [{ name: "go" }]);
+    const declined = await one.evaluate(async () => {
+      const p = window.db.presence("project/42");
+      const told = new Promise<void>((resolve) => p.onChange(() => p.error !== null && resolve()));
+      p.join();
+      await told;
+      return p.error;
+    });
+    expect(declined).toMatchObject({ code: "not_found" });
+    const code = await one.evaluate(async (server) => {
+      const db = await window.tidemark.open({ name: "trips", server, transport: "http", storage: "memory" });
+      const p = db.presence();
+      const told = new Promise<void>((resolve) => p.onChange(() => p.error?.code === "usage" && resolve()));
+      p.join();
+      await told;
+      await db.exec`UPDATE task SET votes = 1 WHERE id = 'a'`;
+      await db.flushed();
+      await db.close();
+      return p.error?.code;
+    }, s.space);
+    expect(code).toBe("usage");
+    await go.end();
+    await sees(one, []);
+  });
+});
