@@ -98,8 +98,16 @@ func rowTablesOf(t *tidemark.Table) rowTables {
 	return rowTables{"_tm_old_" + n, "_tm_new_" + n}
 }
 
-// makeRowTables makes them anew.
+// makeRowTables makes them anew. A default that cannot stand there is left out.
 func makeRowTables(db *lite.DB, t *tidemark.Table) error {
+	err := makeRows(db, t, true)
+	if err != nil && !lite.Environment(err) {
+		err = makeRows(db, t, false)
+	}
+	return err
+}
+
+func makeRows(db *lite.DB, t *tidemark.Table, defaults bool) error {
 	names := rowTablesOf(t)
 	for _, name := range []string{names.old, names.new} {
 		if err := db.Run("DROP TABLE IF EXISTS temp." + name); err != nil {
@@ -113,7 +121,7 @@ func makeRowTables(db *lite.DB, t *tidemark.Table) error {
 			if c.Collation != "" {
 				b.WriteString(" COLLATE " + c.Collation)
 			}
-			if c.Default != "" {
+			if c.Default != "" && defaults {
 				b.WriteString(" DEFAULT (" + c.Default + "\n)")
 			}
 		}

@@ -80,10 +80,14 @@ func New(db *lite.DB, s *tidemark.Schema, r *tidemark.Rules) (*Judge, []Misfit, 
 			misfits = append(misfits, Misfit{Table: tr.Table, Err: fmt.Errorf("there is no such table, or it does not sync")})
 			continue
 		}
-		if err := makeRowTables(db, t); err != nil {
-			return nil, nil, err
-		}
 		d := &judged{t: t, rules: tr, questions: map[tidemark.Op]*ruling{}}
+		if err := makeRowTables(db, t); lite.Environment(err) {
+			return nil, nil, err
+		} else if err != nil {
+			j.tables[t.ID] = d.unusable(err)
+			misfits = append(misfits, Misfit{Table: tr.Table, Err: err})
+			continue
+		}
 		misfits = append(misfits, d.columns()...)
 		misfits = append(misfits, d.setters(db, s)...)
 		for _, op := range []tidemark.Op{tidemark.Insert, tidemark.Update, tidemark.Delete} {
@@ -117,6 +121,14 @@ func rule(db *lite.DB, s *tidemark.Schema, t *tidemark.Table, op tidemark.Op, sq
 	u := &ruling{question: ask(t, e, false), err: err}
 	u.reads = found
 	return u
+}
+
+// unusable has every rule of a table deny.
+func (d *judged) unusable(err error) *judged {
+	for _, op := range []tidemark.Op{tidemark.Insert, tidemark.Update, tidemark.Delete} {
+		d.questions[op] = &ruling{err: err}
+	}
+	return d
 }
 
 // columns finds the immutable ones.

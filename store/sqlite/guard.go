@@ -222,20 +222,18 @@ func (b *batch) greedy() (denied *item, err error) {
 // a rule's, which may have wanted just the row that the constraint kept out.
 func (b *batch) blame(left []*item) (denied *item, err error) {
 	for _, i := range left {
-		switch forbidden := tidemark.CodeOf(i.err) == tidemark.CodeForbidden; {
-		case i.err == nil:
-		case !forbidden && (err == nil || denied != nil && err == denied.err):
-			err = i.err
-		case forbidden && denied == nil:
-			if denied = i; err == nil {
-				err = i.err
-			}
+		switch {
+		case i.err == nil: // it waits for its cause
+		case tidemark.CodeOf(i.err) != tidemark.CodeForbidden:
+			return denied, i.err
+		case denied == nil:
+			denied = i
 		}
 	}
-	if err == nil {
-		err = &tidemark.Error{Code: tidemark.CodeForbidden, Space: b.x.s.opts.Space, Msg: "there is no order in which the rules let this changeset be written"}
+	if denied != nil {
+		return denied, denied.err
 	}
-	return denied, err
+	return nil, &tidemark.Error{Code: tidemark.CodeForbidden, Space: b.x.s.opts.Space, Msg: "there is no order in which the rules let this changeset be written"}
 }
 
 // round tries every item that is not written yet.

@@ -352,7 +352,7 @@ var ruleTests = []test{
 			}
 			return errStop
 		})
-		if err != errStop {
+		if !errors.Is(err, errStop) {
 			b.Error(err)
 		}
 		b.mayNot("cid", update(tTask, row(10), 3, "a"))
@@ -369,6 +369,11 @@ var ruleTests = []test{
 		b.mayNot("b", insert(1, 2, "a", "x", "y", 0))
 		b.may("b", insert(1, 2, "b", "x", "y", 0))
 		b.may("b", remove(1, 1))
+	}},
+	{"defaults of all kinds", `CREATE TABLE d (id INTEGER PRIMARY KEY, a TEXT DEFAULT 'x', b DEFAULT (1 + 1), c DEFAULT CURRENT_TIMESTAMP, d TEXT DEFAULT NULL, e REAL DEFAULT -1);`, func(b *bench) {
+		b.rule(&tidemark.Rules{Tables: []tidemark.TableRules{{Table: "d", Insert: "NEW.a = 'x' AND NEW.b = 2 AND NEW.c > '2020' AND NEW.d IS NULL AND typeof(NEW.e) = 'real'"}}})
+		b.may("a", tidemark.Change{Table: 1, Op: tidemark.Insert, Key: row(1), New: row(1)})
+		b.mayNot("a", insert(1, 2, "y", 2, "2021", nil, -1))
 	}},
 	{"a name without its row means none", team, func(b *bench) {
 		// member has no author: without care it would be the row's, and always true.
