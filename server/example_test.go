@@ -42,3 +42,21 @@ func ExampleServer_Shutdown() {
 	srv.Shutdown(ctx) // before the http.Server, which does not know of WebSockets
 	web.Shutdown(ctx)
 }
+
+// A server that asks for tokens which a sign-in service signs. The code stands
+// in docs/guide/auth.md.
+func ExampleNewTokens() {
+	tokens, err := server.NewTokens(server.TokenOptions{
+		JWKS: "https://id.example/.well-known/jwks.json", Issuer: "https://id.example/", Audience: "tidemark",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tokens.Close()
+	srv, err := server.Open("app.sqlite", server.Options{Auth: tokens})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	log.Fatal(http.ListenAndServe("127.0.0.1:7420", srv))
+}

@@ -19,6 +19,9 @@ func TestPolicyGuide(t *testing.T) { typeGuide(t, "policies.md", 50) }
 // TestRulesGuide does so with docs/guide/rules.md.
 func TestRulesGuide(t *testing.T) { typeGuide(t, "rules.md", 12) }
 
+// TestAuthGuide does so with docs/guide/auth.md.
+func TestAuthGuide(t *testing.T) { typeGuide(t, "auth.md", 10) }
+
 func typeGuide(t *testing.T, page string, least int) {
 	t.Helper()
 	for _, tool := range []string{"sqlite3", "bash"} {
@@ -105,7 +108,8 @@ func squeeze(text string) string {
 	return strings.TrimSpace(spaces.ReplaceAllString(text, " ")) + "\n"
 }
 
-const serveLine = "tidemark serve team.sqlite &"
+// serveLine begins the server, with whatever flags the page gives.
+var serveLine = regexp.MustCompile(`^(tidemark serve team\.sqlite.*) &$`)
 
 // typeSession runs the steps in one shell and returns what each printed.
 func typeSession(t *testing.T, steps []step) []string {
@@ -115,8 +119,8 @@ func typeSession(t *testing.T, steps []step) []string {
 	script.WriteString("exec 2>&1\ntrap 'kill -INT $server; wait $server' EXIT\n")
 	for i, s := range steps {
 		typed := strings.ReplaceAll(s.typed, "127.0.0.1:7420", "127.0.0.1:"+port)
-		if typed == serveLine {
-			typed = "tidemark serve team.sqlite --listen 127.0.0.1:" + port + " --ready-file ready > served.log 2>&1 & server=$!\n" +
+		if m := serveLine.FindStringSubmatch(typed); m != nil {
+			typed = m[1] + " --listen 127.0.0.1:" + port + " --ready-file ready > served.log 2>&1 & server=$!\n" +
 				"until [ -s ready ] || ! kill -0 $server; do sleep 0.01; done"
 		}
 		fmt.Fprintf(&script, "printf '\\n@@%d@@\\n'\n%s\n", i, typed)

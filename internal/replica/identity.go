@@ -119,7 +119,7 @@ func (r *Replica) Principal() (who string, err error) {
 func Stranger(owner, other string) *tidemark.Error {
 	e := &tidemark.Error{Code: tidemark.CodeForbidden,
 		Msg:  fmt.Sprintf("this copy belongs to %q, the token is of %q", owner, other),
-		Hint: fmt.Sprintf("bring a token of %q, or make a copy of one's own for %q with `tidemark clone`", owner, other)}
+		Hint: fmt.Sprintf("bring a token of %q, or make a copy for %q with `tidemark clone`", owner, other)}
 	if other == "" {
 		e.Msg = fmt.Sprintf("this copy belongs to %q, and the server asks nobody who they are", owner)
 		e.Hint = "serve with the keys that its tokens were signed with"
