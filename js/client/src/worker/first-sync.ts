@@ -20,9 +20,9 @@ const PAUSE_MOST = 30_000;
  */
 export class FirstSync {
   readonly #host: Host;
-  #ctl = new AbortController();
+  /** Ends the attempts that are under way. */
+  #running: AbortController | null = null;
   #wake: (() => void) | null = null;
-  #running = false;
 
   constructor(host: Host) {
     this.#host = host;
@@ -30,36 +30,36 @@ export class FirstSync {
 
   /** Tries until it is done, with growing pauses. */
   run(): void {
-    if (this.#running || !this.#host.online) return;
-    this.#running = true;
-    void this.#loop(this.#ctl).finally(() => {
-      this.#running = false;
+    const { copy, online } = this.#host;
+    if (this.#running !== null || !online) return;
+    if (copy !== null && !copy.provisional) return; // all that is left is to store it
+    const ctl = new AbortController();
+    this.#running = ctl;
+    void this.#loop(ctl.signal).finally(() => {
+      if (this.#running === ctl) this.#running = null;
     });
   }
 
   /** Goes on now. */
   wake(): void {
-    if (this.#ctl.signal.aborted) {
-      this.#ctl = new AbortController();
-      this.#running = false;
-    }
     this.#wake?.();
     this.run();
   }
 
   /** Lets go of the network. */
   pause(): void {
-    this.#ctl.abort();
+    this.#running?.abort();
+    this.#running = null;
     this.#wake?.();
   }
 
-  async #loop(ctl: AbortController): Promise<void> {
-    for (let pause = PAUSE_FIRST; !ctl.signal.aborted; pause = Math.min(2 * pause, PAUSE_MOST)) {
+  async #loop(signal: AbortSignal): Promise<void> {
+    for (let pause = PAUSE_FIRST; !signal.aborted; pause = Math.min(2 * pause, PAUSE_MOST)) {
       try {
-        await this.#once(ctl.signal);
+        await this.#once(signal);
         return;
       } catch (err) {
-        if (ctl.signal.aborted) return;
+        if (signal.aborted) return;
         if (err instanceof Replaced) continue;
         this.#host.progress(null);
         this.#host.trouble(err);
@@ -95,7 +95,8 @@ export class FirstSync {
     if (host.copy === null) {
       const { schema, incarnation } = await currentSchema(address, host.tokens, signal);
       signal.throwIfAborted();
-      host.use(await this.#provisional(address, schema, incarnation));
+      host.use(this.#provisional(address, schema, incarnation));
+      await host.storage!.flush();
       host.trouble(null);
     }
     const snapshot = await starting;
@@ -117,13 +118,12 @@ export class FirstSync {
     await storage.flush();
   }
 
-  async #provisional(address: Address, schema: string, incarnation: string): Promise<Copy> {
+  #provisional(address: Address, schema: string, incarnation: string): Copy {
     const host = this.#host;
     const db = openFile(host.sqlite, host.storage!, "/db-1");
     for (const o of decode(schema).objects) attempt(db, o.sql);
     const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: PROVISIONAL_KEY };
     Replica.create(db, { server: address.base, state, schema });
-    await host.storage!.flush();
     return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
   }
 
