@@ -64,7 +64,7 @@ export class FirstSync {
         this.#host.progress(null);
         this.#host.trouble(err);
         if (err instanceof TidemarkError && ["unauthenticated", "forbidden"].includes(err.code))
-          await this.#host.refreshToken();
+          await this.#host.token.replace();
       }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -89,11 +89,11 @@ export class FirstSync {
   async #fetch(signal: AbortSignal, parts: Parts): Promise<void> {
     const host = this.#host;
     const address = host.address ?? new Address(host.copy!.replica.status().server);
-    const download = new Download(address, host.tokens, signal, parts, (p) => host.progress(p));
+    const download = new Download(address, host.token.get, signal, parts, (p) => host.progress(p));
     const starting = download.start(); // meanwhile the server makes the snapshot
     starting.catch(() => {});
     if (host.copy === null) {
-      const { schema, incarnation } = await currentSchema(address, host.tokens, signal);
+      const { schema, incarnation } = await currentSchema(address, host.token.get, signal);
       signal.throwIfAborted();
       host.use(this.#provisional(address, schema, incarnation));
       await host.storage!.flush();
@@ -111,7 +111,7 @@ export class FirstSync {
     });
     const { rows, unpacked: total } = snapshot.notes;
     host.progress({ stage: "install", bytes: unpacked, total, rows });
-    const schema = await schemaOf(address, snapshot.state.schemaHash, host.tokens, signal);
+    const schema = await schemaOf(address, snapshot.state.schemaHash, host.token.get, signal);
     signal.throwIfAborted();
     host.publishNow(); // what comes now is long
     this.#install(address, name, snapshot.state, schema);

@@ -1,4 +1,4 @@
-import { countOpen, list } from "../conflict/conflict.ts";
+import { countOpen } from "../conflict/conflict.ts";
 import type { DatabaseEvent, Phase, Progress, Risk } from "../database.ts";
 import { TidemarkError } from "../error.ts";
 import { corrupt, disk, notADatabase } from "../lite/failure.ts";
@@ -12,19 +12,20 @@ import { openParts } from "../storage/parts.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Address } from "../sync/address.ts";
 import { Shell } from "../sync/shell.ts";
-import type { Tokens } from "../sync/transport.ts";
 import type { Boot, Shared } from "../tabs/messages.ts";
 import type { PresenceNews } from "../tabs/presence.ts";
 import { readsOf } from "../watch/reads.ts";
-import { touchedBy } from "../watch/touched.ts";
 import { type Touched, Watches } from "../watch/watches.ts";
 import type { Batch } from "../wire/batch.ts";
 import { load, unload } from "./cargo.ts";
 import { Copy, openFile, random } from "./copy.ts";
 import { FirstSync } from "./first-sync.ts";
+import { eventsOf, touchedTables } from "./news.ts";
 import { Presences } from "./presences.ts";
 import { missing, type Rescued, Spare } from "./spare.ts";
-import { conflictView, errorInfo, outcomeInfo, pendingView } from "./views.ts";
+import { Token } from "./tokens.ts";
+import { nextTurn, Teller } from "./turns.ts";
+import { errorInfo } from "./views.ts";
 
 /** How long a slice of work may take before others get their turn, milliseconds. */
 const SLICE = 8;
@@ -71,6 +72,7 @@ export class Host {
   readonly merge: MergeFunctions;
   readonly watches: Watches;
   readonly presences: Presences;
+  readonly token: Token;
   readonly address: Address | null;
   sqlite!: Sqlite;
   storage: Storage | null = null;
@@ -94,8 +96,9 @@ export class Host {
   #progress: Progress | null = null;
   #error: unknown = null;
   #first: FirstSync | null = null;
-  #publishing = false;
-  #published = 0;
+  readonly #teller = new Teller(FRAME, () => {
+    if (!this.#ended) this.links.status(this.status());
+  });
   #working = false;
   #sealing: ReturnType<typeof setTimeout> | undefined;
   readonly #impatient = new Set<(err: unknown) => void>();
@@ -105,7 +108,6 @@ export class Host {
   #looking: ReturnType<typeof setInterval> | undefined;
   /** A place that was used while the better one failed. */
   #older: Storage | null = null;
-  #token: Promise<string> | null = null;
   #told = 0;
   #ended = false;
 
@@ -121,6 +123,7 @@ export class Host {
     this.opened = Promise.race([new Promise<void>((resolve) => (this.#open = resolve)), failed]);
     this.shellNow = Promise.race([new Promise<Shell>((resolve) => (this.#begun = resolve)), failed]);
     for (const p of [this.opened, this.shellNow]) p.catch(() => {});
+    this.token = new Token(boot.hasToken ? (refused) => links.token(refused) : null);
     this.presences = new Presences(
       (messages) => this.shell?.say(messages) ?? false,
       (news) => links.presence(news),
@@ -242,8 +245,8 @@ export class Host {
       replica: copy.replica,
       address,
       transport: this.boot.transport,
-      tokens: this.tokens,
-      renew: () => this.renew(),
+      tokens: this.token.get,
+      renew: this.token.renew,
       rand: random,
       flush: () => this.storage?.flush(),
       enter: () => copy.transactions.yield(),
@@ -347,7 +350,7 @@ export class Host {
   later(): void {
     if (this.#working) return;
     this.#working = true;
-    next(() => {
+    nextTurn(() => {
       this.#working = false;
       if (this.#ended) return;
       this.#watch();
@@ -379,32 +382,17 @@ export class Host {
     if (error) {
       this.#error = error;
       this.links.event({ type: "error", error: errorInfo(error) });
-      if (note.state === "auth needed") this.refreshToken();
+      if (note.state === "auth needed") void this.token.replace().then((ok) => ok && this.shell?.nudge());
     } else if (this.shell?.live) this.#error = null;
   }
 
   #applied(a: Applied, batch: Batch | null): void {
     const { replica } = this.#copyNow();
-    const { schema } = replica;
     if (a.schema) this.watches.moved();
-    const whole = new Map(
-      schema.tables.filter((t) => a.tables.includes(t.id)).map((t) => [t.name, { columns: null, keys: null }]),
-    );
-    // Where something is or was pending, a batch may move rows that it does not name.
-    const alone =
-      batch && !batch.more && a.settled.length === 0 && replica.db.int("SELECT count(*) FROM main._tm_pending") === 0;
-    const fine = alone && batch.from === batch.to - 1 ? touchedBy(schema, batch.changes) : null;
-    this.watches.commit(fine && [...whole.keys()].every((name) => fine.has(name)) ? fine : whole);
+    this.watches.commit(touchedTables(replica, a, batch));
     this.later();
-    for (const o of a.settled) this.links.event({ type: "outcome", outcome: outcomeInfo(o) });
-    for (const p of a.suspended) this.links.event({ type: "suspended", changeset: pendingView(schema, p) });
-    if (a.seq <= this.#told) return;
-    const before = this.#told;
-    this.#told = a.seq;
-    if (!whole.has("tm_conflicts")) return;
-    for (const c of list(this.#copyNow().db, ["open"])) {
-      if (c.seq > before) this.links.event({ type: "conflict", conflict: conflictView(c) });
-    }
+    for (const event of eventsOf(replica, a, this.#told)) this.links.event(event);
+    this.#told = Math.max(this.#told, a.seq);
   }
 
   /** An error of the local file. */
@@ -431,7 +419,7 @@ export class Host {
     if (this.#ended) return;
     let file: Uint8Array | null = null;
     try {
-      if (this.copy && !this.copy.provisional) file = this.copy.db.serialize();
+      file = this.copy?.db.serialize() ?? null;
     } catch {
       file = null; // then the new worker has what was pending, and what the storage gives back
     }
@@ -476,25 +464,6 @@ export class Host {
     };
   }
 
-  /** The token that the app gave last; it is asked once, and again when the server refused it. */
-  readonly tokens: Tokens = async () => {
-    if (!this.boot.hasToken) return "";
-    this.#token ??= this.links.token(false);
-    return await this.#token;
-  };
-
-  renew(): Promise<string> {
-    this.#token = this.boot.hasToken ? this.links.token(true) : null;
-    return this.tokens();
-  }
-
-  /** The token was refused: once there is another one it goes on. */
-  async refreshToken(): Promise<void> {
-    const old = await this.tokens();
-    const token = await this.renew();
-    if (token !== old && token !== "") this.shell?.nudge();
-  }
-
   setNetwork(on: boolean): void {
     this.online = on;
     if (!on) {
@@ -506,7 +475,7 @@ export class Host {
 
   /** Goes on with the network now. */
   reconnect(): void {
-    this.#token = null;
+    this.token.forget();
     if (this.online) {
       this.shell?.nudge();
       this.#first?.wake();
@@ -547,28 +516,14 @@ export class Host {
     this.links.status(this.status());
   }
 
-  /** Tells the tabs, once for what happens close together. */
+  /** Tells the tabs how things are. */
   publish(): void {
-    if (this.#publishing || this.#ended) return;
-    this.#publishing = true;
-    const pause = this.#published + FRAME - performance.now();
-    const tell = (): void => {
-      this.#publishing = false;
-      this.#tell();
-    };
-    if (pause > 0) setTimeout(tell, pause);
-    else queueMicrotask(tell);
+    this.#teller.soon();
   }
 
   /** Tells them now what they have not been told. */
   publishNow(): void {
-    if (this.#publishing) this.#tell();
-  }
-
-  #tell(): void {
-    if (this.#ended) return;
-    this.#published = performance.now();
-    this.links.status(this.status());
+    this.#teller.now();
   }
 
   status(): Shared {
@@ -608,13 +563,3 @@ export class Host {
     };
   }
 }
-
-/** Runs fn in a turn of its own, without the pause of a timer. */
-function next(fn: () => void): void {
-  turns.push(fn);
-  channel.port2.postMessage(0);
-}
-
-const turns: (() => void)[] = [];
-const channel = new MessageChannel();
-channel.port1.onmessage = () => turns.shift()?.();
