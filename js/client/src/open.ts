@@ -16,7 +16,7 @@ export async function open(options: OpenOptions): Promise<Database> {
       op: "open",
     });
   }
-  const server = options.server === undefined ? "" : new Address(new URL(options.server, location.href).href).base;
+  const server = options.server === undefined ? "" : new Address(options.server, location.href).base;
   const member = new Member(options, server);
   try {
     await member.opened;

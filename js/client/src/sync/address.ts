@@ -2,16 +2,19 @@ import { TidemarkError } from "../error.ts";
 
 const API = "/v1/spaces/";
 
-/** Where a space is served; takes http://host/NAME and http://host/v1/spaces/NAME, ws and wss as well. */
+/**
+ * Where a space is served; takes http://host/NAME and http://host/v1/spaces/NAME,
+ * ws and wss as well, and a path where it is given the page that it is of.
+ */
 export class Address {
   /** http or https, up to and including the name of the space; also what is kept in the file. */
   readonly base: string;
   readonly space: string;
 
-  constructor(text: string) {
+  constructor(text: string, page?: string) {
     let url: URL;
     try {
-      url = new URL(text);
+      url = new URL(text, page);
     } catch {
       throw bad(`the address "${text}" cannot be read`);
     }
@@ -23,7 +26,11 @@ export class Address {
     const name = path.slice(at + 1);
     if (name === "") throw bad(`the address "${text}" does not name a space`);
     const prefix = path.slice(0, at + 1).replace(new RegExp(`(?:${API}|/)$`), "");
-    this.space = decodeURIComponent(name);
+    try {
+      this.space = decodeURIComponent(name);
+    } catch {
+      throw bad(`the address "${text}" cannot be read`);
+    }
     this.base = `http${scheme[1]}://${url.host}${prefix}${API}${name}`;
   }
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { id } from "../../src/id.ts";
 import { checked, queryOf, sql } from "../../src/sql.ts";
 import { Address } from "../../src/sync/address.ts";
+import { codeOf } from "./fixture.ts";
 
 test("values of a template become parameters, queries a part of the text", () => {
   const open = sql`done = ${false}`;
@@ -38,6 +39,8 @@ test("addresses are taken in every form that names a space", () => {
     expect(new Address(text)).toMatchObject({ base, space: "my shop" });
   expect(new Address("http://h/below/v1/spaces/x").base).toBe("http://h/below/v1/spaces/x");
   expect(new Address("http://h/below/x").socket).toBe("ws://h/below/v1/spaces/x/ws");
-  for (const text of ["h/x", "http://h/", "ftp://h/x", "http://h/x?y=1", "http://u:p@h/x"])
-    expect(() => new Address(text)).toThrow();
+  expect(new Address("/x", "https://h/page/of?the=app").base).toBe("https://h/v1/spaces/x");
+  expect(codeOf(() => new Address("https://", "https://h/page"))).toBe("usage");
+  for (const text of ["h/x", "http://h/", "ftp://h/x", "http://h/x?y=1", "http://u:p@h/x", "http://h/%e0%a4"])
+    expect(codeOf(() => new Address(text))).toBe("usage");
 });
