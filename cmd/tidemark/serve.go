@@ -223,10 +223,21 @@ func (c *serveCommand) open(s *shell) (*server.Server, error) {
 		if err := c.add(s, srv, path); err != nil {
 			return nil, errors.Join(err, srv.Close())
 		}
+		if auth != nil {
+			noteRuleless(s, path, c.Policies)
+		}
 	}
 	// From here on nobody else tells what happens.
 	s.level.Set(min(s.level.Level(), slog.LevelWarn))
 	return srv, nil
+}
+
+// noteRuleless says that a server which asks for tokens lets nobody write what no
+// rule allows.
+func noteRuleless(s *shell, path, from string) {
+	if config, err := loadPolicies(path, from); err == nil && (config == nil || config.Rules == nil) {
+		s.note("%s has no rules: nobody may write it\n  next: declare rules in %s, see docs/guide/rules.md", path, policy.Beside(path))
+	}
 }
 
 // event adds to the log what a person can do about it.
