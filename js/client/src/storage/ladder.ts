@@ -33,10 +33,7 @@ export async function climb(
     try {
       if (hurry) await answers();
       const storage = await patient(() => OpfsStorage.open(sqlite, name, vfs), waiting);
-      const older = (await hasIndexedDb(name))
-        ? await IndexedDbStorage.open(sqlite, name, `${vfs}-older`, events)
-        : null;
-      return { storage, reason, older };
+      return { storage, reason, older: await olderOf(sqlite, name, `${vfs}-older`, events) };
     } catch (err) {
       reason = `the private file system cannot be used: ${said(err)}`;
     }
@@ -49,6 +46,15 @@ export async function climb(
     }
   }
   return { storage: new MemoryStorage(sqlite, `${vfs}-memory`), reason, older: null };
+}
+
+/** What IndexedDB holds; where it cannot be opened it stays for the next time. */
+async function olderOf(sqlite: Sqlite, name: string, vfs: string, events: StorageEvents): Promise<Storage | null> {
+  try {
+    return (await hasIndexedDb(name)) ? await IndexedDbStorage.open(sqlite, name, vfs, events) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** How long a file system whose data was cleared may take to answer; some never do until the page is loaded again. */
