@@ -510,6 +510,37 @@ func TestAQuotaHoldsBackALittle(t *testing.T) {
 	}
 }
 
+// guests is an authenticator that knows everybody without a token, too.
+type guests struct{ *Tokens }
+
+func (g guests) Authenticate(ctx context.Context, text string) (tidemark.Principal, error) {
+	if text == "" {
+		return tidemark.Principal{ID: "guest"}, nil
+	}
+	return g.Tokens.Authenticate(ctx, text)
+}
+
+func TestAnAuthenticatorMayTakeGuests(t *testing.T) {
+	d := newDeck(t, Options{Auth: guests{testTokens(t, TokenOptions{})}, Policies: everybodyMayWrite(t)}, testTuning())
+	v := d.newDevice()
+	v.open()
+	v.send(&v.hello)
+	if w, ok := v.next().(*wire.Welcome); !ok || w.Principal != "guest" || w.Expires != 0 {
+		t.Fatalf("%+v", w)
+	}
+	for _, query := range []string{"/shop/ws", "/shop"} {
+		if status, code, _ := d.request("GET", query, nil, ""); code == tidemark.CodeUnauthenticated {
+			t.Errorf("%s: %d %s", query, status, code)
+		}
+	}
+	v = d.newDevice()
+	v.open()
+	v.send(&wire.Ack{})
+	if r, ok := v.next().(*wire.Refusal); !ok || r.Code != tidemark.CodeProtocol {
+		t.Errorf("%+v", r)
+	}
+}
+
 // keyServer publishes keys and counts how often it is asked.
 type keyServer struct {
 	*httptest.Server

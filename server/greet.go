@@ -27,7 +27,9 @@ func (s *Server) serveUnknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
-		s.authentic(nil)(w, r) // which asks for a token
+		s.authentic(func(w http.ResponseWriter, _ *http.Request) {
+			writeError(w, http.StatusBadRequest, tidemark.CodeProtocol, "no WebSocket is asked for", "use the sync request instead")
+		})(w, r)
 		return
 	}
 	if s.unknown.Add(1) > mostUnknown {
@@ -95,7 +97,7 @@ func (s *Server) firstHello(conn *websocket.Conn) (*wire.Hello, int, *wire.Refus
 		return nil, 0, &wire.Refusal{Code: tidemark.CodeProtocol, Message: "the first message cannot be read"}
 	}
 	hello, is := m.(*wire.Hello)
-	if !is || hello.Token == "" {
+	if !is {
 		return nil, 0, s.nobody()
 	}
 	return hello, len(b), nil
@@ -104,8 +106,8 @@ func (s *Server) firstHello(conn *websocket.Conn) (*wire.Hello, int, *wire.Refus
 // nobody refuses a connection that does not say whose it is.
 func (s *Server) nobody() *wire.Refusal {
 	_, err := s.judge(s.ctx, "")
-	if err == nil { // an Authenticator that takes anybody is not asked about nobody
-		return &wire.Refusal{Code: tidemark.CodeUnauthenticated, Message: "no token came"}
+	if err == nil { // an Authenticator that lets people in without a token
+		return &wire.Refusal{Code: tidemark.CodeProtocol, Message: "the first message must be a hello", Fatal: true}
 	}
 	return s.notGood(err)
 }

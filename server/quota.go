@@ -58,6 +58,7 @@ type usage struct {
 }
 
 func newQuotas(q Quota, burst time.Duration) *quotas {
+	q = Quota{max(0, q.Changesets), max(0, q.Bytes), max(0, q.Connections)}
 	return &quotas{quota: q, burst: burst, all: map[string]*usage{}}
 }
 
