@@ -16,8 +16,8 @@ import (
 // What the rules of one changeset may take, in steps of SQLite's machine: a
 // second or so in all, and far more than any sane rule needs for each change.
 const (
-	stepsPerChangeset = 20_000_000
-	stepsPerChange    = 20_000
+	DefaultSteps   = 20_000_000
+	stepsPerChange = 20_000
 )
 
 // Judge holds the rules of one schema, ready on one connection. It makes TEMP
@@ -25,6 +25,9 @@ const (
 type Judge struct {
 	// Warn is told when a rule fails or takes too long; each only once.
 	Warn func(message string)
+	// Steps is what the rules of one changeset may take, beside some for each
+	// change; 0: DefaultSteps.
+	Steps int
 	// Observe, if there is one, sees every verdict.
 	Observe func(Verdict)
 
@@ -197,9 +200,13 @@ func (j *Judge) Ask(below context.Context, a tidemark.Author, changes int) *Aske
 			claims = string(b)
 		}
 	}
+	steps := j.Steps
+	if steps <= 0 {
+		steps = DefaultSteps
+	}
 	return &Asker{
 		j: j, params: []tidemark.Value{user, tidemark.Text(claims), tidemark.Int(a.Now)},
-		budget: lite.NewBudget(below, stepsPerChangeset+stepsPerChange*changes),
+		budget: lite.NewBudget(below, steps+stepsPerChange*changes),
 	}
 }
 

@@ -117,6 +117,7 @@ func TestBudget(t *testing.T) {
 		t.Fatal(misfits, err)
 	}
 	var warned []string
+	j.Steps = 100_000
 	j.Warn = func(message string) { warned = append(warned, message) }
 	task := s.Named("task")
 	c := &tidemark.Change{Table: task.ID, Op: tidemark.Insert, New: []tidemark.Value{tidemark.Int(1), tidemark.Int(1), tidemark.Null}}

@@ -43,7 +43,7 @@ func space(t *testing.T, script string) *storetest.Space {
 
 func openQuietly(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(path, Options{Space: "app", Rand: fixed()})
+	s, err := Open(path, Options{Space: "app", Rand: fixed(), RuleSteps: 200_000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -346,7 +346,7 @@ func (s *Store) arm(sc *tidemark.Schema) error {
 	for _, m := range misfits {
 		s.opts.Warn("a rule that does not fit allows nothing: " + m.Error())
 	}
-	j.Warn, j.Observe = s.opts.Warn, s.opts.Observe
+	j.Warn, j.Observe, j.Steps = s.opts.Warn, s.opts.Observe, s.opts.RuleSteps
 	s.rulings, s.armed, s.fresh = j, sc.Hash, true
 	return nil
 }

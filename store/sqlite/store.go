@@ -61,6 +61,9 @@ type Options struct {
 	// nil, or a function that returns nil: everything. It is called and its
 	// errors are treated as those of Policies: rules that do not fit deny.
 	Rules func(*tidemark.Schema) (*tidemark.Rules, error)
+	// RuleSteps is what the rules of one changeset may take, in steps of SQLite's
+	// machine, before they deny; default 20 million, which is about a second.
+	RuleSteps int
 	// Observe sees every verdict of the rules, for programs that explain them.
 	Observe func(rules.Verdict)
 
