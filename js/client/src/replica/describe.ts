@@ -5,49 +5,49 @@ import { type Schema, tableByID } from "../schema.ts";
 import { parseBody, parseEdit } from "../splice/edit.ts";
 import { hex, RawText, type Value } from "../value.ts";
 
-/**
- * A change with names instead of places, fit for JSON: NULL is null, numbers
- * and text are themselves, a blob is {"blob": "hex"}, text that is not UTF-8 is
- * {"text": "hex"}, an integer beyond 2^53 is {"int": "digits"}, an infinite
- * number is {"real": "Infinity"}.
- */
-export interface ChangeView {
+/** A change with names instead of places. */
+export interface ChangeView<V> {
   readonly table: string;
   readonly op: "insert" | "update" | "delete";
-  readonly key: Readonly<Record<string, unknown>>;
-  readonly set?: Readonly<Record<string, unknown>>;
+  readonly key: Readonly<Record<string, V>>;
+  readonly set?: Readonly<Record<string, V>>;
   /** Of columns whose edits are no plain values: what they do, in words. */
   readonly edit?: Readonly<Record<string, string>>;
 }
 
 /**
- * Names the tables and columns of changes. Columns are only ever appended, so
- * the schema of today names the changes of yesterday too.
+ * Names the tables and columns of changes, with values as `show` gives them.
+ * Columns are only ever appended, so the schema of today names the changes of
+ * yesterday too.
  */
-export function describe(s: Schema, changes: readonly Change[]): ChangeView[] {
+export function describe<V>(s: Schema, changes: readonly Change[], show: (v: Value) => V): ChangeView<V>[] {
   return changes.map((c) => {
     const t = tableByID(s, c.table);
     const name = (place: number | undefined, i: number) =>
       t?.columns[place ?? -1]?.name ?? `column ${(place ?? i) + 1}`;
-    const set: Record<string, unknown> = {};
-    const edit: Record<string, string> = {};
+    const set: [string, V][] = [];
+    const edit: [string, string][] = [];
     c.values.forEach((v, i) => {
       const column = name(c.op === UPDATE ? c.columns[i] : i, i);
       const e = editOf(c, i);
-      if (e?.kind) edit[column] = describeEdit(e);
-      else set[column] = viewOf(v);
+      if (e?.kind) edit.push([column, describeEdit(e)]);
+      else set.push([column, show(v)]);
     });
     return {
       table: t?.name ?? `table ${c.table}`,
       op: (["insert", "update", "delete"] as const)[c.op - 1]!,
-      key: Object.fromEntries(c.key.map((v, i) => [name(t?.key[i], i), viewOf(v)])),
-      ...(c.values.length > 0 && { set }),
-      ...(Object.keys(edit).length > 0 && { edit }),
+      key: Object.fromEntries(c.key.map((v, i) => [name(t?.key[i], i), show(v)])),
+      ...(c.values.length > 0 && { set: Object.fromEntries(set) }),
+      ...(edit.length > 0 && { edit: Object.fromEntries(edit) }),
     };
   });
 }
 
-/** A value as JSON can hold it. */
+/**
+ * A value as JSON can hold it: NULL is null, numbers and text are themselves, a
+ * blob is {"blob": "hex"}, text that is not UTF-8 is {"text": "hex"}, an integer
+ * beyond 2^53 is {"int": "digits"}, an infinite number is {"real": "Infinity"}.
+ */
 export function viewOf(v: Value): unknown {
   if (v instanceof Uint8Array) return { blob: hex(v) };
   if (v instanceof RawText) return { text: hex(v.bytes) };

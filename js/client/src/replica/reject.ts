@@ -119,7 +119,7 @@ export function dropRejected(r: Replica, id: number): void {
 export function exportRejected(r: Replica, id: number): string {
   return guarded("export", () => {
     const { madeAt, key, changes, ...rest } = oneRejected(r, id);
-    const doc = { ...rest, made_at: madeAt, key: key?.map(viewOf), changes: describe(r.schema, changes) };
+    const doc = { ...rest, made_at: madeAt, key: key?.map(viewOf), changes: describe(r.schema, changes, viewOf) };
     return JSON.stringify(doc, null, 2);
   });
 }

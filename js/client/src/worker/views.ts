@@ -23,20 +23,7 @@ const cells = (row: Values | null): SqlValue[] => (row ?? []).map((v) => shown(v
 
 /** Changes as apps see them: values as in rows, edits that are no values in words. */
 export function changesView(schema: Schema, changes: readonly Change[]): ChangeView[] {
-  return describe(schema, changes).map((view, i) => {
-    const c = changes[i]!;
-    const named = (names: Readonly<Record<string, unknown>>, values: Values): Row =>
-      Object.fromEntries(Object.keys(names).map((name, at) => [name, shown(values[at] ?? null)]));
-    const edited = new Set(Object.keys(view.edit ?? {}));
-    const plain = c.values.filter((_, at) => c.edits?.[at]?.kind === undefined || c.edits[at]?.kind === "");
-    return {
-      table: view.table,
-      op: view.op,
-      key: named(view.key, c.key),
-      set: edited.size > 0 ? named(view.set ?? {}, plain) : named(view.set ?? {}, c.values),
-      edit: view.edit ?? {},
-    };
-  });
+  return describe(schema, changes, shown).map((view) => ({ set: {}, edit: {}, ...view }));
 }
 
 export function pendingView(schema: Schema, p: Pending): PendingChangeset {

@@ -1,5 +1,5 @@
 import type { Change } from "../../src/change.ts";
-import { describe } from "../../src/replica/describe.ts";
+import { describe, viewOf } from "../../src/replica/describe.ts";
 import type { Replica } from "../../src/replica/replica.ts";
 
 /** What is pending and rejected, as the harness spells what the app is told. */
@@ -27,7 +27,7 @@ export function report(r: Replica): string[] {
 function views(r: Replica, changes: readonly Change[]): string[] {
   const names = (o: object = {}): string[] =>
     Object.keys(o).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return describe(r.schema, changes).map((v) => {
+  return describe(r.schema, changes, viewOf).map((v) => {
     const edits = names(v.edit).map((column) => `${column} ${plainly(v.edit?.[column] ?? "")}`);
     return `  ${v.op} ${v.table} key ${names(v.key).join(" ")} set ${names(v.set).join(" ")} edit ${edits.join("; ")}`;
   });
