@@ -17,7 +17,7 @@ var (
 	seedFlag     = flag.Uint64("twin.seed", 0, "first seed (default 1)")
 	runsFlag     = flag.Int("twin.runs", 0, "number of runs, each with the next seed (default: as many as -twin.time allows)")
 	stepsFlag    = flag.Int("twin.steps", 0, "operations of a run (default 100)")
-	timeFlag     = flag.Duration("twin.time", 0, "begin no run after this time (default 30s without a seed)")
+	timeFlag     = flag.Duration("twin.time", 0, "begin no run after this time (default 25s without a seed)")
 	workloadFlag = flag.String("twin.workload", "", "what the apps do, one of the simulator's workloads")
 	mixedFlag    = flag.Bool("twin.mixed", false, "always one world of both kinds; by default in every third run")
 	shrinkFlag   = flag.Bool("twin.shrink", false, "look for a short script that fails")
@@ -87,7 +87,7 @@ func TestTwins(t *testing.T) {
 	case runs == 0 && limit == 0 && *seedFlag != 0:
 		runs = 1
 	case runs == 0 && limit == 0:
-		limit = 30 * time.Second
+		limit = 25 * time.Second
 	}
 	began := time.Now()
 	var total twin.Stats
