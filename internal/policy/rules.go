@@ -240,11 +240,58 @@ func (d *Rules) fit(l *log, s *tidemark.Schema, r *tidemark.Rules) {
 	if err != nil {
 		l.add(d.At, "tidemark check FILE says what of the schema cannot be used", "the rules cannot be checked: %v", err)
 	}
+	told := map[At]bool{}
 	for _, m := range misfits {
-		if at := d.at(m); at.Line > 0 {
+		at := d.at(m)
+		if c := d.guilty(m, at); c != nil {
+			if !told[c.SQL.At] {
+				l.add(c.SQL.At, hintFor(m.Err), "condition %s: %v", c.Name.Value, m.Err)
+			}
+			told[c.SQL.At] = true
+		} else if at.Line > 0 {
 			l.add(at, hintFor(m.Err), "%v", m)
 		}
 	}
+}
+
+// guilty finds the condition that names what a misfit is about, where the rule
+// that uses it does not; nil when there is none, or several.
+func (d *Rules) guilty(m rules.Misfit, at At) (found *NamedCondition) {
+	_, about, ok := strings.Cut(m.Err.Error(), ": ")
+	if !ok || strings.ContainsAny(about, " \n") || mentions(d.text(at), about) {
+		return nil
+	}
+	for i := range d.Conditions {
+		if !mentions(d.Conditions[i].SQL.Value, about) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = &d.Conditions[i]
+	}
+	return found
+}
+
+// text is the rule that stands at a place.
+func (d *Rules) text(at At) string {
+	for i := range d.Tables {
+		for _, s := range []Setting[string]{d.Tables[i].Insert, d.Tables[i].Update, d.Tables[i].Delete} {
+			if s.At == at {
+				return s.Value
+			}
+		}
+	}
+	return ""
+}
+
+// mentions reports whether SQL has a name, such as m.person, in it.
+func mentions(sql, name string) bool {
+	var names []string
+	for _, t := range schema.Lex(sql) {
+		names = append(names, schema.Fold(t.Text))
+	}
+	return strings.Contains(" "+strings.Join(names, " ")+" ", " "+strings.ReplaceAll(schema.Fold(name), ".", " . ")+" ")
 }
 
 // named reports whether a table or a column has a name.

@@ -146,6 +146,8 @@ func TestRulesRefused(t *testing.T) {
 		{"rules:\n  conditions:\n    public: none\n", "3:5: a condition cannot be called public"},
 		{"rules:\n  conditions:\n    f: none\n    F(x): none\n", "4:5: condition F is declared twice"},
 		{"rules:\n  conditions:\n    author: none\n", "3:5: the condition author could be taken for a table or column"},
+		{"rules:\n  conditions:\n    f(x): EXISTS (SELECT 1 FROM member m WHERE m.persn = $x)\n  tables:\n    task: {insert: f(1), update: f(2)}\n",
+			"3:11: condition f: no such column: m.persn"},
 		{"rules:\n  conditions:\n    f(x): f($x)\n  tables:\n    task: {insert: f(1)}\n", "use each other without end"},
 		{"rules:\n  conditions:\n    f(x): $x = 1\n  tables:\n    task: {insert: 'f(1, 2)'}\n", "the condition f takes 1 arguments, not 2"},
 	} {
