@@ -303,9 +303,10 @@ export interface SyncResult {
  * origin. Reads and writes are local; what is written goes to the server when
  * it can be reached. Promises fail with a TidemarkError.
  *
- * Every call has a deadline. A write that fails with `busy` may have been done
- * all the same when its answer did not come in time; one that fails with
- * another code was not done.
+ * Every call has a deadline but those that wait for the server or for the whole
+ * file: ready, sync, flushed, caughtUp, verify, exportFile and logout. A write that fails
+ * with `busy` may have been done all the same when its answer did not come in time;
+ * one that fails with another code was not done.
  */
 export interface Database {
   readonly name: string;

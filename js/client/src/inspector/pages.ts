@@ -72,7 +72,7 @@ function storage(s: Status): Node {
   const words = {
     opfs: "origin private file system",
     indexeddb: "IndexedDB",
-    memory: "memory: gone when the last tab closes",
+    memory: "memory: gone when the tab that leads closes",
   }[level];
   const tone = level === "opfs" ? "good" : level === "indexeddb" ? "warn" : "bad";
   const kept = level === "memory" ? "" : persisted ? ", kept by the browser" : ", may be evicted";

@@ -38,7 +38,7 @@ test("the overview tells storage, sync and checkpoint, and follows the status", 
     pending: 2,
   });
   await settled();
-  expect(body().textContent).toContain("memory: gone when the last tab closes (private mode)");
+  expect(body().textContent).toContain("memory: gone when the tab that leads closes (private mode)");
   expect(root().querySelector("[role=status]")?.textContent).toBe("backoff, 2 pending");
   expect(root().querySelector("header .dot")?.className).toBe("dot warn");
 });
