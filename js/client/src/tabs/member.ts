@@ -8,6 +8,7 @@ import type { Rescued } from "../worker/spare.ts";
 import { Election } from "./election.ts";
 import { closed, decodeError, type ErrorMessage, outdated } from "./errors.ts";
 import { Link } from "./link.ts";
+import { type Listeners, tell } from "./listeners.ts";
 import {
   type Boot,
   type Down,
@@ -85,8 +86,8 @@ export class Member implements TabHost {
   readonly bigint: boolean;
   readonly link: Link;
   readonly tab: Tab;
-  readonly statusListeners = new Set<(status: Status) => void>();
-  readonly eventListeners = new Set<(event: DatabaseEvent) => void>();
+  readonly statusListeners: Listeners<Status> = new Set();
+  readonly eventListeners: Listeners<DatabaseEvent> = new Set();
   /** Resolves when calls can be taken; fails when that will never be. */
   readonly opened: Promise<void>;
   status: Status;
@@ -229,7 +230,7 @@ export class Member implements TabHost {
         this.#setStatus(down.status);
         break;
       case "event":
-        for (const fn of [...this.eventListeners]) guarded(() => fn(down.event));
+        tell(this.eventListeners, down.event);
         break;
       case "presence":
         this.tab.presences.receive(down.news);
@@ -260,7 +261,7 @@ export class Member implements TabHost {
       const err = decodeError(error ?? { code: "internal", message: "the database cannot be opened" });
       this.#refuse(err);
     } else if (phase !== "opening") this.#open();
-    for (const fn of [...this.statusListeners]) guarded(() => fn(this.status));
+    tell(this.statusListeners, this.status);
     if (phase === "closed") void this.close();
   }
 
@@ -413,7 +414,7 @@ export class Member implements TabHost {
     this.tab.live.close();
     this.#ended.abort();
     this.status = { ...this.status, phase, leader: false };
-    for (const fn of [...this.statusListeners]) guarded(() => fn(this.status));
+    tell(this.statusListeners, this.status);
     if (this.#worker !== null) await this.#farewell(this.#worker);
     this.#dismiss();
     this.#election.leave();
@@ -434,15 +435,6 @@ export class Member implements TabHost {
       };
       this.#home({ type: "end" });
     });
-  }
-}
-
-/** Listeners of the app must not stop each other. */
-function guarded(fn: () => void): void {
-  try {
-    fn();
-  } catch (err) {
-    reportError(err);
   }
 }
 

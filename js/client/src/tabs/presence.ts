@@ -3,6 +3,7 @@ import { TidemarkError } from "../error.ts";
 import type { Cast, Peer, Presence } from "../presence.ts";
 import type { Declined, Heard, Peers } from "../wire/down.ts";
 import { MAX_CAST, MAX_STATE } from "../wire/presence.ts";
+import { type Listeners, listen, tell } from "./listeners.ts";
 
 /** What the worker that leads tells of presence. */
 export type PresenceNews = Peers | Heard | Declined | Session;
@@ -15,6 +16,12 @@ export interface Session {
   /** Why there is none. */
   readonly error: ErrorInfo | null;
 }
+
+export const NO_SESSION: Session = {
+  type: "session",
+  replica: "",
+  error: { code: "offline", message: "not connected", hint: "" },
+};
 
 /** What the presence of a tab needs of the tab. */
 export interface PresenceDoor {
@@ -33,7 +40,7 @@ const NOT_JOINED: ErrorInfo = { code: "usage", message: "this tab has not joined
 export class TabPresences {
   readonly #door: PresenceDoor;
   readonly #scopes = new Map<string, TabPresence>();
-  #session: Session = { type: "session", replica: "", error: { code: "offline", message: "not connected", hint: "" } };
+  #session = NO_SESSION;
 
   constructor(door: PresenceDoor) {
     this.#door = door;
@@ -73,8 +80,8 @@ class TabPresence implements Presence<State> {
   readonly scope: string;
   peers: readonly Peer<State>[] = [];
   readonly #door: PresenceDoor;
-  readonly #listeners = new Set<(peers: readonly Peer<State>[]) => void>();
-  readonly #hearers = new Set<(cast: Cast) => void>();
+  readonly #listeners: Listeners<readonly Peer<State>[]> = new Set();
+  readonly #hearers: Listeners<Cast> = new Set();
   /** By id, with the text of each state. */
   #known = new Map<string, { readonly text: string; readonly peer: Peer<State> }>();
   #state: string | null = null;
@@ -118,13 +125,11 @@ class TabPresence implements Presence<State> {
   }
 
   onChange(fn: (peers: readonly Peer<State>[]) => void): () => void {
-    this.#listeners.add(fn);
-    return () => this.#listeners.delete(fn);
+    return listen(this.#listeners, fn);
   }
 
   onCast(fn: (cast: Cast) => void): () => void {
-    this.#hearers.add(fn);
-    return () => this.#hearers.delete(fn);
+    return listen(this.#hearers, fn);
   }
 
   again(): void {
@@ -144,8 +149,7 @@ class TabPresence implements Presence<State> {
     const mine = m.type === "declined" ? m.part === partOf(this.#door.tab) : m.type === "heard" && m.id === this.#me();
     if (m.type === "heard") {
       if (mine) return;
-      const cast = { from: m.id, principal: m.principal, body: JSON.parse(m.body ?? "null") as unknown };
-      for (const fn of [...this.#hearers]) guarded(() => fn(cast));
+      tell(this.#hearers, { from: m.id, principal: m.principal, body: JSON.parse(m.body ?? "null") as unknown });
     } else if (m.type === "peers") this.#takePeers(m);
     // The server's codes are ours.
     else if (mine) this.#refused(new TidemarkError(m.code as ErrorInfo["code"], m.message, { hint: m.hint }));
@@ -199,7 +203,7 @@ class TabPresence implements Presence<State> {
     }
     const list = [...this.#known.values()].map((k) => k.peer).sort((a, b) => (a.id < b.id ? -1 : 1));
     if (list.length !== this.peers.length || list.some((p, i) => p !== this.peers[i])) this.peers = list;
-    for (const fn of [...this.#listeners]) guarded(() => fn(this.peers));
+    tell(this.#listeners, this.peers);
   }
 }
 
@@ -221,11 +225,3 @@ function jsonOf(value: unknown, most: number): string {
 }
 
 const failure = (e: ErrorInfo): TidemarkError => new TidemarkError(e.code, e.message, { hint: e.hint });
-
-function guarded(fn: () => void): void {
-  try {
-    fn();
-  } catch (err) {
-    reportError(err);
-  }
-}

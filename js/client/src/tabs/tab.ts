@@ -25,6 +25,7 @@ import { type Query, queryOf } from "../sql.ts";
 import { LiveQueries, rowOf } from "../watch/live-queries.ts";
 import { decodeError, type ErrorMessage } from "./errors.ts";
 import type { Link } from "./link.ts";
+import { type Listeners, listen } from "./listeners.ts";
 import type { Executed, Methods, Rowset, Statement } from "./messages.ts";
 import { TabPresences } from "./presence.ts";
 import { TabTransaction } from "./transaction.ts";
@@ -40,8 +41,8 @@ export interface TabHost {
   readonly bigint: boolean;
   readonly link: Link;
   readonly status: Status;
-  readonly statusListeners: Set<(status: Status) => void>;
-  readonly eventListeners: Set<(event: DatabaseEvent) => void>;
+  readonly statusListeners: Listeners<Status>;
+  readonly eventListeners: Listeners<DatabaseEvent>;
   close(): Promise<void>;
 }
 
@@ -241,11 +242,6 @@ export class Tab implements Database {
     }
     await this.close();
   }
-}
-
-function listen<T>(set: Set<T>, fn: T): () => void {
-  set.add(fn);
-  return () => set.delete(fn);
 }
 
 /** Rows as the app says that they are. */

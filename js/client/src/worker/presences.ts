@@ -1,4 +1,4 @@
-import { type PresenceNews, partOf, type Session } from "../tabs/presence.ts";
+import { NO_SESSION, type PresenceNews, partOf, type Session } from "../tabs/presence.ts";
 import type { Aside } from "../wire/down.ts";
 import type { Peer } from "../wire/presence.ts";
 import type { Up } from "../wire/up.ts";
@@ -32,7 +32,7 @@ export class Presences {
   readonly #tell: (news: PresenceNews) => void;
   readonly #parts = new Map<string, Part>();
   readonly #peers = new Map<string, Map<string, Peer>>();
-  #session: Session = { type: "session", replica: "", error: { code: "offline", message: "not connected", hint: "" } };
+  #session = NO_SESSION;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #forget: ReturnType<typeof setTimeout> | undefined;
   #last = 0;
