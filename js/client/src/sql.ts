@@ -59,12 +59,12 @@ const LONE = /\p{Surrogate}/u;
 export function checked(q: Query): Query {
   if (typeof q.sql !== "string" || LONE.test(q.sql)) throw usage("SQL must be well-formed text");
   if (!Array.isArray(q.params)) throw usage("parameters must be an array");
-  q.params.forEach(check);
+  for (const [i, v] of q.params.entries()) checkValue(v, `parameter ${i + 1}`);
   return q;
 }
 
-function check(v: unknown, i: number): void {
-  const which = `parameter ${i + 1}`;
+/** Refuses what is no value of SQLite's. */
+export function checkValue(v: unknown, which: string): void {
   switch (typeof v) {
     case "string":
       if (LONE.test(v)) throw usage(`${which} holds half a character`, "cut text between characters, not inside them");

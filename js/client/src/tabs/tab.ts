@@ -21,7 +21,7 @@ import type {
 } from "../database.ts";
 import type { CallOptions, WatchOptions } from "../options.ts";
 import type { Presence } from "../presence.ts";
-import { type Query, queryOf } from "../sql.ts";
+import { checkValue, type Query, queryOf } from "../sql.ts";
 import { LiveQueries, rowOf } from "../watch/live-queries.ts";
 import { decodeError, type ErrorMessage } from "./errors.ts";
 import type { Link } from "./link.ts";
@@ -167,6 +167,10 @@ export class Tab implements Database {
   }
 
   async editAndRetry(id: number, values: readonly Replacement[]): Promise<void> {
+    for (const { column, value, key } of values) {
+      checkValue(value, `the value of ${column}`);
+      for (const part of key) checkValue(part, "the key");
+    }
     await this.#link.call("editAndRetry", { id, values });
   }
 
@@ -182,8 +186,9 @@ export class Tab implements Database {
     return this.#link.call("conflicts", filter);
   }
 
-  resolve(id: string, choice: Choice): Promise<Resolved> {
-    return this.#link.call("resolve", { id, choice });
+  async resolve(id: string, choice: Choice): Promise<Resolved> {
+    if (typeof choice === "object") checkValue(choice.value, "the value");
+    return await this.#link.call("resolve", { id, choice });
   }
 
   restoreLoser(id: string): Promise<Resolved> {
