@@ -178,10 +178,16 @@ export interface Served {
 }
 
 /** Serves files to the pages of `origin`. */
-export async function serve(files: readonly string[], origin: string, listen = "127.0.0.1:0"): Promise<Served> {
+export async function serve(
+  files: readonly string[],
+  origin: string,
+  listen = "127.0.0.1:0",
+  flags: readonly string[] = [],
+): Promise<Served> {
   const dir = scratch();
   const ready = join(dir.path, "address");
-  const args = ["serve", ...files, "--listen", listen, "--ready-file", ready, "--origin", new URL(origin).origin];
+  const where = ["--listen", listen, "--ready-file", ready, "--origin", new URL(origin).origin];
+  const args = ["serve", ...files, ...where, ...flags];
   const child = spawn(tidemark, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (d) => (said += d));
