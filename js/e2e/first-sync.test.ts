@@ -199,8 +199,8 @@ describe.skipIf(browser === "")("the first sync", () => {
     expect(n).toEqual({ n: 300 });
     const snapshots = line.asked.filter((a) => a.includes("/snapshot"));
     expect(snapshots).toEqual([expect.stringMatching(/bytes=\d{7}-$/)]);
-    const left = await page.evaluate(async () => (await indexedDB.databases()).map((d) => d.name));
-    expect(left).not.toContain("tidemark:huge:download");
+    const left = () => page.evaluate(async () => (await indexedDB.databases()).map((d) => d.name));
+    await expect.poll(left).not.toContain("tidemark:huge:download");
     await page.close();
     line.close();
     await served.stop();

@@ -1,4 +1,3 @@
-import { id } from "../id.ts";
 import type { Sqlite } from "../lite/load.ts";
 import { MemoryStorage } from "./memory.ts";
 import { PageFile } from "./pages.ts";
@@ -6,7 +5,9 @@ import type { StorageEvents } from "./storage.ts";
 
 const BLOCKS = "blocks";
 const FACTS = "facts";
-const OWNER = "owner";
+
+/** Key of a commit's number: each is taken once, so that of two writers only one can go on. */
+const turn = (n: number): IDBValidKey => ["turn", n];
 
 /** How long to wait before storing is tried again, milliseconds. */
 const PAUSE_FIRST = 500;
@@ -32,7 +33,8 @@ export class IndexedDbStorage extends MemoryStorage {
   override readonly level = "indexeddb";
   readonly #place: string;
   readonly #events: StorageEvents;
-  readonly #owner = id();
+  /** Number of the last commit. */
+  #turn = 0;
   readonly #gone = new Set<string>();
   #db: IDBDatabase | null = null;
   #running: Promise<void> | null = null;
@@ -103,8 +105,14 @@ export class IndexedDbStorage extends MemoryStorage {
     // Somebody deletes it: not to stand in the way is all that can be done.
     db.onversionchange = () => db.close();
     const tx = db.transaction(FACTS, "readwrite", { durability: "strict" });
-    tx.objectStore(FACTS).put(this.#owner, OWNER);
+    const facts = tx.objectStore(FACTS);
+    const last = await done(facts.openKeyCursor(IDBKeyRange.bound(["turn"], ["turn", []]), "prev"));
+    // The next number of whoever was here before is taken for good; ours is behind it.
+    const n = last === null ? 0 : Number((last.key as [string, number])[1]); // put there as turn
+    facts.add("", turn(n + 1));
+    facts.add("", turn(n + 2));
     await finished(tx);
+    this.#turn = n + 2;
     this.#db = db;
   }
 
@@ -146,12 +154,10 @@ export class IndexedDbStorage extends MemoryStorage {
       const tx = this.#db.transaction([BLOCKS, FACTS], "readwrite", { durability: "strict" });
       const facts = tx.objectStore(FACTS);
       const blocks = tx.objectStore(BLOCKS);
-      const owner = facts.get(OWNER);
-      owner.onsuccess = () => {
-        if (owner.result === this.#owner) return;
-        taken = owner.result !== undefined;
-        tx.abort();
+      facts.add("", turn(this.#turn + 1)).onerror = (e) => {
+        taken = (e.target as IDBRequest).error?.name === "ConstraintError"; // of this request
       };
+      facts.delete(turn(this.#turn));
       for (const name of gone) {
         blocks.delete(IDBKeyRange.bound([name], [name, []]));
         facts.delete(`size:${name}`);
@@ -168,7 +174,10 @@ export class IndexedDbStorage extends MemoryStorage {
         file.resized = false;
         stored.push([file, dirty]);
       }
+      // Nothing more comes: a page that is stopped now does not stand in the way of others.
+      tx.commit?.();
       await finished(tx);
+      this.#turn++;
     } catch (err) {
       for (const [file, dirty] of stored) {
         file.resized = true;

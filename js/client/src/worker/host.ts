@@ -1,13 +1,10 @@
-import { countOpen } from "../conflict/conflict.ts";
 import type { DatabaseEvent, Phase, Progress, Risk } from "../database.ts";
 import { TidemarkError } from "../error.ts";
-import { corrupt, disk, notADatabase } from "../lite/failure.ts";
 import { loadSqlite, type Sqlite } from "../lite/load.ts";
 import type { MergeFunctions } from "../options.ts";
 import type { Applied } from "../replica/apply.ts";
 import type { Note } from "../replica/loop.ts";
 import { tableNamed } from "../schema.ts";
-import { climb } from "../storage/ladder.ts";
 import { openParts } from "../storage/parts.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Address } from "../sync/address.ts";
@@ -19,7 +16,9 @@ import { type Touched, Watches } from "../watch/watches.ts";
 import type { Batch } from "../wire/batch.ts";
 import { load, unload } from "./cargo.ts";
 import { Copy, openFile, random } from "./copy.ts";
+import { countsOf } from "./counts.ts";
 import { FirstSync } from "./first-sync.ts";
+import { Keeper } from "./keeper.ts";
 import { eventsOf, touchedTables } from "./news.ts";
 import { Presences } from "./presences.ts";
 import { missing, type Rescued, Spare } from "./spare.ts";
@@ -36,9 +35,6 @@ const GATHER = 10;
 /** Status is told at most this often, milliseconds. */
 const FRAME = 16;
 
-/** How often the storage is looked after, milliseconds. */
-const LOOK = 2_000;
-
 /** How the host speaks to tabs. */
 export interface HostLinks {
   status(status: Shared): void;
@@ -50,21 +46,6 @@ export interface HostLinks {
   restart(rescued: Rescued): void;
 }
 
-const nothing = {
-  seq: 0,
-  head: 0,
-  pending: 0,
-  suspended: 0,
-  rejected: 0,
-  conflicts: 0,
-  proven: false,
-  contact: 0,
-  readOnly: false,
-  replica: "",
-  space: "",
-  out: {},
-};
-
 /** The one place that has the database: storage, copy, sync and live queries. */
 export class Host {
   readonly boot: Boot;
@@ -75,11 +56,9 @@ export class Host {
   readonly token: Token;
   readonly address: Address | null;
   sqlite!: Sqlite;
-  storage: Storage | null = null;
   copy: Copy | null = null;
   shell: Shell | null = null;
   online: boolean;
-  persisted = false;
   /** Tabs that called and did not leave. */
   readonly heard = new Set<string>();
   /** Calls that wait until the tables are there. */
@@ -91,8 +70,6 @@ export class Host {
   #refuse!: (err: unknown) => void;
   #phase: Phase = "opening";
   #waiting = "the storage is being opened";
-  #reason = "";
-  #slipped = false;
   #progress: Progress | null = null;
   #error: unknown = null;
   #first: FirstSync | null = null;
@@ -103,11 +80,7 @@ export class Host {
   #sealing: ReturnType<typeof setTimeout> | undefined;
   readonly #impatient = new Set<(err: unknown) => void>();
   readonly #spare = new Spare();
-  /** Whether a database was there, or could be put back. */
-  #found = false;
-  #looking: ReturnType<typeof setInterval> | undefined;
-  /** A place that was used while the better one failed. */
-  #older: Storage | null = null;
+  readonly #keeper: Keeper;
   #told = 0;
   #ended = false;
 
@@ -123,6 +96,21 @@ export class Host {
     this.opened = Promise.race([new Promise<void>((resolve) => (this.#open = resolve)), failed]);
     this.shellNow = Promise.race([new Promise<Shell>((resolve) => (this.#begun = resolve)), failed]);
     for (const p of [this.opened, this.shellNow]) p.catch(() => {});
+    this.#keeper = new Keeper(boot, {
+      waiting: (why) => {
+        this.#waiting = why;
+        this.publish();
+      },
+      risk: (risk) => this.#risk(risk),
+      pending: () => this.copy?.replica.status().pending ?? 0,
+      lost: (err) => this.lost(err),
+      taken: () => {
+        // Its tab has lost the lead and will hear of it; what has no answer is asked of the next worker.
+        this.#ended = true;
+        this.#keeper.stop();
+        this.shell?.stop();
+      },
+    });
     this.token = new Token(boot.hasToken ? (refused) => links.token(refused) : null);
     this.presences = new Presences(
       (messages) => this.shell?.say(messages) ?? false,
@@ -139,22 +127,7 @@ export class Host {
   async start(): Promise<void> {
     try {
       this.sqlite = await loadSqlite(this.boot.wasm === undefined ? {} : { wasmUrl: this.boot.wasm });
-      const found = await climb(
-        this.sqlite,
-        this.boot.name,
-        this.boot.storage,
-        this.#storageEvents(),
-        (why) => {
-          this.#waiting = why;
-          this.publish();
-        },
-        this.boot.rescued !== null,
-      );
-      this.storage = found.storage;
-      this.#reason = this.boot.why || found.reason;
-      this.#waiting = "";
-      this.#older = found.older;
-      await this.#restore();
+      await this.#keeper.open(this.sqlite);
       this.#adopt();
     } catch (err) {
       this.fail(err);
@@ -166,24 +139,23 @@ export class Host {
     return this.#phase;
   }
 
-  /** Puts the database back that a worker before this one could save. */
-  async #restore(): Promise<void> {
-    this.#found = this.storage!.files().length > 0;
-    const file = this.boot.rescued?.file;
-    if (this.#found || !file) return;
-    const parts = [file];
-    await this.storage!.write("/db-1", async () => parts.shift());
-    await this.storage!.flush();
-    this.#found = true;
+  get storage(): Storage | null {
+    return this.#keeper.storage;
+  }
+
+  /** The browser promised not to evict what is stored, or did not. */
+  set persisted(on: boolean) {
+    this.#keeper.persisted = on;
+    this.publish();
   }
 
   /** What was pending when the storage failed, and is not in what it gave back. */
   #takeRescued({ replica }: Copy): void {
     const cargo = this.boot.rescued?.cargo;
     if (!cargo) return;
-    const left = this.#found ? missing(cargo, replica) : cargo;
+    const left = this.#keeper.found ? missing(cargo, replica) : cargo;
     if (left.pending.length > 0) load(replica, left, Date.now());
-    const message = this.#found
+    const message = this.#keeper.found
       ? "the storage failed and was opened again; all is there"
       : "the storage was gone; what was pending is there again, the rest comes from the server";
     this.#risk({ kind: "reopened", message, pending: replica.status().pending });
@@ -236,9 +208,9 @@ export class Host {
     this.#progress = null;
     this.#error = null;
     const copy = this.#copyNow();
-    if (this.#older) this.#merge(this.#older);
+    if (this.#keeper.older) this.#merge(this.#keeper.older);
     this.#takeRescued(copy);
-    this.#looking = setInterval(() => void this.#lookAfterStorage(), LOOK);
+    this.#keeper.watch();
     this.#told = copy.replica.status().seq;
     const address = this.address ?? new Address(copy.replica.status().server);
     this.shell = new Shell({
@@ -267,7 +239,7 @@ export class Host {
 
   /** Takes over what is pending in a place that was used while this one failed. */
   #merge(older: Storage): void {
-    this.#older = null;
+    this.#keeper.older = null;
     const file = older.files()[0];
     if (file !== undefined) {
       const copy = new Copy(file, openFile(this.sqlite, older, file), this.merge, () => {});
@@ -395,23 +367,14 @@ export class Host {
     this.#told = Math.max(this.#told, a.seq);
   }
 
+  /** The error to tell of one that came up. */
+  judged(err: unknown): unknown {
+    return this.#keeper.judged(err);
+  }
+
   /** An error of the local file. */
   fault(err: unknown): void {
     this.trouble(this.judged(err));
-  }
-
-  /** The error to tell; where the storage failed, not the statement, that is seen to. */
-  judged(err: unknown): unknown {
-    if (!(err instanceof TidemarkError)) return err;
-    const { cause } = err.detail;
-    if (disk(cause) && this.storage?.full) {
-      return new TidemarkError("disk_full", "the browser gives this site no more room", {
-        op: err.detail.op ?? "write",
-        hint: "nothing of it was written; make room and try again",
-      });
-    }
-    if (disk(cause) || notADatabase(cause) || corrupt(cause)) this.lost(err);
-    return err;
   }
 
   /** The storage does not work any more: a new worker begins with what is left. */
@@ -427,41 +390,14 @@ export class Host {
     const message = `the storage fails and is opened again: ${errorInfo(err).message}`;
     this.#risk({ kind: "memory", message, pending: cargo.pending.length });
     this.#ended = true;
-    clearInterval(this.#looking);
+    this.#keeper.stop();
     this.shell?.stop();
     this.links.restart({ file, cargo });
   }
 
-  /** Files that were cleared away can be written as before, and are nowhere: that must be looked for. */
-  async #lookAfterStorage(): Promise<void> {
-    if (this.#ended || (await this.storage!.exists())) return;
-    this.lost(new TidemarkError("internal", "the browser cleared the site's data"));
-  }
-
   #risk(risk: Risk): void {
     this.links.event({ type: "risk", risk });
-  }
-
-  #storageEvents(): Parameters<typeof climb>[3] {
-    const pending = (): number => (this.copy ? this.copy.replica.status().pending : 0);
-    return {
-      slipped: (why) => {
-        this.#slipped = true;
-        this.#risk({ kind: "memory", message: `what is written is kept in memory only: ${why}`, pending: pending() });
-        this.publish();
-      },
-      kept: () => {
-        this.#slipped = false;
-        this.#risk({ kind: "reopened", message: "everything is stored again", pending: pending() });
-        this.publish();
-      },
-      taken: () => {
-        // Its tab has lost the lead and will hear of it; what has no answer is asked of the next worker.
-        this.#ended = true;
-        clearInterval(this.#looking);
-        this.shell?.stop();
-      },
-    };
+    this.publish();
   }
 
   setNetwork(on: boolean): void {
@@ -487,7 +423,7 @@ export class Host {
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    clearInterval(this.#looking);
+    this.#keeper.stop();
     this.#first?.pause();
     this.shell?.stop();
     this.presences.stop();
@@ -505,7 +441,7 @@ export class Host {
       });
     }
     this.#ended = true;
-    clearInterval(this.#looking);
+    this.#keeper.stop();
     this.#first?.pause();
     this.presences.end();
     this.shell?.stop();
@@ -527,39 +463,18 @@ export class Host {
   }
 
   status(): Shared {
-    const { storage, shell, copy, boot } = this;
-    const level = this.#slipped ? "memory" : storage?.level;
+    const { shell, copy, boot } = this;
     return {
       phase: this.#phase,
       waiting: this.#waiting,
-      storage: level
-        ? { level, reason: this.#slipped ? "the storage failed" : this.#reason, persisted: this.persisted }
-        : null,
+      storage: this.#keeper.place,
       progress: this.#progress,
       online: this.online,
       sync: shell?.state ?? "offline",
       connected: shell?.live ?? false,
       error: this.#error === null ? null : errorInfo(this.#error),
       server: this.address?.base ?? boot.server,
-      ...(copy && !this.#ended ? this.#counts(copy) : nothing),
-    };
-  }
-
-  #counts(copy: Copy): Omit<typeof nothing, "out"> & { out: Record<string, string> } {
-    const s = copy.replica.status();
-    return {
-      seq: s.seq,
-      head: s.head,
-      pending: s.pending + (s.unsealed ? 1 : 0),
-      suspended: s.suspended,
-      rejected: s.rejected,
-      conflicts: countOpen(copy.db),
-      proven: s.proven,
-      contact: s.contact,
-      readOnly: s.readOnly,
-      replica: s.replica,
-      space: s.space,
-      out: Object.fromEntries(s.out),
+      ...countsOf(this.#ended ? null : copy),
     };
   }
 }

@@ -86,7 +86,6 @@ class Server {
         return;
       case "persisted":
         this.#host.persisted = m.persisted;
-        this.#host.publish();
         return;
       case "end":
         void this.#end();
