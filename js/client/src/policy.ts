@@ -6,11 +6,6 @@ export function policyOf(t: Table, c: number): Policy {
   return t.columns[c]!.policy || (t.policy.columns !== "append-only" && t.policy.columns) || "last-write";
 }
 
-/** Whether rows of the table may be added only. */
-export function appendOnly(t: Table): boolean {
-  return t.policy.columns === "append-only";
-}
-
 /** The places of all columns that merge as one unit with c, in order; only c when it stands alone. */
 export function groupOf(t: Table, c: number): number[] {
   const name = t.columns[c]!.group;

@@ -9,9 +9,6 @@ export const format = 2;
 /** Begins the name of every bookkeeping table, index and trigger. */
 export const prefix = "_tm_";
 
-export const roleServer = "server";
-export const roleReplica = "replica";
-
 export const keyFormat = "format";
 export const keyRole = "role";
 export const keySpace = "space";

@@ -1,6 +1,5 @@
 import type { SyncResult, VerifyReport } from "../database.ts";
 import { TidemarkError } from "../error.ts";
-import type { Applied } from "../replica/apply.ts";
 import { type Event, Loop, type Note } from "../replica/loop.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Batch } from "../wire/batch.ts";
@@ -375,6 +374,3 @@ function away(event: Event): Event {
   if (event.type !== "disconnected" || !(event.error instanceof ComeBack)) return event;
   return { ...event, retryAfter: event.error.after };
 }
-
-/** The tables whose rows a note tells to be changed. */
-export const changedTables = (a: Applied | undefined): readonly number[] => (a && !a.staged ? a.tables : []);

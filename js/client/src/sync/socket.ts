@@ -2,11 +2,11 @@ import { TidemarkError } from "../error.ts";
 import { decodeDown, isAside } from "../wire/down.ts";
 import { Shorthand } from "../wire/shorthand.ts";
 import { encodeUp, type Up } from "../wire/up.ts";
+import { subprotocol } from "../wire/wire.ts";
 import type { Address } from "./address.ts";
 import { isType, unexpected, unreachable } from "./answer.ts";
 import { type Emit, headersOf, type Link, type Refused, type Tokens, type Ways } from "./transport.ts";
 
-const PROTOCOL = "tidemark.1";
 const HANDSHAKE = 10_000;
 
 /** A link over a WebSocket, one message per text frame. Pings are the server's and the browser's business. */
@@ -75,7 +75,7 @@ export async function dialSocket(
   const token = await tokens();
   let ws: WebSocket;
   try {
-    ws = new WebSocket(address.socket, PROTOCOL);
+    ws = new WebSocket(address.socket, subprotocol);
   } catch {
     return explain(address, tokens, signal); // the page may open none
   }
@@ -84,12 +84,12 @@ export async function dialSocket(
     signal.addEventListener("abort", () => ws.close());
     ws.onopen = () => {
       clearTimeout(late);
-      if (ws.protocol === PROTOCOL) {
+      if (ws.protocol === subprotocol) {
         resolve(new Socket(ws, token, emit, ways));
         return;
       }
       ws.close();
-      const error = new TidemarkError("protocol", `the server does not speak ${PROTOCOL}`, { op: "connect" });
+      const error = new TidemarkError("protocol", `the server does not speak ${subprotocol}`, { op: "connect" });
       resolve({ error, mayFallBack: true });
     };
     ws.onclose = async () => {

@@ -108,13 +108,6 @@ export const ClockIcon = icon(
   </>,
 );
 
-/** Two plugs, together or apart. */
-export function PlugIcon({ joined, size = 18 }: IconProps & { readonly joined: boolean }): ReactNode {
-  return joined
-    ? icon(<path d="M3 12h6M15 12h6M9 8v8a4 4 0 0 0 0-8zM15 8v8a4 4 0 0 1 0-8z" />)({ size })
-    : icon(<path d="M3 12h3M18 12h3M6 8v8a4 4 0 0 0 0-8zM18 8v8a4 4 0 0 1 0-8zM11 5l2 14" />)({ size });
-}
-
 /** The mark: two lines that the tide left. */
 export function Mark({ size = 26 }: IconProps): ReactNode {
   return (
