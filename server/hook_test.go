@@ -659,3 +659,44 @@ func TestATableThatKeepsNothingKeepsNothingOfAHook(t *testing.T) {
 		t.Fatalf("%v", v.rows)
 	}
 }
+
+// Whoever comes, hands something in and leaves costs a bounded amount of memory.
+func TestChangesetsThatNeverComeBackAreForgotten(t *testing.T) {
+	g := newGate()
+	d := newDeck(t, Options{Hook: g.hook}, testTuning())
+	h := d.space().hooks
+	waiting := func(n int) {
+		for d.metric("tidemark_hook_waiting") != fmt.Sprintf(`tidemark_hook_waiting{space="shop"} %d`, n) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for i := range hooksAtOnce + 5 {
+		v := d.newDevice()
+		v.dial()
+		v.send(v.push(insertItem(1, "slow")))
+		waiting(1)
+		if i < hooksAtOnce {
+			<-g.came
+		}
+		_ = v.conn.Close()
+		waiting(0)
+	}
+	if err := d.srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(h.calls); n != hooksAtOnce {
+		t.Fatalf("%d calls are remembered, %d had begun", n, hooksAtOnce)
+	}
+}
+
+// Verdicts that nobody came back for are forgotten by their size, too.
+func TestVerdictsAreKeptByTheirSize(t *testing.T) {
+	h := &hooking{calls: map[tidemark.Name]*hookCalls{}, kept: bytesKept}
+	under := &hookCalls{under: &hookRun{}}
+	h.calls[tidemark.Name{N: 1}] = &hookCalls{answers: []*hookRun{{size: bytesKept}}}
+	h.calls[tidemark.Name{N: 2}] = under
+	h.tidy()
+	if h.kept != 0 || len(h.calls) != 1 || h.calls[tidemark.Name{N: 2}] != under {
+		t.Fatalf("%d bytes, %v", h.kept, h.calls)
+	}
+}

@@ -21,6 +21,7 @@ const (
 	hooksAtOnce   = 32   // calls of one space that run at a time
 	maxShown      = 4    // how often a changeset is shown because rows moved
 	callsKept     = 4096 // bounds the calls that are remembered
+	bytesKept     = 64 << 20
 	verdictsAhead = 256
 )
 
@@ -41,6 +42,7 @@ type hooking struct {
 	waiting map[string][]hub.Submission // by replica, in order; the first one waits for its hook
 	done    chan *hookRun
 	slots   chan struct{}
+	kept    int // bytes of the rows in answers that are remembered
 	running sync.WaitGroup
 	slow    bool // the last call took longer than is waited for
 	failing bool
@@ -62,6 +64,9 @@ type hookRun struct {
 	call    *HookCall
 	taken   atomic.Bool   // by the loop, which waits no longer, or else by the call
 	ended   chan struct{} // closed when the loop still waits
+	gone    chan struct{} // closed when nobody wants it any more
+	began   atomic.Bool
+	size    int
 	verdict *hub.Verdict
 	err     error
 	took    time.Duration
@@ -121,7 +126,7 @@ func (h *hooking) ask(p *hub.Proposal) (*hub.Verdict, error) {
 // begin shows a proposal to the hook, and waits for a moment.
 func (h *hooking) begin(c *hookCalls, p *hub.Proposal) (*hub.Verdict, error) {
 	c.shown++
-	r := &hookRun{calls: c, shown: p, call: newHookCall(h.sp.name, p, c.shown), ended: make(chan struct{})}
+	r := &hookRun{calls: c, shown: p, call: newHookCall(h.sp.name, p, c.shown), ended: make(chan struct{}), gone: make(chan struct{}), size: sizeOf(p)}
 	c.under = r
 	patient := !h.slow && h.sp.srv.tune.hookWait > 0
 	if !patient {
@@ -170,9 +175,12 @@ func (h *hooking) run(r *hookRun) {
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
+	case <-r.gone:
+		return
 	case <-srv.ctx.Done():
 		return
 	}
+	r.began.Store(true)
 	began := time.Now()
 	r.verdict, r.err = h.judge(r)
 	r.took = time.Since(began)
@@ -227,6 +235,9 @@ func (h *hooking) note(r *hookRun) {
 	c := r.calls
 	c.under, r.call = nil, nil
 	h.slow = r.took > h.sp.srv.tune.hookWait
+	if h.calls[r.shown.Name] != c {
+		return // forgotten meanwhile
+	}
 	h.meter.seconds.Observe(r.took.Seconds())
 	switch {
 	case r.err == nil && r.verdict.Amends():
@@ -241,6 +252,7 @@ func (h *hooking) note(r *hookRun) {
 		return
 	}
 	c.answers = append(c.answers, r)
+	h.kept += r.size
 	if h.failing {
 		h.failing = false
 		h.sp.log.Info("the hook works again")
@@ -320,11 +332,43 @@ func (sp *space) forget(s *hub.Session) {
 	ours := func(sub hub.Submission) bool { return sub.Session == s }
 	if waits := without(h.waiting[id], ours); len(waits) > 0 {
 		h.waiting[id] = waits
-	} else {
+	} else if was := h.waiting[id]; len(was) > 0 {
 		delete(h.waiting, id)
+		h.abandon(was[0].Changeset.Name)
 	}
 	sp.held = without(sp.held, ours)
 	h.count()
+}
+
+// abandon gives up a call that nobody waits for, unless it has begun.
+func (h *hooking) abandon(name tidemark.Name) {
+	if c := h.calls[name]; c != nil && c.under != nil && !c.under.began.Load() {
+		close(c.under.gone)
+		h.drop(name, c)
+	}
+}
+
+// drop forgets what is known of a changeset.
+func (h *hooking) drop(name tidemark.Name, c *hookCalls) {
+	for _, r := range c.answers {
+		h.kept -= r.size
+	}
+	c.answers = nil
+	delete(h.calls, name)
+}
+
+// sizeOf is what it costs to remember a proposal.
+func sizeOf(p *hub.Proposal) int {
+	n := 0
+	for i := range p.Changes {
+		for _, v := range p.Changes[i].Old {
+			n += v.Size()
+		}
+		for _, v := range p.Changes[i].New {
+			n += v.Size()
+		}
+	}
+	return n
 }
 
 func without(subs []hub.Submission, gone func(hub.Submission) bool) []hub.Submission {
@@ -339,19 +383,22 @@ func without(subs []hub.Submission, gone func(hub.Submission) bool) []hub.Submis
 
 // judged forgets the calls about a changeset that has its outcome.
 func (h *hooking) judged(name tidemark.Name) {
-	if h != nil {
-		delete(h.calls, name)
+	if h == nil {
+		return
+	}
+	if c := h.calls[name]; c != nil {
+		h.drop(name, c)
 	}
 }
 
 // tidy bounds what is remembered of changesets that never came back.
 func (h *hooking) tidy() {
-	if len(h.calls) < callsKept {
+	if len(h.calls) < callsKept && h.kept < bytesKept {
 		return
 	}
 	for name, c := range h.calls {
 		if c.under == nil {
-			delete(h.calls, name) // asked again, if it comes
+			h.drop(name, c) // asked again, if it comes
 		}
 	}
 }
