@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from "r
 import { messageOf, useAct } from "../ui/act.ts";
 import { BackIcon, PlusIcon } from "../ui/icons.tsx";
 import { fly } from "../ui/motion.ts";
+import { Problem } from "../ui/problem.tsx";
 import { useStored } from "../ui/stored.ts";
 import { Guide } from "./guide.tsx";
 import { type LogEntry, type ServerLog, useServerLog } from "./log-feed.ts";
@@ -71,11 +72,7 @@ export function Lab() {
         </div>
       </div>
       <Guide cast={cast} progress={progress} awayName={away.name} onBegin={begin} onShow={setShown} />
-      {problem !== "" && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <PlaceBar places={panels} shown={shown} onShow={setShown} statuses={statuses} />
       <div className="stage" ref={stage} data-shown={shown} data-third={third}>
         <Replica person={ana} opened={anaDb} {...shared} />
@@ -154,9 +151,7 @@ function Replica({ person, opened, names, log, report, refused, onLeave }: Repli
     return (
       <section className="panel replica" data-person={person.id} aria-label={`${person.name}'s replica`}>
         {opened && "error" in opened ? (
-          <p className="problem" role="alert">
-            {messageOf(opened.error)}
-          </p>
+          <Problem text={messageOf(opened.error)} />
         ) : (
           <div className="plan skeleton" aria-hidden="true" />
         )}

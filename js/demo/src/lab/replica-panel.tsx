@@ -5,6 +5,7 @@ import { useAct } from "../ui/act.ts";
 import { Avatar, hueStyle } from "../ui/avatar.tsx";
 import { CrossIcon } from "../ui/icons.tsx";
 import { shake } from "../ui/motion.ts";
+import { Problem } from "../ui/problem.tsx";
 import { kept, standing } from "../ui/status-text.ts";
 import { StoppedNotice } from "../ui/stopped-notice.tsx";
 import { StorageNotice } from "../ui/storage-notice.tsx";
@@ -62,14 +63,7 @@ export function ReplicaPanel({ person, db, names, log, onLeave }: Props) {
           </button>
         )}
       </header>
-      {problem !== "" && (
-        <p className="problem" role="alert">
-          {problem}
-          <button type="button" className="link" onClick={dismiss}>
-            Close
-          </button>
-        </p>
-      )}
+      <Problem text={problem} onClose={dismiss} />
       <StorageNotice />
       <StoppedNotice act={act} />
       <PlanCard person={person} act={act} />

@@ -3,6 +3,7 @@ import { TidemarkProvider, useDatabase, useQuery, useStatus } from "@tidemark/re
 import { useMemo, useState } from "react";
 import { formatRoute, type Route, replaceRoute } from "../route.ts";
 import { messageOf, useAct } from "../ui/act.ts";
+import { Problem } from "../ui/problem.tsx";
 import { useShortcuts } from "../ui/shortcuts.ts";
 import { kept, standing } from "../ui/status-text.ts";
 import { StoppedNotice } from "../ui/stopped-notice.tsx";
@@ -26,9 +27,7 @@ export function Tracker({ route }: { readonly route: Route }) {
   if (opened && "error" in opened) {
     return (
       <main className="tracker" id="main">
-        <p className="problem" role="alert">
-          {messageOf(opened.error)}
-        </p>
+        <Problem text={messageOf(opened.error)} />
       </main>
     );
   }
@@ -78,14 +77,7 @@ function Boards({ route, db }: { readonly route: Route; readonly db: Database })
         </div>
       </div>
       <Labelled board={board?.id ?? ""} filter={filter} onChange={setFilter} />
-      {problem !== "" && (
-        <p className="problem" role="alert">
-          {problem}
-          <button type="button" className="link" onClick={dismiss}>
-            Close
-          </button>
-        </p>
-      )}
+      <Problem text={problem} onClose={dismiss} />
       <StorageNotice />
       <StoppedNotice act={act} />
       <RejectedBar act={act} />

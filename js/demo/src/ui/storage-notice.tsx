@@ -1,6 +1,7 @@
 import type { Risk, Storage } from "@tidemark/client";
 import { useDatabase, useStatus } from "@tidemark/react";
 import { useEffect, useState } from "react";
+import { Problem } from "./problem.tsx";
 
 /** Warns when what is written would go with the page, and tells when storage failed in mid-session. */
 export function StorageNotice() {
@@ -14,18 +15,7 @@ export function StorageNotice() {
       }),
     [db],
   );
-  const text = warning(storage, risk);
-  if (text === "") return null;
-  return (
-    <p className="problem" role="alert">
-      {text}
-      {risk !== null && (
-        <button type="button" className="link" onClick={() => setRisk(null)}>
-          Close
-        </button>
-      )}
-    </p>
-  );
+  return <Problem text={warning(storage, risk)} onClose={risk === null ? undefined : () => setRisk(null)} />;
 }
 
 function warning(storage: Storage | null, risk: Risk | null): string {
