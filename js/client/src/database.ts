@@ -9,12 +9,13 @@ import type { WatchCost } from "./watch/watches.ts";
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
 /**
- * A value for a parameter. Whole numbers are stored as INTEGER, others as REAL,
- * booleans as 1 and 0. Text must be well-formed, NaN and undefined are refused.
+ * A value for a parameter. Whole numbers up to 2^53 are stored as INTEGER, others
+ * as REAL (beyond that give a bigint), booleans as 1 and 0. Text must be
+ * well-formed, NaN and undefined are refused.
  */
 export type Param = SqlValue | boolean;
 
-/** A row by the names of its columns; of two columns with one name the last. */
+/** A row by the names of its columns, frozen; of two columns with one name the last. */
 export type Row = Record<string, SqlValue>;
 
 /** What exec did. */
