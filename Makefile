@@ -80,7 +80,7 @@ bench-browser: build
 	cd js && npm run --silent bench:browser
 
 # All packages with the race detector; the simulator is one of them.
-unit:
+unit: js
 	$(GO) test -race -timeout 20m ./...
 
 sim:
