@@ -376,3 +376,27 @@ func FuzzPeekAndVerify(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkVerify(b *testing.B) {
+	k := newKeyring(b)
+	keys, err := ParseKeys(k.set)
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := verifier(b, Options{Secrets: [][]byte{secret}, Keys: keys, Issuer: "https://id.example", Audience: "tidemark"})
+	for name, text := range map[string]string{
+		"HS256": signed(b, jwt.SigningMethodHS256, secret, "", claims("role", "admin")),
+		"RS256": signed(b, jwt.SigningMethodRS256, k.rsa, "rsa", claims("role", "admin")),
+		"ES256": signed(b, jwt.SigningMethodES256, k.ecdsa, "ec", claims("role", "admin")),
+		"EdDSA": signed(b, jwt.SigningMethodEdDSA, k.edwards, "ed", claims("role", "admin")),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.Verify(context.Background(), noon, text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
