@@ -63,11 +63,20 @@ export interface Browser {
 export async function launch(profile: string): Promise<Browser> {
   const port = join(profile, "DevToolsActivePort");
   rmSync(port, { force: true });
-  rmSync(join(profile, "SingletonLock"), { force: true });
+  // A browser that was killed leaves these behind.
+  for (const name of ["SingletonLock", "SingletonCookie", "SingletonSocket"])
+    rmSync(join(profile, name), { force: true });
   const args = [...FLAGS, "--headless", `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"];
   const child = spawn(browser, args, { stdio: "ignore", detached: true });
   const gone = new Promise<void>((resolve) => child.on("close", () => resolve()));
-  while (!existsSync(port) || !readFileSync(port, "utf8").includes("\n")) await moment();
+  let over = false;
+  void gone.then(() => {
+    over = true;
+  });
+  while (!existsSync(port) || !readFileSync(port, "utf8").includes("\n")) {
+    if (over) throw new Error("the browser ended before it listened");
+    await moment();
+  }
   const connection = await chromium.connectOverCDP(`http://127.0.0.1:${readFileSync(port, "utf8").split("\n")[0]}`);
   const end = (signal: NodeJS.Signals) => async (): Promise<void> => {
     // The group is that of the browser and of all that it started.

@@ -20,10 +20,12 @@ describe.skipIf(browser === "")("storage", () => {
   async function open(page: Page, name: string, storage: "opfs" | "indexeddb", online: boolean): Promise<void> {
     await page.evaluate(
       async ({ server, name, storage, online }) => {
-        window.db = await window.tidemark.open({ name, server, storage, online });
+        const late = (what: () => unknown): Promise<never> =>
+          new Promise((_, reject) => setTimeout(() => reject(new Error(`late: ${JSON.stringify(what())}`)), 20_000));
+        window.db = await Promise.race([window.tidemark.open({ name, server, storage, online }), late(() => "open")]);
         window.kept.events = [];
         window.db.onEvent((e) => (window.kept.events as unknown[]).push(e));
-        await window.db.ready;
+        await Promise.race([window.db.ready, late(() => window.db.status)]);
       },
       { server: s.space, name, storage, online },
     );
@@ -43,7 +45,7 @@ describe.skipIf(browser === "")("storage", () => {
     await page.evaluate(() => window.db.setNetwork(false));
     await write(page, `${storage}-reload`);
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window);
+    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
     await open(page, name, storage, false);
     expect(await titles(page)).toContain(`${storage}-reload`);
 
@@ -112,7 +114,7 @@ describe.skipIf(browser === "")("storage", () => {
     );
     expect(await page.evaluate(() => window.db.status.storage!.level)).toBe("indexeddb");
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window);
+    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
     await open(page, "cleared", "indexeddb", false);
     expect(await titles(page)).toEqual(expect.arrayContaining(["cleared", "cleared-2"]));
     await page.close();
@@ -132,7 +134,7 @@ describe.skipIf(browser === "")("storage", () => {
       { polling: 50 },
     );
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window);
+    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
     await open(page, "swept", "opfs", false);
     expect(await titles(page)).toEqual(expect.arrayContaining(["swept", "swept-2", "first"]));
     expect(await page.evaluate(() => window.db.status.pending)).toBe(2);
