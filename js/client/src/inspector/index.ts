@@ -74,7 +74,11 @@ class Panel {
     this.#db = db;
     this.#floating = floating;
     this.#open = open || !floating;
-    this.#model = follow(db, () => this.#soon());
+    this.#model = follow(
+      db,
+      () => this.#soon(),
+      () => this.#open,
+    );
     this.#page = { db, model: this.#model, failed: (err) => this.#fail(err) };
     this.#prompt = prompt(db);
     this.#tabs = names.map((name) => this.#tab(name));
@@ -125,6 +129,7 @@ class Panel {
 
   #show(open: boolean): void {
     this.#open = open;
+    if (open) void this.#model.load();
     this.#draw();
     (open ? this.#tabs[names.indexOf(this.#at)] : this.#launch)?.focus();
   }

@@ -29,8 +29,8 @@ export interface Model extends Omit<Findings, "at" | "environment"> {
   stop(): void;
 }
 
-/** Follows a database; `changed` is called when something did. */
-export function follow(db: Database, changed: () => void): Model {
+/** Follows a database; `changed` is called when something did. It asks for nothing while nobody looks. */
+export function follow(db: Database, changed: () => void, looking: () => boolean): Model {
   let loading: Promise<void> | null = null;
   let over = false;
   const read = async (): Promise<void> => {
@@ -69,19 +69,19 @@ export function follow(db: Database, changed: () => void): Model {
       for (const stop of stops) stop();
     },
   };
+  const news = (): void => {
+    changed();
+    if (looking()) void model.load();
+  };
   const stops = [
-    db.onStatus(() => {
-      changed();
-      void model.load();
-    }),
+    db.onStatus(news),
     db.onEvent((e) => {
       if (e.type === "outcome") {
         model.outcomes = [{ at: Date.now(), outcome: e.outcome }, ...model.outcomes].slice(0, maxOutcomes);
       } else if (e.type === "risk") model.risks = [...model.risks, e.risk];
-      changed();
-      void model.load();
+      news();
     }),
   ];
-  void model.load();
+  news();
   return model;
 }

@@ -43,6 +43,24 @@ test("the overview tells storage, sync and checkpoint, and follows the status", 
   expect(root().querySelector("header .dot")?.className).toBe("dot warn");
 });
 
+test("a closed panel asks the database for nothing", async () => {
+  unmount();
+  const asked = vi.spyOn(lab.db, "pending");
+  unmount = mountInspector(lab.db);
+  lab.tell({ pending: 1 });
+  await settled();
+  expect(asked).not.toHaveBeenCalled();
+  root().querySelector<HTMLElement>(".launch")!.click();
+  await settled();
+  go("Pending");
+  expect(body().textContent).toContain("secret-key");
+  click("Close");
+  asked.mockClear();
+  lab.tell({ pending: 0 });
+  await settled();
+  expect(asked).not.toHaveBeenCalled();
+});
+
 test("actions of all pages reach the database", async () => {
   lab.tell({ rejected: 1, conflicts: 1, pending: 1 });
   await settled();
