@@ -286,6 +286,16 @@ test("news that come before the answer that they build on are not lost", async (
   expect(a.calls.at(-1)![0]).toEqual([{ title: "I" }]);
 });
 
+test("a row that cannot be looked at fails no commit, but the queries that read it", async () => {
+  const w = world();
+  const a = listen(w.tab("a"), { sql: "SELECT id, title FROM task WHERE project = ?", params: [7] });
+  await settled();
+  w.db.script("ALTER TABLE task RENAME TO gone");
+  expect(() => w.note([{ key: [1n], columns: [1], values: [8n] }])).not.toThrow();
+  w.deliver();
+  expect(a.errors).toHaveLength(1);
+});
+
 test("failures are told once, and again when the query works", async () => {
   const w = world();
   const live = w.tab("a");
