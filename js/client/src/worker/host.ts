@@ -242,13 +242,20 @@ export class Host {
     this.#keeper.older = null;
     const file = older.files()[0];
     if (file !== undefined) {
-      const copy = new Copy(file, openFile(this.sqlite, older, file), this.merge, () => {});
-      copy.replica.seal(Date.now());
-      load(this.#copyNow().replica, unload(copy.replica), Date.now());
-      copy.close();
-      this.#committed(null);
+      try {
+        const copy = new Copy(file, openFile(this.sqlite, older, file), this.merge, () => {});
+        copy.replica.seal(Date.now());
+        load(this.#copyNow().replica, unload(copy.replica), Date.now());
+        copy.db.script("DELETE FROM main._tm_pending; DELETE FROM main._tm_rejected");
+        copy.close();
+        void older.flush(); // what is here now must not come once more, should the place stay
+        this.#committed(null);
+      } catch (err) {
+        this.links.event({ type: "error", error: errorInfo(err) });
+        return; // it stays where it is
+      }
     }
-    void older.wipe();
+    older.wipe().catch(() => {});
   }
 
   #copyNow(): Copy {
@@ -424,6 +431,7 @@ export class Host {
     if (this.#ended) return;
     this.#ended = true;
     this.#keeper.stop();
+    clearTimeout(this.#sealing);
     this.#first?.pause();
     this.shell?.stop();
     this.presences.stop();
@@ -442,6 +450,7 @@ export class Host {
     }
     this.#ended = true;
     this.#keeper.stop();
+    clearTimeout(this.#sealing);
     this.#first?.pause();
     this.presences.end();
     this.shell?.stop();
