@@ -151,10 +151,15 @@ export class Host {
 
   /** What was pending when the storage failed, and is not in what it gave back. */
   #takeRescued({ replica }: Copy): void {
-    const cargo = this.boot.rescued?.cargo;
-    if (!cargo) return;
+    if (!this.boot.rescued) return;
+    const { cargo, beyond } = this.boot.rescued;
     const left = this.#keeper.found ? missing(cargo, replica) : cargo;
     if (left.pending.length > 0) load(replica, left, Date.now());
+    if (beyond > 0 && !this.#keeper.found) {
+      const message =
+        "the storage was gone, with changesets that had not been sent and were too many to keep in memory";
+      this.#risk({ kind: "lost", message, pending: beyond });
+    }
     const message = this.#keeper.found
       ? "the storage failed and was opened again; all is there"
       : "the storage was gone; what was pending is there again, the rest comes from the server";
@@ -399,7 +404,7 @@ export class Host {
     this.#ended = true;
     this.#keeper.stop();
     this.shell?.stop();
-    this.links.restart({ file, cargo });
+    this.links.restart({ file, cargo, beyond: this.#spare.beyond });
   }
 
   #risk(risk: Risk): void {

@@ -15,6 +15,8 @@ export interface Rescued {
   readonly file: Uint8Array | null;
   /** What was pending, for where the storage gives nothing back. */
   readonly cargo: Cargo;
+  /** Pending changesets that were in the storage only, since there was no room for them here. */
+  readonly beyond: number;
 }
 
 /** Keeps pending changesets in memory beside the storage, so that they outlive it. */
@@ -22,20 +24,29 @@ export class Spare {
   #pushes: Push[] = [];
   #incarnation = "";
   #replica = "";
+  /** Pending changesets that there is no room for. */
+  beyond = 0;
+  readonly #most: number;
+
+  constructor(most = MOST) {
+    this.#most = most;
+  }
 
   /** Follows the replica. */
   note(r: Replica): void {
     const [count, last] = r.db.get("SELECT count(*), coalesce(max(n), 0) FROM main._tm_pending") ?? [];
     const known = this.#pushes.at(-1)?.n ?? 0;
-    if (Number(count) === this.#pushes.length && Number(last) === known) return;
+    this.beyond = Number(count) - this.#pushes.length;
+    if (this.beyond === 0 && Number(last) === known) return;
     this.#incarnation = meta.get(r.db, meta.keyIncarnation);
     this.#replica = meta.get(r.db, keyReplica);
     if (Number(last) < known) this.#pushes = []; // settled, or under other numbers
     const left = new Set<number>();
     r.db.each("SELECT n FROM main._tm_pending", (s) => left.add(s.int(0)));
     this.#pushes = this.#pushes.filter((p) => left.has(p.n));
-    const room = MOST - this.#pushes.reduce((sum, p) => sum + (p.body?.length ?? 0), 0);
+    const room = this.#most - this.#pushes.reduce((sum, p) => sum + (p.body?.length ?? 0), 0);
     if (room > 0 && left.size > this.#pushes.length) this.#pushes.push(...r.unsent(this.#pushes.at(-1)?.n ?? 0, room));
+    this.beyond = left.size - this.#pushes.length;
   }
 
   cargo(): Cargo {
