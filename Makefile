@@ -108,7 +108,7 @@ soak: js
 # The race detector needs a C compiler; sqlite3 and python3 write into replicas in
 # the tests, as any user's tools would; Chromium shows the pages. CI installs what is missing.
 tools:
-	apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev sqlite3 python3 chromium
+	apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev sqlite3 python3 chromium fonts-dejavu-core
 
 needs:
 	@missing=; for tool in cc sqlite3 python3 chromium; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
