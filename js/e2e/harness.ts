@@ -10,21 +10,31 @@ import { type BrowserContext, chromium, type Page } from "playwright-core";
 
 const js = fileURLToPath(new URL("..", import.meta.url));
 
+/** Where a program may be that goes by one of these names. */
+function places(...names: readonly string[]): string[] {
+  const dirs = (process.env.PATH ?? "").split(":");
+  return dirs.flatMap((dir) => names.map((name) => join(dir, name)));
+}
+
 /** Where browsers are looked for when CHROMIUM does not name one. */
-const PLACES = [
-  ...(process.env.PATH ?? "")
-    .split(":")
-    .flatMap((dir) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(dir, name))),
+const BROWSERS = [
+  ...places("chromium", "chromium-browser", "google-chrome"),
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** The browser's path; "" where there is none, which is an error on a build server. */
-export const browser = process.env.CHROMIUM ?? PLACES.find(existsSync) ?? "";
-if (browser === "") {
-  const say = "there is no Chromium: install chromium or google-chrome, or name one in CHROMIUM";
+/** The browser's path; "" where the tests cannot run, which is an error on a build server. */
+export const browser = findBrowser();
+
+function findBrowser(): string {
+  const found = process.env.CHROMIUM ?? BROWSERS.find(existsSync) ?? "";
+  let say = "";
+  if (found === "") say = "there is no Chromium: install chromium or google-chrome, or name one in CHROMIUM";
+  else if (!places("sqlite3").some(existsSync)) say = "there is no sqlite3: install it";
+  if (say === "") return found;
   if (process.env.CI) throw new Error(say);
   console.warn(`${say}; the tests in a browser are skipped`);
+  return "";
 }
 
 /** The program under test; `make e2e` builds it. */
