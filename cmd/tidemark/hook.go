@@ -26,7 +26,7 @@ func (f *hookFlags) checkHook() error {
 	case f.Hook != "" && f.Secret == "":
 		return usageError("--hook needs a secret, by which the endpoint knows that this server asks",
 			"make one: openssl rand -hex 32 > hook.secret, and add --hook-secret hook.secret")
-	case f.Timeout <= 0:
+	case f.Hook != "" && f.Timeout <= 0:
 		return usageError("--hook-timeout must be longer than nothing", "write it like 5s")
 	}
 	return nil
