@@ -21,6 +21,7 @@ const (
 	Insert Op = 1
 	Update Op = 2
 	Delete Op = 3
+	Forget Op = 4 // only downstream: the row left a scope, and is not deleted
 )
 
 // String names the kind as it stands in messages and in JSON for people.
@@ -32,6 +33,8 @@ func (op Op) String() string {
 		return "update"
 	case Delete:
 		return "delete"
+	case Forget:
+		return "forget"
 	}
 	return fmt.Sprintf("op(%d)", uint8(op))
 }
@@ -45,7 +48,7 @@ func (op Op) String() string {
 // the table when it was made under an older schema). Downstream an Insert is a
 // put: the row's state, whether it was there or not. Update carries the
 // changed columns in Cols and their values in New; when key columns are among
-// them the row moves from Key to the key that results. Delete carries Key only.
+// them the row moves from Key to the key that results. Delete and Forget carry Key only.
 type Change struct {
 	Table int
 	Op    Op

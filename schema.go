@@ -15,7 +15,11 @@ type Schema struct {
 	Hash    string   // names this schema; 16 hexadecimal digits
 	Tables  []*Table // synced tables, by ID
 	Objects []Object // everything in sqlite_schema that is not Tidemark's, in creation order
+	Scopes  []string // names of the kinds of scopes, sorted; nil: one scope has everything
 }
+
+// Scoped reports whether replicas hold some scopes, and not everything.
+func (s *Schema) Scoped() bool { return len(s.Scopes) > 0 }
 
 // Table finds a synced table by its ID, or returns nil.
 func (s *Schema) Table(id int) *Table {
@@ -109,6 +113,9 @@ type ForeignKey struct {
 	OnUpdate string
 	OnDelete string
 	SetNull  bool // a reference to a parent that was deleted meanwhile becomes NULL, instead of rejecting
+	// Loose says that a replica may hold a row without the one that it refers to:
+	// its tables are made without this foreign key. The server keeps it.
+	Loose bool
 }
 
 // KeyOf picks the key's values from a whole row.

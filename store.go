@@ -71,10 +71,12 @@ type View interface {
 	// Ranges counts and sums the rows of a table as they are stored, in the
 	// ranges (after, bounds[0]], (bounds[0], bounds[1]] ... (last bound, upto]:
 	// len(bounds)+1 of them. after nil is from the first row, upto nil to the last.
-	Ranges(table int, after, upto []Value, bounds [][]Value) ([]RangeSum, error)
+	// scopes nil is every row. Otherwise it counts the rows of those scopes, and
+	// adds to the sum of a row digest.Hasher.Member for each of them that it is in.
+	Ranges(scopes []string, table int, after, upto []Value, bounds [][]Value) ([]RangeSum, error)
 	// Rows reads the rows of (after, upto] by key order, at most limit (0: all),
-	// and says whether the limit cut it.
-	Rows(table int, after, upto []Value, limit int) (rows [][]Value, more bool, err error)
+	// and says whether the limit cut it. scopes nil is every row, otherwise those of the given ones.
+	Rows(scopes []string, table int, after, upto []Value, limit int) (rows [][]Value, more bool, err error)
 	// Row returns a row and who wrote it last at which seq. Values is nil when
 	// it is not there; then Seq and Writer tell who deleted it, if that is known.
 	Row(table int, key []Value) (RowState, error)
@@ -108,6 +110,23 @@ type View interface {
 	TermEnd(term string) (Seq, bool, error)
 	// Log streams the history behind seq, at most limit entries (0: all).
 	Log(after Seq, limit int, fn func(LogEntry) error) error
+
+	// The rest is for spaces whose schema is Scoped.
+
+	// Granted lists the scopes that a principal may read now, sorted. A grant
+	// query that fails grants nothing.
+	Granted(p Principal) ([]string, error)
+	// Feed streams what somebody who has each scope as from says misses of it
+	// behind the cursor, the zero one at first, in order of (seq, scope, table,
+	// KeyID), where seq is the one at which the row last changed, entered the
+	// scope or left it, with its state now: Insert with the whole row, Delete
+	// when it is gone, Forget when it is only elsewhere. It ends when fn returns
+	// false. from is sorted by Scope.
+	Feed(after ScopeCursor, from []ScopeFrom, fn func(at ScopeCursor, c Change) bool) error
+	// ScopeSums returns the sums of scopes, parallel; 0 for one that is not known.
+	ScopeSums(scopes []string) ([]uint64, error)
+	// ScopesOf lists the scopes that a row is in and those that it left, sorted.
+	ScopesOf(table int, key []Value) ([]RowScope, error)
 }
 
 // Tx writes one group. All its View methods see what the group wrote so far.
@@ -214,6 +233,13 @@ type Tx interface {
 	SaveEditTime(table int, key []Value, col int, at int64) error
 
 	SaveRejectedForeign(changes []Change, o Outcome) error
+
+	// Parts returns what happened behind a seq to the scopes that the group
+	// touched, sorted by Scope.
+	Parts(after Seq) ([]ScopePart, error)
+	// Concerned tells, once, whose grants may be others for what was appended
+	// since the last call: everybody's, or those of the principals listed.
+	Concerned() (all bool, principals []string)
 }
 
 // SpaceState is where a space is.

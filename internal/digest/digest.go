@@ -67,6 +67,14 @@ func (h *Hasher) Row(t *tidemark.Table, row []tidemark.Value) uint64 {
 	return sum
 }
 
+// member is the column place under which Member hashes: behind every column.
+const member = 1 << 16
+
+// Member hashes that a row is in a scope. keyID is Table.KeyID of the row's key.
+func (h *Hasher) Member(table int, keyID, scope string) uint64 {
+	return h.Cell(table, member, keyID, tidemark.Text(scope))
+}
+
 // begin lays what all cells of a row have in common into the buffer.
 func (h *Hasher) begin(table int, keyID string) {
 	if cap(h.buf) > keptBuffer {

@@ -52,7 +52,7 @@ func (s *Session) ranges(v tidemark.View, st tidemark.SpaceState, m *wire.AskRan
 	if r != nil {
 		return r, nil
 	}
-	list, err := v.Ranges(t.ID, m.After, m.Upto, m.Bounds)
+	list, err := v.Ranges(nil, t.ID, m.After, m.Upto, m.Bounds)
 	return &wire.Ranges{ID: m.ID, Seq: st.Head, List: list}, err
 }
 
@@ -65,7 +65,7 @@ func (s *Session) rows(v tidemark.View, st tidemark.SpaceState, m *wire.AskRows)
 	if limit <= 0 || limit > maxRows {
 		limit = maxRows
 	}
-	list, more, err := v.Rows(t.ID, m.After, m.Upto, limit)
+	list, more, err := v.Rows(nil, t.ID, m.After, m.Upto, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -200,11 +200,11 @@ func (x *memoryTx) Since(c tidemark.Cursor, fn func(tidemark.Cursor, tidemark.Ch
 	return nil
 }
 
-func (x *memoryTx) Ranges(_ int, _, _ []tidemark.Value, bounds [][]tidemark.Value) ([]tidemark.RangeSum, error) {
+func (x *memoryTx) Ranges(_ []string, _ int, _, _ []tidemark.Value, bounds [][]tidemark.Value) ([]tidemark.RangeSum, error) {
 	return make([]tidemark.RangeSum, len(bounds)+1), nil
 }
 
-func (x *memoryTx) Rows(table int, after, _ []tidemark.Value, limit int) ([][]tidemark.Value, bool, error) {
+func (x *memoryTx) Rows(_ []string, table int, after, _ []tidemark.Value, limit int) ([][]tidemark.Value, bool, error) {
 	var out [][]tidemark.Value
 	for _, id := range slices.Sorted(maps.Keys(x.books.rows)) {
 		if r := x.books.rows[id]; r.values != nil && r.table == table && (after == nil || id > x.id(table, after)) {
@@ -470,3 +470,12 @@ func (x *memoryTx) SaveRejectedForeign(_ []tidemark.Change, o tidemark.Outcome) 
 }
 
 var _ tidemark.Store = (*memoryStore)(nil)
+
+func (x *memoryTx) Granted(tidemark.Principal) ([]string, error) { return nil, nil }
+func (x *memoryTx) Feed(tidemark.ScopeCursor, []tidemark.ScopeFrom, func(tidemark.ScopeCursor, tidemark.Change) bool) error {
+	return nil
+}
+func (x *memoryTx) ScopeSums([]string) ([]uint64, error)                        { return nil, nil }
+func (x *memoryTx) ScopesOf(int, []tidemark.Value) ([]tidemark.RowScope, error) { return nil, nil }
+func (x *memoryTx) Parts(tidemark.Seq) ([]tidemark.ScopePart, error)            { return nil, nil }
+func (x *memoryTx) Concerned() (all bool, principals []string)                  { return false, nil }

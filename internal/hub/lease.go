@@ -186,6 +186,6 @@ func (h *Hub) greetLeases(tx tidemark.Tx, replica string) (wire.Down, error) {
 // voided reports whether the table has a row that leaves too little of a block.
 func voided(v tidemark.View, t *tidemark.Table, l tidemark.Lease) (bool, error) {
 	after := []tidemark.Value{tidemark.Int(l.Last - (l.Last-l.First+1)/4)}
-	rows, _, err := v.Rows(t.ID, after, nil, 1)
+	rows, _, err := v.Rows(nil, t.ID, after, nil, 1)
 	return len(rows) > 0, err
 }

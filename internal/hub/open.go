@@ -83,7 +83,7 @@ const rowsPerRead = 1000
 func eachRow(v tidemark.View, t *tidemark.Table, fn func(row []tidemark.Value)) error {
 	var after []tidemark.Value
 	for {
-		rows, more, err := v.Rows(t.ID, after, nil, rowsPerRead)
+		rows, more, err := v.Rows(nil, t.ID, after, nil, rowsPerRead)
 		if err != nil {
 			return err
 		}

@@ -464,7 +464,7 @@ func (y *yard) compare() {
 
 func (d *dog) sameAs(v tidemark.View) error {
 	for _, t := range v.Schema().Tables {
-		rows, _, err := v.Rows(t.ID, nil, nil, 0)
+		rows, _, err := v.Rows(nil, t.ID, nil, nil, 0)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func (h *Hub) Sweep(ctx context.Context, now int64) (*Commit, error) {
 		if t == nil || t.Out != "" {
 			return nil
 		}
-		rows, more, err := g.tx.Rows(t.ID, h.swept, nil, sweepRows)
+		rows, more, err := g.tx.Rows(nil, t.ID, h.swept, nil, sweepRows)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type (
 		Hash    string           `json:"hash"`
 		Tables  []tableDocument  `json:"tables"`
 		Objects []objectDocument `json:"objects"`
+		Scopes  []string         `json:"scopes,omitempty"`
 	}
 	objectDocument struct {
 		Type  string `json:"type"`
@@ -80,6 +81,7 @@ type (
 		OnUpdate string   `json:"on_update,omitempty"`
 		OnDelete string   `json:"on_delete,omitempty"`
 		SetNull  bool     `json:"set_null,omitempty"`
+		Loose    bool     `json:"loose,omitempty"`
 	}
 )
 
@@ -110,7 +112,7 @@ func HashOf(s *tidemark.Schema) string {
 }
 
 func toDocument(s *tidemark.Schema) document {
-	d := document{Hash: s.Hash, Tables: []tableDocument{}, Objects: []objectDocument{}}
+	d := document{Hash: s.Hash, Tables: []tableDocument{}, Objects: []objectDocument{}, Scopes: s.Scopes}
 	for _, t := range s.Tables {
 		d.Tables = append(d.Tables, tableTo(t))
 	}
@@ -147,7 +149,7 @@ func Decode(b []byte) (*tidemark.Schema, error) {
 	if err := json.Unmarshal(b, &d); err != nil {
 		return nil, damaged("it is not JSON of the expected form", err)
 	}
-	s := &tidemark.Schema{Hash: d.Hash}
+	s := &tidemark.Schema{Hash: d.Hash, Scopes: d.Scopes}
 	ids := map[int]bool{}
 	for _, td := range d.Tables {
 		t, err := tableFrom(td)

@@ -12,6 +12,7 @@ import (
 //	[table,"i",places,row...]             inserts; the key is the row's values at these places
 //	[table,"u",columns,key...,new...]     updates
 //	[table,"d",key...]                    deletes
+//	[table,"f",key...]                    rows that are forgotten
 //	[table,"U",columns,key...,new...,old...]  updates with before-images
 //	[table,"D",places,row...]             deletes with before-images
 //	[table,"e",columns,key...,new or edit...]  one update with edits; an edit is [kind,body]
@@ -25,6 +26,7 @@ const (
 	formInsert    = "i"
 	formUpdate    = "u"
 	formDelete    = "d"
+	formForget    = "f"
 	formUpdateOld = "U"
 	formDeleteOld = "D"
 	formEdited    = "e"
@@ -78,6 +80,8 @@ func formOf(c *tidemark.Change, old bool) string {
 		if len(c.Old) == len(c.New) {
 			return formUpdateOld
 		}
+	case c.Op == tidemark.Forget && len(c.Cols)+len(c.New)+len(c.Old) == 0:
+		return formForget
 	case c.Op == tidemark.Delete && len(c.Cols)+len(c.New) == 0:
 		if !old {
 			return formDelete

@@ -23,6 +23,7 @@ const (
 	kindPeers    = "n"
 	kindHeard    = "m"
 	kindDeclined = "d"
+	kindScopes   = "k"
 )
 
 func (*Welcome) down()  {}
@@ -37,6 +38,7 @@ func (*Renewed) down()  {}
 func (*Peers) down()    {}
 func (*Heard) down()    {}
 func (*Declined) down() {}
+func (*Scopes) down()   {}
 
 // newDown makes the empty message of a kind, or nil.
 func newDown(kind string) Down {
@@ -65,6 +67,8 @@ func newDown(kind string) Down {
 		return new(Heard)
 	case kindDeclined:
 		return new(Declined)
+	case kindScopes:
+		return new(Scopes)
 	}
 	return nil
 }

@@ -20,6 +20,11 @@ type Hello struct {
 	Agent       string // program and version, for logs
 	Clock       int64  // replica's clock, Unix milliseconds
 	Token       string // who the replica's principal is; "" where the Authorization header says so
+
+	// Of a space with scopes.
+	Held []string // scopes that the replica has whole at Seq
+	Only bool     // it wants those of Want and no others
+	Want []Want   // scopes in the order in which it wants them; those of the same priority come together
 }
 
 func (m *Hello) write(w *writer) {
@@ -39,6 +44,9 @@ func (m *Hello) write(w *writer) {
 	w.str(m.Agent)
 	w.int(m.Clock)
 	w.str(m.Token)
+	w.strs(m.Held)
+	w.bool(m.Only)
+	writeWants(w, m.Want)
 }
 
 func (m *Hello) read(a *array) {
@@ -57,4 +65,7 @@ func (m *Hello) read(a *array) {
 	m.Agent = a.str()
 	m.Clock = a.int()
 	m.Token = a.str()
+	m.Held = a.strs()
+	m.Only = a.bool()
+	m.Want = a.wants()
 }

@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	allUp   = []string{kindHello, kindPush, kindAck, kindAskRanges, kindAskRows, kindToken, kindPresence, kindCast}
-	allDown = []string{kindWelcome, kindSchema, kindOutcomes, kindBatch, kindRanges, kindRows, kindLeases, kindRefusal, kindRenewed, kindPeers, kindHeard, kindDeclined}
+	allUp   = []string{kindHello, kindPush, kindAck, kindAskRanges, kindAskRows, kindToken, kindPresence, kindCast, kindSubscribe}
+	allDown = []string{kindWelcome, kindSchema, kindOutcomes, kindBatch, kindRanges, kindRows, kindLeases, kindRefusal, kindRenewed, kindPeers, kindHeard, kindDeclined, kindScopes}
 )
 
 // fill sets every field that r hits to something.
@@ -78,6 +78,9 @@ func normal(m any) {
 		m.Raw = nil
 		if len(m.Changes) == 0 {
 			m.Changes = nil
+		}
+		for i := range m.Parts {
+			m.Parts[i].Raw = nil
 		}
 	}
 }

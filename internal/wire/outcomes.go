@@ -126,15 +126,19 @@ func (a *array) kind() tidemark.OutcomeKind {
 
 func (w *writer) strs(list []string) {
 	w.sep()
-	w.b = append(w.b, '[')
+	w.b = appendStrings(w.b, list)
+	w.set(len(list) == 0)
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
 	for i, s := range list {
 		if i > 0 {
-			w.b = append(w.b, ',')
+			b = append(b, ',')
 		}
-		w.b = appendString(w.b, s)
+		b = appendString(b, s)
 	}
-	w.b = append(w.b, ']')
-	w.set(len(list) == 0)
+	return append(b, ']')
 }
 
 func (a *array) strs() []string {

@@ -34,6 +34,8 @@ type Rows struct {
 	Seq  tidemark.Seq
 	More bool
 	List [][]tidemark.Value
+
+	Scopes [][]string // parallel to List: which of the session's scopes a row is in; nil where none are declared
 }
 
 func (m *Rows) write(w *writer) {
@@ -42,6 +44,7 @@ func (m *Rows) write(w *writer) {
 	w.int(int64(m.Seq))
 	w.bool(m.More)
 	w.rows(m.List)
+	w.lists(m.Scopes)
 }
 
 func (m *Rows) read(a *array) {
@@ -49,6 +52,35 @@ func (m *Rows) read(a *array) {
 	m.Seq = a.seq()
 	m.More = a.bool()
 	m.List = a.rows()
+	m.Scopes = a.lists()
+}
+
+// lists writes a list of lists of strings.
+func (w *writer) lists(lists [][]string) {
+	w.sep()
+	w.b = append(w.b, '[')
+	for i, list := range lists {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.b = appendStrings(w.b, list)
+	}
+	w.b = append(w.b, ']')
+	w.set(len(lists) == 0)
+}
+
+func (a *array) lists() (lists [][]string) {
+	if !a.next() {
+		return nil
+	}
+	for l := a.r.array(); l.next(); {
+		var list []string
+		for in := a.r.array(); in.next(); {
+			list = append(list, a.r.str())
+		}
+		lists = append(lists, list)
+	}
+	return lists
 }
 
 // rows writes a list of rows or keys.

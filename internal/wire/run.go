@@ -17,7 +17,7 @@ func (s *shape) appendRun(b []byte, run []tidemark.Change, old bool) []byte {
 	case formEdited:
 		return append(appendEdited(b, &run[0]), ']')
 	}
-	if s.form != formDelete {
+	if s.form != formDelete && s.form != formForget {
 		b = appendInts(append(b, ','), s.cols)
 	}
 	if s.form != formInsert && s.form != formDeleteOld {

@@ -54,7 +54,7 @@ func (d *decoder) read(r *reader, run *array) {
 	switch d.form {
 	case formInsert, formUpdate, formUpdateOld, formDeleteOld:
 		d.cols = run.ints()
-	case formDelete:
+	case formDelete, formForget:
 	default:
 		r.fail("no such form of changes")
 		return
@@ -131,6 +131,8 @@ func (d *decoder) change(row []tidemark.Value) tidemark.Change {
 	switch d.form {
 	case formDelete:
 		c.Op, c.Key = tidemark.Delete, row
+	case formForget:
+		c.Op, c.Key = tidemark.Forget, row
 	case formUpdate:
 		k := d.width - m
 		c.Op, c.Cols = tidemark.Update, d.cols

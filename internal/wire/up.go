@@ -19,6 +19,7 @@ const (
 	kindToken     = "t"
 	kindPresence  = "n"
 	kindCast      = "m"
+	kindSubscribe = "s"
 )
 
 func (*Hello) up()     {}
@@ -29,6 +30,7 @@ func (*AskRows) up()   {}
 func (*Token) up()     {}
 func (*Presence) up()  {}
 func (*Cast) up()      {}
+func (*Subscribe) up() {}
 
 // newUp makes the empty message of a kind, or nil.
 func newUp(kind string) Up {
@@ -49,6 +51,8 @@ func newUp(kind string) Up {
 		return new(Presence)
 	case kindCast:
 		return new(Cast)
+	case kindSubscribe:
+		return new(Subscribe)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "fe80c4b12cf38fa7", "the first: sessions, changesets, batches, verification, tokens, presence"},
+	{1, "50f3b4f8f08cbfaa", "the first: sessions, changesets, batches, verification, tokens, presence, scopes"},
 }
 
 // description is spec/messages.json.

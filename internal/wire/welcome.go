@@ -19,9 +19,10 @@ type Welcome struct {
 	DigestKey   [16]byte
 	Time        int64 // server's clock, Unix milliseconds
 	Limits      Limits
-	Resync      bool   // the replica is older than what the server keeps: compare everything
-	Principal   string // who the server takes the replica's principal for, "" without authentication
-	Expires     int64  // until when, Unix milliseconds by the server's clock, 0 never
+	Resync      bool     // the replica is older than what the server keeps: compare everything
+	Principal   string   // who the server takes the replica's principal for, "" without authentication
+	Expires     int64    // until when, Unix milliseconds by the server's clock, 0 never
+	Scopes      []string // of the session, as in the message Scopes; nil where none are declared
 }
 
 // Limits are what the server takes at most; 0 means no limit of its own.
@@ -47,6 +48,7 @@ func (m *Welcome) write(w *writer) {
 	w.bool(m.Resync)
 	w.str(m.Principal)
 	w.int(m.Expires)
+	w.strs(m.Scopes)
 }
 
 func (m *Welcome) read(a *array) {
@@ -68,6 +70,7 @@ func (m *Welcome) read(a *array) {
 	m.Resync = a.bool()
 	m.Principal = a.str()
 	m.Expires = a.int()
+	m.Scopes = a.strs()
 }
 
 // sum writes a sum of hashes as 8 bytes, most significant first.

@@ -61,7 +61,7 @@ func (v *view) stateOf(t *tidemark.Table, keyID string) (tidemark.Change, error)
 }
 
 // Ranges counts and sums stored rows, see tidemark.View.
-func (v *view) Ranges(table int, after, upto []tidemark.Value, bounds [][]tidemark.Value) ([]tidemark.RangeSum, error) {
+func (v *view) Ranges(scopes []string, table int, after, upto []tidemark.Value, bounds [][]tidemark.Value) ([]tidemark.RangeSum, error) {
 	t, err := v.table(table)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (v *view) Ranges(table int, after, upto []tidemark.Value, bounds [][]tidema
 }
 
 // Rows reads rows by key order, see tidemark.View.
-func (v *view) Rows(table int, after, upto []tidemark.Value, limit int) (rows [][]tidemark.Value, more bool, err error) {
+func (v *view) Rows(scopes []string, table int, after, upto []tidemark.Value, limit int) (rows [][]tidemark.Value, more bool, err error) {
 	t, err := v.table(table)
 	if err != nil {
 		return nil, false, err

@@ -137,11 +137,11 @@ var groupTests = []test{
 						if err != nil {
 							return err
 						}
-						sums, err := v.Ranges(1, nil, nil, nil)
+						sums, err := v.Ranges(nil, 1, nil, nil, nil)
 						if err != nil {
 							return err
 						}
-						rows, _, err := v.Rows(1, nil, nil, 0)
+						rows, _, err := v.Rows(nil, 1, nil, nil, 0)
 						if err != nil {
 							return err
 						}

@@ -262,7 +262,7 @@ func (m *model) note() {
 		m.b.must(err)
 		now := map[string][]tidemark.Value{}
 		for _, t := range v.Schema().Tables {
-			rows, _, err := v.Rows(t.ID, nil, nil, 0)
+			rows, _, err := v.Rows(nil, t.ID, nil, nil, 0)
 			m.b.must(err)
 			for _, r := range rows {
 				now[rowName(t, t.KeyOf(r))] = r

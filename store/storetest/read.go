@@ -68,17 +68,17 @@ var readTests = []test{
 	}},
 	{"rows by key order, in slices", shelf, func(b *bench) {
 		b.view(func(v tidemark.View) {
-			rows, more, err := v.Rows(1, nil, nil, 3)
+			rows, more, err := v.Rows(nil, 1, nil, nil, 3)
 			b.must(err)
 			if len(rows) != 3 || !more || show(rows[1]) != "('a',2,'y')" {
 				b.Errorf("%v %v", rows, more)
 			}
-			rows, more, err = v.Rows(1, rows[2][:2], nil, 3)
+			rows, more, err = v.Rows(nil, 1, rows[2][:2], nil, 3)
 			b.must(err)
 			if len(rows) != 1 || more {
 				b.Errorf("%v %v", rows, more)
 			}
-			rows, _, err = v.Rows(1, row("a", 1), row("B", 1), 0)
+			rows, _, err = v.Rows(nil, 1, row("a", 1), row("B", 1), 0)
 			b.must(err)
 			if len(rows) != 2 {
 				b.Errorf("%v", rows)
@@ -87,9 +87,9 @@ var readTests = []test{
 	}},
 	{"ranges add up", shelf, func(b *bench) {
 		b.view(func(v tidemark.View) {
-			whole, err := v.Ranges(1, nil, nil, nil)
+			whole, err := v.Ranges(nil, 1, nil, nil, nil)
 			b.must(err)
-			parts, err := v.Ranges(1, nil, nil, [][]tidemark.Value{row("a", 1), row("a", 99), row("b", 0)})
+			parts, err := v.Ranges(nil, 1, nil, nil, [][]tidemark.Value{row("a", 1), row("a", 99), row("b", 0)})
 			b.must(err)
 			var n int64
 			var sum uint64
@@ -100,7 +100,7 @@ var readTests = []test{
 			if !slices.Equal(counts, []int64{1, 1, 0, 2}) || n != whole[0].Count || sum != whole[0].Sum {
 				b.Errorf("parts %v of %v", parts, whole)
 			}
-			inner, err := v.Ranges(1, row("a", 1), row("b", 1), nil)
+			inner, err := v.Ranges(nil, 1, row("a", 1), row("b", 1), nil)
 			b.must(err)
 			if inner[0].Count != 2 {
 				b.Errorf("inner %v", inner)
@@ -109,7 +109,7 @@ var readTests = []test{
 	}},
 	{"an unknown table is an error", items, func(b *bench) {
 		b.view(func(v tidemark.View) {
-			if _, _, err := v.Rows(9, nil, nil, 1); tidemark.CodeOf(err) != tidemark.CodeSchema {
+			if _, _, err := v.Rows(nil, 9, nil, nil, 1); tidemark.CodeOf(err) != tidemark.CodeSchema {
 				b.Errorf("got %v", err)
 			}
 		})

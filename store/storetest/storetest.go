@@ -203,7 +203,7 @@ func (b *bench) rows(name string) string {
 	t := b.table(name)
 	var lines []string
 	b.view(func(v tidemark.View) {
-		rows, _, err := v.Rows(t.ID, nil, nil, 0)
+		rows, _, err := v.Rows(nil, t.ID, nil, nil, 0)
 		b.must(err)
 		for _, r := range rows {
 			lines = append(lines, show(r))
@@ -263,7 +263,7 @@ func (b *bench) prove() {
 			if t.Out != "" {
 				continue
 			}
-			ranges, err := v.Ranges(t.ID, nil, nil, nil)
+			ranges, err := v.Ranges(nil, t.ID, nil, nil, nil)
 			b.must(err)
 			sum += ranges[0].Sum
 		}

@@ -1,0 +1,51 @@
+package wire
+
+// Want is a scope that a replica subscribes to. Those of a lower priority come
+// first; 0 is that of a scope that is not named.
+type Want struct {
+	Scope    string
+	Priority int64
+}
+
+// Subscribe changes what a session wants: Only and Want as in Hello. Scopes answers it.
+type Subscribe struct {
+	Only bool
+	Want []Want
+}
+
+func (m *Subscribe) write(w *writer) {
+	w.kind(kindSubscribe)
+	w.bool(m.Only)
+	writeWants(w, m.Want)
+}
+
+func (m *Subscribe) read(a *array) {
+	m.Only = a.bool()
+	m.Want = a.wants()
+}
+
+// Scopes lists the scopes of the session from here on, sorted: those that the
+// replica wants and its principal may read. What it has of others it drops at
+// once, also when they come back later. Chunks that it has staged are void.
+type Scopes struct {
+	List []string
+}
+
+func (m *Scopes) write(w *writer) {
+	w.kind(kindScopes)
+	w.strs(m.List)
+}
+
+func (m *Scopes) read(a *array) { m.List = a.strs() }
+
+func writeWants(w *writer, wants []Want) {
+	w.list(len(wants), func(in *writer, i int) {
+		in.str(wants[i].Scope)
+		in.int(wants[i].Priority)
+	})
+}
+
+func (a *array) wants() (wants []Want) {
+	a.list(func(in *array) { wants = append(wants, Want{Scope: in.str(), Priority: in.int()}) })
+	return wants
+}
