@@ -16,6 +16,9 @@ type Schema struct {
 	Tables  []*Table // synced tables, by ID
 	Objects []Object // everything in sqlite_schema that is not Tidemark's, in creation order
 	Scopes  []string // names of the kinds of scopes, sorted; nil: one scope has everything
+	// Declared is a hash of what is declared about scopes, so that another
+	// declaration makes another schema; "" without scopes.
+	Declared string
 }
 
 // Scoped reports whether replicas hold some scopes, and not everything.

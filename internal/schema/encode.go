@@ -19,6 +19,8 @@ type (
 		Tables  []tableDocument  `json:"tables"`
 		Objects []objectDocument `json:"objects"`
 		Scopes  []string         `json:"scopes,omitempty"`
+
+		Declared string `json:"declared,omitempty"`
 	}
 	objectDocument struct {
 		Type  string `json:"type"`
@@ -112,7 +114,7 @@ func HashOf(s *tidemark.Schema) string {
 }
 
 func toDocument(s *tidemark.Schema) document {
-	d := document{Hash: s.Hash, Tables: []tableDocument{}, Objects: []objectDocument{}, Scopes: s.Scopes}
+	d := document{Hash: s.Hash, Tables: []tableDocument{}, Objects: []objectDocument{}, Scopes: s.Scopes, Declared: s.Declared}
 	for _, t := range s.Tables {
 		d.Tables = append(d.Tables, tableTo(t))
 	}
@@ -149,7 +151,7 @@ func Decode(b []byte) (*tidemark.Schema, error) {
 	if err := json.Unmarshal(b, &d); err != nil {
 		return nil, damaged("it is not JSON of the expected form", err)
 	}
-	s := &tidemark.Schema{Hash: d.Hash, Scopes: d.Scopes}
+	s := &tidemark.Schema{Hash: d.Hash, Scopes: d.Scopes, Declared: d.Declared}
 	ids := map[int]bool{}
 	for _, td := range d.Tables {
 		t, err := tableFrom(td)
