@@ -7,7 +7,9 @@ export type Seq = number;
 export const INSERT = 1;
 export const UPDATE = 2;
 export const DELETE = 3;
-export type Op = typeof INSERT | typeof UPDATE | typeof DELETE;
+/** Only downstream: the row left a scope, and is not deleted. */
+export const FORGET = 4;
+export type Op = typeof INSERT | typeof UPDATE | typeof DELETE | typeof FORGET;
 
 /** Kinds of edit, as on the wire; "" sets the value. */
 export type EditKind = "" | "a" | "m" | "k" | "t";
@@ -26,7 +28,7 @@ export interface Edit {
  * An insert carries the whole row in `values` (it may be shorter than the
  * table), `columns` is empty. Downstream it is a put. An update carries the
  * changed columns and their values; when key columns are among them the row
- * moves from `key` to the key that results. A delete carries the key only.
+ * moves from `key` to the key that results. A delete and a forget carry the key only.
  */
 export interface Change {
   table: number;

@@ -8,6 +8,10 @@ export interface Schema {
   readonly tables: Table[];
   /** Everything else in sqlite_schema that is not Tidemark's, in creation order. */
   readonly objects: SchemaObject[];
+  /** Names of the kinds of scopes, sorted; empty: one scope has everything. */
+  readonly scopes: string[];
+  /** A hash of what is declared about scopes; "" without scopes. */
+  readonly declared: string;
 }
 
 export interface SchemaObject {
@@ -72,6 +76,8 @@ export interface ForeignKey {
   readonly onUpdate: string;
   readonly onDelete: string;
   readonly setNull: boolean;
+  /** A replica may hold a row without the one that it refers to: its tables are made without this foreign key. */
+  readonly loose: boolean;
 }
 
 export type Policy =
@@ -98,6 +104,11 @@ export interface TablePolicy {
   readonly keepFor: number;
   readonly maxSkew: number;
   readonly lease: number;
+}
+
+/** Whether replicas hold some scopes, and not everything. */
+export function scoped(s: Schema): boolean {
+  return s.scopes.length > 0;
 }
 
 /** Finds a synced table by its id. */

@@ -18,7 +18,7 @@ function table(
 }
 
 function to(columns: number[], parent: string, names: string[]): ForeignKey {
-  return { columns, parent, to: names, onUpdate: "", onDelete: "", setNull: false };
+  return { columns, parent, to: names, onUpdate: "", onDelete: "", setNull: false, loose: false };
 }
 
 /** Refers to artists in every way, and to albums in one. */
@@ -36,7 +36,13 @@ function music(onInsert: "renumber" | "reject" = "renumber"): Schema {
     table(7, "gone", ["id", "artist"], [to([1], "artist", ["id"])], { out: "it is gone" }),
   ];
   const policyOf = (t: Table): Table["policy"] => ({ ...t.policy, onInsert: t.name === "bio" ? "merge" : onInsert });
-  return { hash: "", objects: [], tables: tables.map((t) => ({ ...t, policy: policyOf(t) })) };
+  return {
+    hash: "",
+    objects: [],
+    scopes: [],
+    declared: "",
+    tables: tables.map((t) => ({ ...t, policy: policyOf(t) })),
+  };
 }
 
 function change(c: Partial<Change> & { table: number }): Change {

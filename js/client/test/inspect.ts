@@ -53,7 +53,7 @@ export function inspect(db: Database, ids: ReadonlyMap<string, number>): Schema 
       sql: String(o.sql),
     }),
   );
-  return { hash: hashOf(JSON.stringify([tables, listed])), tables, objects: listed };
+  return { hash: hashOf(JSON.stringify([tables, listed])), tables, objects: listed, scopes: [], declared: "" };
 }
 
 /** 16 digits that tell two schemas apart; a server's are a real hash. */
@@ -163,6 +163,7 @@ function foreignKeysOf(db: Database, name: string, place: (column: unknown) => n
       onUpdate: String(on_update),
       onDelete: String(on_delete),
       setNull: false,
+      loose: false,
     };
   });
 }

@@ -38,6 +38,9 @@ export function hello(r: Replica): Hello {
       agent: r.opts.agent ?? "",
       clock: 0, // of the session
       token: "", // likewise
+      held: [],
+      only: false,
+      want: [],
     };
   });
 }

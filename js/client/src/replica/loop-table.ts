@@ -52,7 +52,8 @@ export type Kind = keyof typeof table;
 
 /** The row of an event. */
 export function kindOf(event: Event): Kind {
-  return event.type === "received" ? (event.message?.type ?? "garbage") : event.type;
+  if (event.type !== "received") return event.type;
+  return event.message && event.message.type !== "scopes" ? event.message.type : "garbage";
 }
 
 /** The cell of an event in a state. */

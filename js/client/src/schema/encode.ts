@@ -12,7 +12,13 @@ export function decode(body: Uint8Array | string): Schema {
     const d = new Document(JSON.parse(String(typeof body === "string" ? body : textOf(body))));
     const tables = d.list("tables", readTable);
     if (new Set(tables.map((t) => t.id)).size < tables.length) throw new Error("two tables have one number");
-    return { hash: d.str("hash"), tables, objects: d.list("objects", readObject) };
+    return {
+      hash: d.str("hash"),
+      tables,
+      objects: d.list("objects", readObject),
+      scopes: d.names("scopes"),
+      declared: d.str("declared"),
+    };
   } catch (cause) {
     throw new TidemarkError("protocol", `a schema that cannot be read: ${cause}`, { op: "read schema", cause });
   }
@@ -140,6 +146,7 @@ function readForeignKey(d: Document, n: number): ForeignKey {
     onUpdate: d.str("on_update"),
     onDelete: d.str("on_delete"),
     setNull: d.flag("set_null"),
+    loose: d.flag("loose"),
   };
 }
 

@@ -5,6 +5,7 @@
  *     [table,"i",places,row...]             inserts; the key is the row's values at these places
  *     [table,"u",columns,key...,new...]     updates
  *     [table,"d",key...]                    deletes
+ *     [table,"f",key...]                    rows that are forgotten
  *     [table,"U",columns,key...,new...,old...]  updates with before-images
  *     [table,"D",places,row...]             deletes with before-images
  *     [table,"e",columns,key...,new or edit...]  one update with edits; an edit is [kind,body]
@@ -13,7 +14,7 @@
  * Where there is one change, each of key, new, old and row is a value per
  * column; where there are more, it is a list of values per column, one per change.
  */
-import { type Change, DELETE, type Edit, INSERT, UPDATE } from "../change.ts";
+import { type Change, DELETE, type Edit, FORGET, INSERT, UPDATE } from "../change.ts";
 import { bytesOf, type Row, same, type Value } from "../value.ts";
 import { decode } from "./reader.ts";
 import { readChanges } from "./unrun.ts";
@@ -44,7 +45,7 @@ interface Shape {
   readonly width: number;
 }
 
-type Form = "i" | "u" | "d" | "U" | "D" | "e" | "x";
+type Form = "i" | "u" | "d" | "f" | "U" | "D" | "e" | "x";
 
 function encodeChanges(changes: readonly Change[], old: boolean): string {
   const runs: string[] = [];
@@ -69,6 +70,7 @@ function formOf(c: Change, keepOld: boolean): Form {
   if (c.op === INSERT && c.columns.length === 0 && !old) return "i";
   if (c.op === UPDATE && paired && !old) return "u";
   if (c.op === UPDATE && paired && c.old?.length === c.values.length) return "U";
+  if (c.op === FORGET && c.columns.length + c.values.length === 0 && !old) return "f";
   if (c.op === DELETE && c.columns.length + c.values.length === 0) return old ? "D" : "d";
   return "x";
 }
@@ -93,7 +95,7 @@ function fits({ table, form, keys, cols, width }: Shape, c: Change, old: boolean
   if (form === "x" || form === "e" || c.table !== table || c.key.length !== keys || formOf(c, old) !== form)
     return false;
   if (form === "u" || form === "U") return c.columns.length === cols.length && cols.every((x, i) => c.columns[i] === x);
-  if (form === "d") return true;
+  if (form === "d" || form === "f") return true;
   const row = rowIn(form, c);
   return row.length === width && cols.every((at, i) => same(c.key[i]!, row[at]!));
 }
@@ -102,7 +104,7 @@ function encodeRun(shape: Shape, run: readonly Change[], old: boolean): string {
   const { table, form, keys, cols, width } = shape;
   const parts = [`${table}`, `"${form}"`];
   if (form === "x") return [...parts, ...odd(run[0]!, old)].join();
-  if (form !== "d") parts.push(`[${cols.join()}]`);
+  if (form !== "d" && form !== "f") parts.push(`[${cols.join()}]`);
   if (form === "e") return [...parts, ...edited(run[0]!)].join();
   const add = (n: number, of: (c: Change) => Row): void => {
     for (let col = 0; col < n; col++) {

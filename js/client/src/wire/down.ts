@@ -7,13 +7,28 @@ import { decode, type Fields } from "./reader.ts";
 import { type Refusal, readRefusal } from "./refusal.ts";
 import { type Rows, readRows } from "./rows.ts";
 import { readSchema, type Schema } from "./schema.ts";
+import { readScopes, type Scopes } from "./scope.ts";
 import { type Renewed, readRenewed } from "./token.ts";
 import { readWelcome, type Welcome } from "./welcome.ts";
 
-export type { Batch, Declined, Heard, Leases, Outcomes, Peers, Ranges, Refusal, Renewed, Rows, Schema, Welcome };
+export type {
+  Batch,
+  Declined,
+  Heard,
+  Leases,
+  Outcomes,
+  Peers,
+  Ranges,
+  Refusal,
+  Renewed,
+  Rows,
+  Schema,
+  Scopes,
+  Welcome,
+};
 
 /** A message from the server to a replica. */
-export type Down = Welcome | Schema | Outcomes | Batch | Ranges | Rows | Leases | Refusal | Aside;
+export type Down = Welcome | Schema | Outcomes | Batch | Ranges | Rows | Leases | Refusal | Scopes | Aside;
 
 /** What the shells take for themselves: the sync loop never sees it. */
 export type Aside = Renewed | Peers | Heard | Declined;
@@ -40,6 +55,7 @@ const kinds = new Map<string, (a: Fields) => Down>([
   ["n", readPeers],
   ["m", readHeard],
   ["d", readDeclined],
+  ["k", readScopes],
 ]);
 
 /** Reads a message to a replica. Throws a TidemarkError of code protocol, and nothing else. */

@@ -1,5 +1,6 @@
 import { quote } from "../literal/literal.ts";
-import { array, sum } from "./writer.ts";
+import { encodeWants, type Want } from "./scope.ts";
+import { array, strings, sum } from "./writer.ts";
 
 /** Opens a session. A replica without a name leaves replica and ticket empty; one that knows nothing of the space, incarnation. */
 export interface Hello {
@@ -26,6 +27,14 @@ export interface Hello {
   readonly clock: number;
   /** Who the principal is; "" where the Authorization header says so. */
   readonly token: string;
+
+  // Of a space with scopes.
+
+  /** Scopes that the replica has whole at `seq`. */
+  readonly held: readonly string[];
+  /** It wants those of `want` and no others. */
+  readonly only: boolean;
+  readonly want: readonly Want[];
 }
 
 export function encodeHello(m: Hello): string {
@@ -41,5 +50,8 @@ export function encodeHello(m: Hello): string {
     quote(m.agent),
     `${m.clock}`,
     quote(m.token),
+    strings(m.held),
+    `${m.only}`,
+    encodeWants(m.want),
   ]);
 }

@@ -25,7 +25,7 @@ function readOutcome(a: Fields): Outcome {
     message: a.str(),
     table: a.str(),
     key: a.values(),
-    columns: a.all(() => a.r.str()),
+    columns: a.strings(),
     lost: a.lists(readCell),
     over: a.lists(readCell),
     renumbered: a.lists(readRenumbered),

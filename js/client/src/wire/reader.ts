@@ -373,6 +373,10 @@ export class Fields {
     return this.all(() => this.r.place());
   }
 
+  strings(): string[] {
+    return this.all(() => this.r.str());
+  }
+
   rows(): Row[] {
     return this.all(() => this.r.values() ?? []);
   }

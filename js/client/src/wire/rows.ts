@@ -21,6 +21,8 @@ export interface Rows {
   readonly seq: Seq;
   readonly more: boolean;
   readonly list: Row[];
+  /** Parallel to `list`: which of the session's scopes a row is in; empty where none are declared. */
+  readonly scopes: string[][];
 }
 
 export function encodeAskRows(m: AskRows): string {
@@ -28,5 +30,12 @@ export function encodeAskRows(m: AskRows): string {
 }
 
 export function readRows(a: Fields): Rows {
-  return { type: "rows", id: a.int(), seq: a.int(), more: a.bool(), list: a.rows() };
+  return {
+    type: "rows",
+    id: a.int(),
+    seq: a.int(),
+    more: a.bool(),
+    list: a.rows(),
+    scopes: a.all(() => a.r.all(() => a.r.str())),
+  };
 }

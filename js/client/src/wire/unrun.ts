@@ -1,4 +1,4 @@
-import { type Change, DELETE, type Edit, type EditKind, INSERT, UPDATE } from "../change.ts";
+import { type Change, DELETE, type Edit, type EditKind, FORGET, INSERT, UPDATE } from "../change.ts";
 import type { Value } from "../value.ts";
 import type { Fields, Reader } from "./reader.ts";
 
@@ -18,8 +18,8 @@ export function readChanges(r: Reader): Change[] {
 /** Reads a run and turns its columns into changes. */
 function readRun(table: number, form: string, run: Fields, out: Change[]): void {
   const { r } = run;
-  if (form === "" || !"iudUD".includes(form)) r.fail("no such form of changes");
-  const cols = form === "d" ? [] : run.places();
+  if (form === "" || !"iudfUD".includes(form)) r.fail("no such form of changes");
+  const cols = form === "d" || form === "f" ? [] : run.places();
   const columns: Value[][] = [];
   while (run.next()) columns.push(r.peek() === 91 ? r.all(() => r.value()) : [r.value()]);
   const width = columns.length;
@@ -50,6 +50,8 @@ function changeOf(table: number, form: string, cols: number[], row: Value[]): Ch
   switch (form) {
     case "d":
       return change(DELETE, row, [], [], null);
+    case "f":
+      return change(FORGET, row, [], [], null);
     case "u":
       return change(UPDATE, row.slice(0, k), cols, row.slice(k), null);
     case "U":

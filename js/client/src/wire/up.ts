@@ -4,12 +4,13 @@ import { type Cast, encodeCast, encodePresence, type Presence } from "./presence
 import { encodePush, type Push } from "./push.ts";
 import { type AskRanges, encodeAskRanges } from "./ranges.ts";
 import { type AskRows, encodeAskRows } from "./rows.ts";
+import { encodeSubscribe, type Subscribe } from "./scope.ts";
 import { encodeToken, type Token } from "./token.ts";
 
-export type { Ack, AskRanges, AskRows, Cast, Hello, Presence, Push, Token };
+export type { Ack, AskRanges, AskRows, Cast, Hello, Presence, Push, Subscribe, Token };
 
 /** A message from a replica to the server. */
-export type Up = Hello | Push | Ack | AskRanges | AskRows | Token | Presence | Cast;
+export type Up = Hello | Push | Ack | AskRanges | AskRows | Token | Presence | Cast | Subscribe;
 
 /** Encodes a message to the server. */
 export function encodeUp(m: Up): string {
@@ -30,5 +31,7 @@ export function encodeUp(m: Up): string {
       return encodePresence(m);
     case "cast":
       return encodeCast(m);
+    case "subscribe":
+      return encodeSubscribe(m);
   }
 }

@@ -23,6 +23,8 @@ export interface Welcome {
   readonly principal: string;
   /** Until when, Unix milliseconds by the server's clock, 0 never. */
   readonly expires: number;
+  /** Of the session, as in the message Scopes; empty where none are declared. */
+  readonly scopes: string[];
 }
 
 /** What the server takes at most, in bytes; 0 means no limit of its own. */
@@ -49,6 +51,7 @@ export function readWelcome(a: Fields): Welcome {
     resync: a.bool(),
     principal: a.str(),
     expires: a.int(),
+    scopes: a.strings(),
   };
 }
 

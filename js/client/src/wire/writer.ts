@@ -1,3 +1,4 @@
+import { quote } from "../literal/literal.ts";
 import { toBase64 } from "./base64.ts";
 
 /** The zero values of an element, which are left out at the end of an array. */
@@ -8,6 +9,11 @@ export function array(elements: readonly string[], least = 0): string {
   let n = elements.length;
   while (n > least && zeros.has(elements[n - 1]!)) n--;
   return `[${elements.slice(0, n).join(",")}]`;
+}
+
+/** Writes a list of strings. */
+export function strings(list: readonly string[]): string {
+  return `[${list.map(quote).join(",")}]`;
 }
 
 /** Writes bytes of a fixed length; all zero is "". */

@@ -60,7 +60,7 @@ export class FakeEngine implements Engine {
   repaired = 0;
   /** Thrown by the next call that can fail. */
   fail: unknown = null;
-  schema: Schema = { hash: "", tables: [], objects: [] };
+  schema: Schema = { hash: "", tables: [], objects: [], scopes: [], declared: "" };
   /** What ranges are computed of, by table. */
   readonly mine = new Map<number, Rows>();
 
@@ -110,6 +110,9 @@ export class FakeEngine implements Engine {
       agent: "",
       clock: 0,
       token: "",
+      held: [],
+      only: false,
+      want: [],
     };
   }
 

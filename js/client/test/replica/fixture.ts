@@ -126,6 +126,7 @@ export class Origin {
       cursor: "",
       changes,
       raw: "",
+      parts: [],
     };
   }
 

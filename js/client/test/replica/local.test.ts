@@ -179,6 +179,7 @@ test("a copied file keeps the first names of what is pending", () => {
     resync: false,
     principal: "",
     expires: 0,
+    scopes: [],
   };
   d.r.welcome({ ...welcome, ...more }, 5);
   for (const name of ["a", "b", "c"]) d.commit(`INSERT INTO person (name) VALUES ('${name}')`);

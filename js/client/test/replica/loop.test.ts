@@ -68,8 +68,8 @@ const samples: Record<Kind, Event[]> = {
     down({ type: "ranges", id: 99, seq: 99, list: [] }),
   ],
   rows: [
-    down({ type: "rows", id: 1, seq: 0, more: false, list: [] }),
-    down({ type: "rows", id: 99, seq: 0, more: true, list: [] }),
+    down({ type: "rows", id: 1, seq: 0, more: false, list: [], scopes: [] }),
+    down({ type: "rows", id: 99, seq: 0, more: true, list: [], scopes: [] }),
   ],
   leases: [down({ type: "leases", list: [] }), down({ type: "leases", list: [{ table: 1, first: 5n, last: 9n }] })],
   refusal: codes.flatMap((c) => [refusal(c), refusal(c, { fatal: true })]),

@@ -25,6 +25,7 @@ export function welcome(fields: Fields<"welcome"> = {}): Event {
     resync: false,
     principal: "",
     expires: 0,
+    scopes: [],
     ...fields,
   });
 }
@@ -45,6 +46,7 @@ export function batch(from: number, to: number, fields: Fields<"batch"> = {}): E
     cursor: "",
     changes: [],
     raw: "",
+    parts: [],
     ...fields,
   });
 }

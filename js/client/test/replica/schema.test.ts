@@ -59,6 +59,7 @@ test("after a resync a schema is taken over at once", () => {
       resync: true,
       principal: "",
       expires: 0,
+      scopes: [],
       digestKey: o.key,
       time: 1,
       replica: "",

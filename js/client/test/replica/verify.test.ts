@@ -15,7 +15,7 @@ function answer(m: Up, rows: Rows, seq: number): Said | null {
   if (m.type !== "askRows") return null;
   const keys = keysIn(rows, m.after, m.upto);
   const list = keys.slice(0, m.limit).map((k) => [BigInt(k), BigInt(rows.get(k)!)]);
-  return { type: "rows", id: m.id, seq, more: keys.length > m.limit, list };
+  return { type: "rows", id: m.id, seq, more: keys.length > m.limit, list, scopes: [] };
 }
 
 /** Answers until the loop asks no more and returns how many questions there were. */
@@ -162,9 +162,9 @@ test("sums that never agree do not verify for ever", () => {
 
 test.each<[string, Said]>([
   ["too few ranges", { type: "ranges", id: 1, seq: 0, list: [] }],
-  ["rows for ranges", { type: "rows", id: 1, seq: 0, more: false, list: [] }],
+  ["rows for ranges", { type: "rows", id: 1, seq: 0, more: false, list: [], scopes: [] }],
   ["too many ranges", { type: "ranges", id: 1, seq: 0, list: sums(2) }],
-  ["a page of no row", { type: "rows", id: 1, seq: 0, more: true, list: [] }],
+  ["a page of no row", { type: "rows", id: 1, seq: 0, more: true, list: [], scopes: [] }],
 ])("answers that do not fit are refused: %s", (_, bad) => {
   const l = verifying(manyRows(3));
   l.must(down(bad));

@@ -5,7 +5,13 @@ import { changesView } from "../../src/worker/views.ts";
 import { table } from "../watch/world.ts";
 
 test("changes are shown under their columns' names, whatever these are", () => {
-  const schema = { hash: "", tables: [table(1, "t", ["b", "2024", "__proto__", "n"], 2)], objects: [] };
+  const schema = {
+    hash: "",
+    tables: [table(1, "t", ["b", "2024", "__proto__", "n"], 2)],
+    objects: [],
+    scopes: [],
+    declared: "",
+  };
   const plain = { table: 1, old: null, edits: null, madeAt: 0 };
   const raw = new RawText(new Uint8Array([0xff]));
   const changes: Change[] = [

@@ -9,6 +9,7 @@ const empty: Record<string, Up | Down> = {
   Hello: {
     ...{ type: "hello", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", schema: "" },
     ...{ seq: 0, sum: 0n, staged: "", settled: 0, readOnly: false, agent: "", clock: 0, token: "" },
+    ...{ held: [], only: false, want: [] },
   },
   Push: { type: "push", n: 0, salt: none(8), was: null, seen: 0, schema: "", madeAt: 0, body: null, hash: none(16) },
   Ack: { type: "ack", seq: 0, cursor: "" },
@@ -20,15 +21,16 @@ const empty: Record<string, Up | Down> = {
   Welcome: {
     ...{ type: "welcome", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", head: 0 },
     ...{ schema: "", digestKey: none(16), time: 0, limits: { message: 0, changeset: 0, row: 0 }, resync: false },
-    ...{ principal: "", expires: 0 },
+    ...{ principal: "", expires: 0, scopes: [] },
   },
   Schema: { type: "schema", hash: "", body: "" },
   Outcomes: { type: "outcomes", list: [] },
   Batch: {
     ...{ type: "batch", from: 0, to: 0, term: "", schema: "", sum: 0n, more: false, cursor: "", changes: [], raw: "" },
+    parts: [],
   },
   Ranges: { type: "ranges", id: 0, seq: 0, list: [] },
-  Rows: { type: "rows", id: 0, seq: 0, more: false, list: [] },
+  Rows: { type: "rows", id: 0, seq: 0, more: false, list: [], scopes: [] },
   Leases: { type: "leases", list: [] },
   Refusal: { type: "refusal", code: "", message: "", hint: "", retry: 0, fatal: false },
   Renewed: { type: "renewed", expires: 0 },

@@ -1,0 +1,39 @@
+import { quote } from "../literal/literal.ts";
+import type { Fields } from "./reader.ts";
+import { array } from "./writer.ts";
+
+/** A scope that a replica subscribes to. */
+export interface Want {
+  readonly scope: string;
+  /** Those of a lower one come first, those of the same together; 0 is that of a scope that is not named. */
+  readonly priority: number;
+}
+
+/** Changes what a session wants: only and want as in Hello. Scopes answers it. */
+export interface Subscribe {
+  readonly type: "subscribe";
+  readonly only: boolean;
+  readonly want: readonly Want[];
+}
+
+/**
+ * Lists the scopes of the session from here on, sorted: those that the replica
+ * wants and its principal may read. What it has of others it drops at once, also
+ * when they come back later. Chunks that it has staged are void.
+ */
+export interface Scopes {
+  readonly type: "scopes";
+  readonly list: string[];
+}
+
+export function encodeWants(wants: readonly Want[]): string {
+  return `[${wants.map((w) => array([quote(w.scope), `${w.priority}`])).join(",")}]`;
+}
+
+export function encodeSubscribe(m: Subscribe): string {
+  return array(['"s"', `${m.only}`, encodeWants(m.want)]);
+}
+
+export function readScopes(a: Fields): Scopes {
+  return { type: "scopes", list: a.strings() };
+}
