@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidemarkdb/tidemark"
+	_ "github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 // What is given as a Go value comes back as the Go value that database/sql has for it.

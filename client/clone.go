@@ -157,16 +157,7 @@ func (c *cloning) install(ctx context.Context, fresh string) error {
 	if err != nil {
 		return c.damaged(err)
 	}
-	db, err := Open(fresh, Options{HTTP: c.o.HTTP, Token: c.o.Token})
-	if err != nil {
-		return err
-	}
-	_, err = db.Sync(ctx)
-	if err = firstError(err, db.Close()); err != nil {
-		return err
-	}
-	c.o.Progress(Progress{Stage: "install", Bytes: c.notes.Unpacked, Total: c.notes.Unpacked, Rows: c.notes.Rows})
-	return nil
+	return c.fill(ctx, fresh)
 }
 
 // damaged throws away a snapshot that is not what the server said, so that the

@@ -200,3 +200,26 @@ func TestADamagedDownloadIsFetchedAnew(t *testing.T) {
 	}
 	s.converged(open(t, path, Options{}))
 }
+
+// The second clone gets the snapshot that was made for the first one, and what came since.
+func TestCloneCountsWhatTheCopyHolds(t *testing.T) {
+	s := serve(t)
+	first := s.clone(Options{})
+	for i := range 5 {
+		mustExec(t, first, "INSERT INTO artist (name) VALUES (?)", fmt.Sprint("later ", i))
+		mustSync(t, first)
+	}
+	path := filepath.Join(t.TempDir(), "second.db")
+	var last Progress
+	err := Clone(t.Context(), s.address(), path, CloneOptions{Progress: func(p Progress) { last = p }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := open(t, path, Options{})
+	if n := mustQuery(t, second, "SELECT (SELECT count(*) FROM artist) + (SELECT count(*) FROM album)"); n != fmt.Sprint(last.Rows) || last.Rows != 9 {
+		t.Errorf("%s rows are there, the clone told of %d", n, last.Rows)
+	}
+	if last.Bytes == 0 || last.Bytes != last.Total {
+		t.Errorf("%+v", last)
+	}
+}

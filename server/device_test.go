@@ -3,11 +3,10 @@ package server
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -282,7 +281,7 @@ func (v *device) apply(m *wire.Batch) error {
 func (v *device) push(changes ...tidemark.Change) *wire.Push {
 	v.n++
 	var salt tidemark.Salt
-	binary.BigEndian.PutUint64(salt[:], rand.Uint64())
+	_, _ = rand.Read(salt[:])
 	return &wire.Push{N: v.n, Salt: salt, Schema: v.hello.Schema, MadeAt: 1, Body: wire.AppendChanges(nil, changes, false)}
 }
 

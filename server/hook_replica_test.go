@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/server"
 )
@@ -75,8 +76,7 @@ func (w *whim) judge(_ context.Context, call *server.HookCall) error {
 // Whatever a hook does and whenever it answers, replicas end with the server's
 // rows, and with an outcome for everything that they sent.
 func TestReplicasFollowWhatAHookDecides(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := dice.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &whim{rng: rand.New(rand.NewPCG(seed, 2)), did: map[string]int{}}
 	path := filepath.Join(t.TempDir(), "shelf.sqlite")

@@ -66,7 +66,7 @@ var rules = []struct {
 		may: []string{"", "internal/policy", "internal/rules", "internal/lite", "internal/schema", "internal/capture", "store/sqlite"},
 		why: "what is tried out is judged by the store that serves",
 	},
-	{pkg: "store/storetest", may: []string{"", "internal/lite", "internal/schema", "internal/capture", "internal/wire", "internal/digest"}, why: "the contract suite judges every store alike"},
+	{pkg: "store/storetest", may: []string{"", "internal/dice", "internal/lite", "internal/schema", "internal/capture", "internal/wire", "internal/digest"}, why: "the contract suite judges every store alike"},
 	{
 		pkg: "client",
 		may: []string{"", "internal/merge", "internal/splice", "internal/lite", "internal/meta", "internal/schema", "internal/capture", "internal/wire", "internal/replica", "internal/conflict", "internal/token"},
@@ -85,6 +85,7 @@ var rules = []struct {
 		pkg: "internal/token", may: []string{""}, why: "tokens are judged by keys and time alone, which come in",
 		with: []string{"net", "net/http", "os", "log", "log/slog"},
 	},
+	{pkg: "internal/dice", may: nil, why: "it gives every package's tests their seeds"},
 	{pkg: "internal/gen", may: nil, why: "a generator must build when what it generates does not"},
 	{pkg: "internal/sim/disk", may: []string{"internal/lite"}, why: "a disk knows bytes, not what they mean"},
 	{pkg: "internal/e2e", may: nil, why: "it holds tests only"},

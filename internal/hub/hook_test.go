@@ -1,11 +1,11 @@
 package hub_test
 
 import (
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
@@ -86,9 +86,7 @@ func (m *moody) compare(p *hub.Proposal) {
 // Whatever a hook does to changesets, whenever it answers, all replicas hold
 // what the server holds, and every changeset has one outcome.
 func TestAHookAtRandomOnARealFile(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	y := newYard(t, seed)
+	y := newYard(t, dice.Seed(t))
 	m := &moody{y: y, asked: map[string]int{}}
 	y.hook = m.judge
 	y.open()

@@ -2,11 +2,11 @@ package hub_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -164,9 +164,7 @@ func TestALongOwnChainIsRead(t *testing.T) {
 
 // Random bodies never end the server.
 func TestRandomEdits(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := dice.New(t)
 	b, ann, _ := newRules(t, nil)
 	alphabet := []string{"[", "]", "{", "}", `"`, ",", ":", "1", "-", "e9", `"s"`, `"a"`, `"after"`, "null", "[[", "]]", `{"i":"`, `\u0000`, "é", "\xff"}
 	for range 400 {

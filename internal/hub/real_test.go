@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -485,9 +486,7 @@ func (d *dog) sameAs(v tidemark.View) error {
 }
 
 func TestAtRandomOnARealFile(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	y := newYard(t, seed)
+	y := newYard(t, dice.Seed(t))
 	for range 4 {
 		y.newDog()
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -281,9 +282,7 @@ func TestARestoredServerIsNoticed(t *testing.T) {
 }
 
 func TestCatchUpByChunksWhileOthersCommit(t *testing.T) {
-	seed := uint64(rand.Int64())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := dice.New(t)
 	for range 30 {
 		b := newBench(t, hub.Options{Chunk: 100 + rng.IntN(400)})
 		a, away := b.join(), b.join()

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidemarkdb/tidemark"
+	_ "github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 func open(t testing.TB) *DB {

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 func TestWhatIsWrittenIsRead(t *testing.T) {

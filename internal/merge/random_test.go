@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidemarkdb/tidemark"
+	_ "github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 // numbers are integers and reals, with those at the edges more often than chance would have it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -572,7 +573,7 @@ func TestFileErrorsHangUpAndComeBack(t *testing.T) {
 
 // Whatever comes in whatever order, the loop waits for something and does not panic.
 func TestRandomEvents(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := dice.Seed(t)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	l := in(t, Idle)
 	for i := range 20000 {

@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -163,7 +163,7 @@ func TestVerifyFindsOneRowInFewQuestions(t *testing.T) {
 }
 
 func TestVerifyRepairsAnyDifference(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := dice.Seed(t)
 	for round := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, round))
 		mine, theirs := map[int64]int64{}, map[int64]int64{}

@@ -3,19 +3,18 @@ package sample
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
 func TestOneSeedGivesTheSameRows(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := dice.Seed(t)
 	first := dump(t, create(t, Options{Seed: seed, Tracks: 200}))
 	if second := dump(t, create(t, Options{Seed: seed, Tracks: 200})); first != second {
 		t.Error("the same seed gave other rows")

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 // alphabet has characters of one to four bytes, marks that combine, a joiner,

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 func TestChangesRoundTrip(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	for range 20000 {
 		old := r.IntN(2) == 0
 		want := randomChanges(r, old)
@@ -24,7 +25,7 @@ func TestChangesRoundTrip(t *testing.T) {
 }
 
 func TestOldIsLeftOut(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	for range 2000 {
 		want := randomChanges(r, true)
 		got, err := DecodeChanges(AppendChanges(nil, want, false))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 var (
@@ -86,7 +87,7 @@ func normal(m any) {
 }
 
 func TestMessagesToTheServerRoundTrip(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	for range 3000 {
 		for _, kind := range allUp {
 			want := newUp(kind)
@@ -104,7 +105,7 @@ func TestMessagesToTheServerRoundTrip(t *testing.T) {
 }
 
 func TestMessagesToAReplicaRoundTrip(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	for range 3000 {
 		for _, kind := range allDown {
 			want := newDown(kind)
@@ -125,7 +126,7 @@ func TestMessagesToAReplicaRoundTrip(t *testing.T) {
 
 // A later version appends elements; this one must not mind.
 func TestUnknownElementsAreSkipped(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	extra := `,{"new":[1,{"a":null}],"b":-1.5e3},[[]],"x",true]`
 	for _, kind := range allDown {
 		for range 200 {

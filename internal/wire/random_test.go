@@ -3,31 +3,9 @@ package wire
 import (
 	"math"
 	"math/rand/v2"
-	"os"
-	"strconv"
-	"testing"
 
 	"github.com/tidemarkdb/tidemark"
 )
-
-// seeded makes a source of randomness and prints its seed when the test fails.
-// TIDEMARK_SEED repeats a run.
-func seeded(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	if s := os.Getenv("TIDEMARK_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = n
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("repeat with TIDEMARK_SEED=%d", seed)
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 var oddValues = []tidemark.Value{
 	tidemark.Null,

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 // Whatever is said in whatever order, the other end hears the same.
 func TestShorthandRoundTrip(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	names := []string{"aa", "bb"}
 	pick := func() string { return names[r.IntN(2)] }
 	for range 300 {

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 )
 
 func TestValuesRoundTrip(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	check := func(v tidemark.Value) {
 		b := AppendValue(nil, v)
 		if !json.Valid(b) {
@@ -33,7 +34,7 @@ func TestValuesRoundTrip(t *testing.T) {
 // Whoever reads a number as a double must see the difference between 1 and 1.0
 // in the text, and lose nothing of an integer.
 func TestNumbersSurviveADoubleReader(t *testing.T) {
-	r := seeded(t)
+	r := dice.New(t)
 	for range 50000 {
 		v := randomValue(r)
 		var x any

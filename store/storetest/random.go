@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
@@ -39,8 +40,7 @@ func stepsFrom(name string, otherwise int) int {
 
 var randomTests = []test{
 	{"changesets of a copy", zoo, func(b *bench) {
-		random, seed := seeded()
-		b.Logf("TIDEMARK_SEED=%d", seed)
+		random := dice.New(b)
 		copied, past := newCopy(b), newModel(b)
 		for range randomSteps {
 			sql, changes := copied.transaction(random)
@@ -56,8 +56,7 @@ var randomTests = []test{
 		past.mustReach()
 	}},
 	{"another program beside", zoo, func(b *bench) {
-		random, seed := seeded()
-		b.Logf("TIDEMARK_SEED=%d", seed)
+		random := dice.New(b)
 		copied, past := newCopy(b), newModel(b)
 		for range randomSteps / 3 {
 			sql, changes := copied.transaction(random)
@@ -81,8 +80,7 @@ var randomTests = []test{
 		past.mustReach()
 	}},
 	{"a program that minds no constraints", zoo, func(b *bench) {
-		random, seed := seeded()
-		b.Logf("TIDEMARK_SEED=%d", seed)
+		random := dice.New(b)
 		refused := 0
 		for range randomSteps / 3 {
 			before := b.dump()
@@ -107,17 +105,6 @@ func (b *bench) dump() string {
 		all = append(all, name+": "+b.rows(name))
 	}
 	return strings.Join(all, "\n")
-}
-
-// seeded makes the random source; TIDEMARK_SEED repeats a run.
-func seeded() (*rand.Rand, uint64) {
-	seed := rand.Uint64()
-	if s := os.Getenv("TIDEMARK_SEED"); s != "" {
-		if n, err := strconv.ParseUint(s, 10, 64); err == nil {
-			seed = n
-		}
-	}
-	return rand.New(rand.NewPCG(seed, 1)), seed
 }
 
 func describeAll(changes []tidemark.Change) string {
