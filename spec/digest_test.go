@@ -43,8 +43,8 @@ func testKeys(t *testing.T, text []byte) {
 	})
 }
 
-// testDigest: "cells" are the hashes of a row's cells, "row" their sum. The key
-// columns stand first.
+// testDigest: "cells" are the hashes of a row's cells, "row" their sum,
+// "members" by scopes those that it is in. The key columns stand first.
 func testDigest(t *testing.T, text []byte) {
 	type vector struct {
 		Name       string
@@ -54,6 +54,7 @@ func testDigest(t *testing.T, text []byte) {
 		Values     []value
 		Cells      []string
 		Row        string
+		Members    map[string]string
 	}
 	cases(t, text, func(c *vector) string { return c.Name }, func(t *testing.T, c *vector) {
 		var key digest.Key
@@ -70,6 +71,11 @@ func testDigest(t *testing.T, text []byte) {
 		}
 		if got := fmt.Sprintf("%016x", h.Row(tab, row)); got != c.Row {
 			t.Errorf("the row has %s, want %s", got, c.Row)
+		}
+		for scope, want := range c.Members {
+			if got := fmt.Sprintf("%016x", h.Member(c.Table, id, scope)); got != want {
+				t.Errorf("that it is in %s has %s, want %s", scope, got, want)
+			}
 		}
 	})
 }

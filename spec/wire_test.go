@@ -58,7 +58,7 @@ func (e edit) plain() tidemark.Edit {
 }
 
 func (c *change) plain() tidemark.Change {
-	ops := map[string]tidemark.Op{"insert": tidemark.Insert, "update": tidemark.Update, "delete": tidemark.Delete}
+	ops := map[string]tidemark.Op{"insert": tidemark.Insert, "update": tidemark.Update, "delete": tidemark.Delete, "forget": tidemark.Forget}
 	out := tidemark.Change{Table: c.Table, Op: ops[c.Op], Key: plain(c.Key), Cols: c.Columns, New: plain(c.New), Old: plain(c.Old), MadeAt: c.MadeAt}
 	for _, e := range c.Edits {
 		out.Edits = append(out.Edits, e.plain())

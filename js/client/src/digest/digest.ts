@@ -12,7 +12,7 @@
  *
  * Values are hashed as they are stored: read a row back before hashing it.
  */
-import { keyID } from "../key.ts";
+import { type KeyID, keyID } from "../key.ts";
 import { keyOf, type Table } from "../schema.ts";
 import { bytesOf, type Row, type Value } from "../value.ts";
 import { type Hash64, inputAt, newHash64 } from "./xxhash.ts";
@@ -53,7 +53,7 @@ export class Hasher {
   row(t: Table, row: Row | null): bigint {
     let sum = 0n;
     if (row === null) return sum;
-    const common = this.begin(t, row);
+    const common = this.begin(t.id, keyID(t, keyOf(t, row)));
     for (let c = 0; c < row.length; c++) {
       if (this.cell(common, c, row[c]!)) sum += this.last();
     }
@@ -65,13 +65,18 @@ export class Hasher {
     return (BigInt(this.out[1]! >>> 0) << 32n) | BigInt(this.out[0]! >>> 0);
   }
 
+  /** Hashes that a row is in a scope: a cell behind every column. */
+  member(table: number, id: KeyID, scope: string): bigint {
+    this.cell(this.begin(table, id), 1 << 16, scope);
+    return this.last();
+  }
+
   /** Lays what all cells of a row have in common into the memory, and gives where it ends. */
-  begin(t: Table, row: Row): number {
+  begin(table: number, id: KeyID): number {
     if (this.#bytes.length > keptBytes) this.#renew();
     this.#bytes.set(this.#key, inputAt);
     this.#at = inputAt + this.#key.length;
-    this.#varint(t.id);
-    const id = keyID(t, keyOf(t, row));
+    this.#varint(table);
     this.#varint(id.length);
     this.#room(id.length);
     for (let i = 0; i < id.length; i++) this.#bytes[this.#at++] = id.charCodeAt(i);

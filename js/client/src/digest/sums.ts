@@ -1,4 +1,5 @@
-import type { Schema, Table } from "../schema.ts";
+import { keyID } from "../key.ts";
+import { keyOf, type Schema, type Table } from "../schema.ts";
 import type { Row } from "../value.ts";
 import type { Hasher } from "./digest.ts";
 
@@ -11,7 +12,7 @@ export class Sums {
   add(h: Hasher, t: Table, row: Row | null, sign: 1 | -1): void {
     if (row === null) return;
     const sums = this.#of(t.id, row.length);
-    const common = h.begin(t, row);
+    const common = h.begin(t.id, keyID(t, keyOf(t, row)));
     for (let c = 0; c < row.length; c++) {
       if (!h.cell(common, c, row[c]!)) continue;
       const { out } = h;

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { Hasher } from "../../src/digest/digest.ts";
 import { Sums } from "../../src/digest/sums.ts";
 import { inputAt, newHash64 } from "../../src/digest/xxhash.ts";
-import type { Table } from "../../src/schema.ts";
+import { keyID } from "../../src/key.ts";
+import { keyOf, type Table } from "../../src/schema.ts";
 import type { Row } from "../../src/value.ts";
 import { columnOf, tableOf } from "../tables.ts";
 import { anyValue } from "../values.ts";
@@ -16,6 +17,7 @@ interface DigestCase extends Case {
   readonly values: string[];
   readonly cells: string[];
   readonly row: string;
+  readonly members?: Readonly<Record<string, string>>;
 }
 
 const digits = (n: bigint): string => n.toString(16).padStart(16, "0");
@@ -30,9 +32,11 @@ test.each(load<DigestCase>("digest.json"))("digest: $name", (c) => {
   const row = c.values.map(plainValue);
   const t = table(c.table, c.collations, row.length);
   const h = new Hasher(bytes(c.secret));
-  const common = h.begin(t, row);
+  const id = keyID(t, keyOf(t, row));
+  const common = h.begin(t.id, id);
   expect(row.map((v, i) => digits(h.cell(common, i, v) ? h.last() : 0n))).toEqual(c.cells);
   expect(digits(h.row(t, row))).toBe(c.row);
+  for (const [scope, want] of Object.entries(c.members ?? {})) expect(digits(h.member(t.id, id, scope))).toBe(want);
 });
 
 /** xxHash64 as its specification has it, on bigints. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
-import { type Change, DELETE, type Edit, type EditKind, INSERT, type Op, UPDATE } from "../../src/change.ts";
+import { type Change, DELETE, type Edit, type EditKind, FORGET, INSERT, type Op, UPDATE } from "../../src/change.ts";
 import { TidemarkError } from "../../src/error.ts";
 import { textOf, unhex, type Value } from "../../src/value.ts";
 
@@ -60,6 +60,7 @@ const ops = new Map<string, Op>([
   ["insert", INSERT],
   ["update", UPDATE],
   ["delete", DELETE],
+  ["forget", FORGET],
 ]);
 
 export function changeOf(c: SpelledChange): Change {
