@@ -42,6 +42,11 @@ export interface Diff<T = Row> {
   /** Rows with the same key and other values. */
   readonly changed: readonly { readonly before: T; readonly after: T }[];
   readonly removed: readonly T[];
+  /**
+   * Of those removed the ones that were not deleted: they left this device with
+   * a scope, as far as that is known of rows whose primary key the result shows.
+   */
+  readonly left: readonly T[];
   /** Whether rows that stayed are in another order. */
   readonly moved: boolean;
 }

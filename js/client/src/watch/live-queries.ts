@@ -33,7 +33,7 @@ interface LiveQuery {
   asked: number;
 }
 
-const none: Diff = { added: [], changed: [], removed: [], moved: false };
+const none: Diff = { added: [], changed: [], removed: [], left: [], moved: false };
 
 /** A row as an object; a column named twice shows its last value. */
 export function rowOf(columns: readonly string[], cells: Cells): Row {
@@ -44,7 +44,12 @@ export function rowOf(columns: readonly string[], cells: Cells): Row {
 }
 
 /** Puts a result together; rows that did not change are the same objects as before. */
-function compose(old: readonly Row[], parts: readonly Part[], columns: readonly string[]): [readonly Row[], Diff] {
+function compose(
+  old: readonly Row[],
+  parts: readonly Part[],
+  gone: readonly number[],
+  columns: readonly string[],
+): [readonly Row[], Diff] {
   const rows: Row[] = [];
   const added: Row[] = [];
   const changed: { before: Row; after: Row }[] = [];
@@ -71,7 +76,7 @@ function compose(old: readonly Row[], parts: readonly Part[], columns: readonly 
     }
   }
   const removed = rows.length - added.length < old.length ? old.filter((_, i) => !stays[i]) : [];
-  return [Object.freeze(rows), { added, changed, removed, moved }];
+  return [Object.freeze(rows), { added, changed, removed, left: gone.map((i) => old[i]!), moved }];
 }
 
 /** The live queries of one tab: shares each among its listeners and keeps their rows. */
@@ -180,7 +185,7 @@ export class LiveQueries {
     q.error = p.error;
     const parts = p.whole ? this.#partsOf(q, p.whole) : p.error === undefined ? (p.parts ?? null) : null;
     if (parts === null) return p.error === failed ? null : none;
-    const [rows, d] = compose(q.rows, parts, q.columns);
+    const [rows, d] = compose(q.rows, parts, p.left ?? [], q.columns);
     q.rows = rows;
     return d;
   }

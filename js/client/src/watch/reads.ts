@@ -46,7 +46,7 @@ function compile(db: Database, sql: string): Compiled {
 export function readsOf(db: Database, schema: Schema, sql: string): Reads {
   const { read, columns, origins } = compile(db, sql);
   const tables = new Map<string, ReadonlySet<string> | null>();
-  const key: number[] = [];
+  const keys = new Map<string, readonly number[]>();
   let other = false;
   let only: Table | undefined;
   for (const [name, names] of read) {
@@ -59,10 +59,19 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     // A generated column can come of any other.
     const stored = [...names].every((n) => t.columns.some((c) => c.name === n));
     tables.set(name, stored ? names : null);
-    key.push(...keyPlaces(t, origins));
+    const places = keyPlaces(t, origins);
+    if (places.length > 0) keys.set(name, places);
   }
+  const key = [...keys.values()].flat();
   const form = read.size === 1 && only && key.length > 0 ? formOf(sql) : null;
-  return { tables, other, columns, key, shape: form && only ? shapeOf(db, form, only, origins, columns, key) : null };
+  return {
+    tables,
+    other,
+    columns,
+    key,
+    keys,
+    shape: form && only ? shapeOf(db, form, only, origins, columns, key) : null,
+  };
 }
 
 /** How rows of the result can be looked at one by one. */

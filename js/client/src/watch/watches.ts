@@ -1,6 +1,7 @@
 import { quote } from "../lite/quote.ts";
 import type { Condition } from "./condition.ts";
 import { type Cell, type Cells, difference, keyOf, type Part, sameCell, sameCells, written } from "./difference.ts";
+import { Leavers, type Left } from "./left.ts";
 
 /** A query to keep up to date. Two that are equal share one run. */
 export interface Spec {
@@ -22,6 +23,8 @@ export interface Reads {
   readonly columns: readonly string[];
   /** Places of the columns that tell rows apart: the primary keys; empty: the whole row does. */
   readonly key: readonly number[];
+  /** The same by table, of those whose primary keys the result has. */
+  readonly keys: ReadonlyMap<string, readonly number[]>;
   /** For a query that gives rows of one table, told apart by its primary key; else null. */
   readonly shape: Shape | null;
 }
@@ -77,6 +80,8 @@ export interface Patch {
   };
   /** How it comes out of the version before. */
   readonly parts?: readonly Part[];
+  /** Places in the version before of rows that are gone because they left this device. */
+  readonly left?: readonly number[];
   /** Why there is no new result; the rows of before stand. */
   readonly error?: unknown;
 }
@@ -107,6 +112,8 @@ interface Query {
   keys: Map<Cell, number> | null;
   /** Rows to look at in the next run, by their keys; null: at all. */
   todo: Map<Cell, Todo> | null;
+  /** Rows that left since the last run, null for none. */
+  left: Leavers | null;
   version: number;
   error: unknown;
   runs: number;
@@ -172,6 +179,7 @@ export class Watches {
         rows: [],
         keys: null,
         todo: new Map(),
+        left: null,
         version: 0,
         error: undefined,
         runs: 0,
@@ -194,13 +202,16 @@ export class Watches {
     for (const q of this.#queries.values()) this.#leave(q, tab);
   }
 
-  /** A commit happened; null: anything may have changed. */
-  commit(touched: Touched | null): void {
+  /** A commit happened; null: anything may have changed. Of the rows that are gone, `left` names those that were not deleted. */
+  commit(touched: Touched | null, left: Left = new Map()): void {
     const rows = new Probe(this.#host);
     for (const q of this.#queries.values()) {
       // One that runs as a whole learns of everything.
-      if (this.#dirty.has(q) && q.todo === null) continue;
-      if (concerns(q, touched, rows)) this.#dirty.add(q);
+      const whole = this.#dirty.has(q) && q.todo === null;
+      if (!whole && concerns(q, touched, rows)) this.#dirty.add(q);
+      if (left.size === 0 || !this.#dirty.has(q)) continue;
+      q.left ??= new Leavers();
+      q.left.add(left);
     }
   }
 
@@ -256,7 +267,7 @@ export class Watches {
     const learned = q.reads === null;
     const failed = q.error;
     const begun = this.#host.now();
-    const { todo } = q;
+    const { todo, rows: before } = q;
     let rows: Cells[] = q.rows;
     let parts: Part[] | null = null;
     try {
@@ -276,7 +287,10 @@ export class Watches {
     q.todo = new Map();
     q.runs++;
     q.ms += this.#host.now() - begun;
-    return this.#tell(q, rows, parts, learned, failed);
+    const left = parts && q.reads ? q.left?.of(before, parts, q.reads.keys) : undefined;
+    q.left = null;
+    const patch = this.#tell(q, rows, parts, learned, failed);
+    return patch?.parts && left && left.length > 0 ? { ...patch, left } : patch;
   }
 
   /** Queries that differ in parameters only are compiled once. */

@@ -59,6 +59,7 @@ test("a watcher gets the result, and after a commit what became of it", async ()
     added: [{ id: 4, title: "four" }],
     changed: [{ before: { id: 2, title: "two" }, after: { id: 2, title: "TWO" } }],
     removed: [{ id: 3, title: "three" }],
+    left: [],
     moved: false,
   });
   expect(rows[0]).toBe(first[0]);
@@ -375,4 +376,55 @@ test("columns with odd names are plain properties", async () => {
     ["", 3],
   ]);
   expect(Object.getPrototypeOf(row)).toBe(Object.prototype);
+});
+
+test("rows that left are told from those that were deleted", async () => {
+  const w = world();
+  const live = w.tab("a");
+  const plain = listen(live, { sql: "SELECT id, title FROM task ORDER BY id" });
+  const big = listen(live, { sql: "SELECT title, id FROM task", bigint: true });
+  const first = listen(live, { sql: "SELECT id, title FROM task ORDER BY title LIMIT 2" });
+  const keyless = listen(live, { sql: "SELECT title FROM task" });
+  const other = listen(live, { sql: "SELECT id FROM task WHERE project = 8" });
+  await settled();
+  const gone = (l: Listening, of: "removed" | "left"): unknown[] => l.calls.at(-1)![1][of].map((r) => r.id ?? r.title);
+  const changes = [1n, 2n].map((id): Partial<Change> => ({ key: [id], op: DELETE }));
+  w.commit("DELETE FROM task WHERE project = 7", changes, new Map([["task", [[2], [4711]]]]));
+  expect([gone(plain, "removed"), gone(plain, "left")]).toEqual([[1, 2], [2]]);
+  expect(plain.calls.at(-1)![1].left[0]).toBe(plain.calls[0]![0][1]);
+  expect([gone(big, "removed"), gone(big, "left")]).toEqual([[1n, 2n], [2n]]);
+  expect([gone(first, "removed"), gone(first, "left")]).toEqual([[1], []]); // 2 was not shown
+  expect([gone(keyless, "removed"), gone(keyless, "left")]).toEqual([["one", "two"], []]); // it cannot be known
+  expect(other.calls.length).toBe(1);
+
+  // What left earlier and was not shown then has left no more.
+  w.commit("INSERT INTO task VALUES (2, 8, 'again', 0)", [{ key: [2n], op: INSERT }]);
+  w.commit("DELETE FROM task WHERE id = 2", [{ key: [2n], op: DELETE }]);
+  expect([gone(other, "removed"), gone(other, "left")]).toEqual([[2], []]);
+});
+
+test("rows that left are told when several commits come before a run, and of joins", async () => {
+  const w = new World(
+    `${TASK} CREATE TABLE person (a TEXT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID;
+     INSERT INTO task VALUES (1, 7, 'x', 0), (2, 7, 'x', 0), (3, 9, 'x', 0); INSERT INTO person VALUES ('ann', 7), ('bob', 7), ('bob', 9);`,
+    task,
+    table(2, "person", ["a", "b"], 2),
+  );
+  const joined = listen(w.tab("a"), { sql: "SELECT id, a, b FROM task JOIN person ON b = project ORDER BY id, a" });
+  await settled();
+  expect(joined.calls[0]![0].length).toBe(5);
+  w.db.script("DELETE FROM person WHERE a = 'ann'; DELETE FROM task WHERE id = 3");
+  w.note([{ table: 2, key: ["ann", 7n], op: DELETE }], new Map([["person", [["ann", 7]]]]));
+  w.note([{ key: [3n], op: DELETE }]);
+  w.deliver();
+  const { removed, left } = joined.calls[1]![1];
+  expect(removed.map((r) => [r.id, r.a])).toEqual([
+    [1, "ann"],
+    [2, "ann"],
+    [3, "bob"],
+  ]);
+  expect(left.map((r) => [r.id, r.a])).toEqual([
+    [1, "ann"],
+    [2, "ann"],
+  ]);
 });

@@ -5,6 +5,7 @@ import { Database } from "../../src/lite/database.ts";
 import { loadSqlite } from "../../src/lite/load.ts";
 import type { Schema, Table } from "../../src/schema.ts";
 import type { Cell, Cells } from "../../src/watch/difference.ts";
+import type { Left } from "../../src/watch/left.ts";
 import { LiveQueries, rowOf } from "../../src/watch/live-queries.ts";
 import { readsOf } from "../../src/watch/reads.ts";
 import { touchedBy } from "../../src/watch/touched.ts";
@@ -100,18 +101,18 @@ export class World {
   }
 
   /** Executes, tells what it changed, runs what is concerned, and lets the tabs hear. */
-  commit(sql: string, changes: readonly Partial<Change>[]): Patch[] {
+  commit(sql: string, changes: readonly Partial<Change>[], left?: Left): Patch[] {
     this.db.script(sql);
-    this.note(changes);
+    this.note(changes, left);
     return this.deliver();
   }
 
   /** Tells what a commit changed, and runs nothing. */
-  note(changes: readonly Partial<Change>[]): void {
+  note(changes: readonly Partial<Change>[], left?: Left): void {
     const whole = changes.map(
       (c): Change => ({ table: 1, op: 2, key: [], columns: [], values: [], old: null, edits: null, madeAt: 0, ...c }),
     );
-    this.watches.commit(touchedBy(this.schema, whole));
+    this.watches.commit(touchedBy(this.schema, whole), left);
   }
 
   /** What a query gives now. */
