@@ -72,4 +72,5 @@ type ScopePart struct {
 type RowScope struct {
 	Scope string
 	Live  bool
+	Seq   Seq // at which it entered the scope, was changed in it or left it, as in View.Feed
 }
