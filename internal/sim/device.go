@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -58,11 +59,21 @@ type device struct {
 	renumbered []tidemark.Renumbered // what it was told
 
 	rotten bool // a row was changed behind capture's back
+
+	wants  wants    // the scopes that its owner subscribed to
+	held   []string // those that it has whole
+	soiled bool     // a row was changed behind capture's back once
 }
 
 // newDevice makes a device that has had the space from the beginning.
 func (w *world) newDevice(number int) {
 	d := w.bareDevice(number)
+	if w.model.Scoped() {
+		info, err := w.server.store.Snapshot(context.Background(), "snapshot.db")
+		w.must(err, "making a snapshot")
+		d.from(info)
+		return
+	}
 	d.startApp()
 	w.must(d.db.Script(w.work.schema()+";"+tidemark.ConflictsSQL), "making a copy")
 	d.create(w.server.hub.State(), w.server.hub.Schema())
@@ -75,7 +86,10 @@ func (w *world) bareDevice(number int) *device {
 	}
 	d.disk = disk.New(w.source(d.name + " disk"))
 	d.plain = w.chance(w.faults.plain)
-	if w.model.Table("club") != nil {
+	switch {
+	case w.model.Scoped() && number%5 != 0: // every fifth is nobody's
+		d.owner, d.wants = person(number), w.chooseWants()
+	case w.model.Table("club") != nil:
 		d.owner = person(number)
 	}
 	return d

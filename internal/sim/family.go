@@ -20,6 +20,10 @@ type family struct {
 	ops       []op
 	spoils    []op // transactions that break a constraint the app does not enforce
 	invariant func(oracle.State) string
+
+	kinds  []*oracle.Scope // none: everybody has everything
+	scopes []tidemark.Scope
+	rules  []tidemark.TableRules
 }
 
 // op is one thing that an app does inside a transaction.
@@ -60,8 +64,24 @@ func (wl *workload) model() *oracle.Model {
 	m := &oracle.Model{}
 	for _, f := range wl.families {
 		m.Tables = append(m.Tables, f.tables...)
+		m.Scopes = append(m.Scopes, f.kinds...)
 	}
 	return m
+}
+
+func (wl *workload) rules() (list []tidemark.TableRules) {
+	for _, f := range wl.families {
+		list = append(list, f.rules...)
+	}
+	return list
+}
+
+func (wl *workload) scopes() *tidemark.Scopes {
+	all := &tidemark.Scopes{}
+	for _, f := range wl.families {
+		all.List = append(all.List, f.scopes...)
+	}
+	return all
 }
 
 func (wl *workload) invariant(s oracle.State) string {
@@ -155,6 +175,9 @@ func (g *gen) name() string {
 	return string(b)
 }
 
+// secret makes a text that can be found again wherever it gets to, see secrets.
+func (g *gen) secret() string { return "$" + g.name() }
+
 func (g *gen) n(most int) int { return g.r.IntN(most) }
 
 // col makes the list of columns for an oracle's table.
@@ -171,8 +194,8 @@ func refusedAgain(err error) error {
 
 // chooseWorkload takes the one that is asked for, or one by the seed.
 func chooseWorkload(title string, r *rand.Rand) *workload {
-	kinds := Workloads()
-	pick := r.IntN(len(kinds))
+	kinds := append(Workloads(), "W8 scopes", "W9 grants")
+	pick := r.IntN(len(Workloads()))
 	if i := slices.Index(kinds, title); i >= 0 {
 		pick = i
 	}
@@ -218,6 +241,10 @@ func familiesOf(title string) []*family {
 		return []*family{orders(), pairs()}
 	case "rules":
 		return []*family{clubs(), pairs()}
+	case "W8 scopes":
+		return []*family{projects(false), pairs()}
+	case "W9 grants":
+		return []*family{projects(true), pairs()}
 	case "notes":
 		return []*family{notes(), pairs()}
 	case "W12 poison":

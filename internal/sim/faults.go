@@ -26,6 +26,7 @@ type faults struct {
 	fork      float64
 	clone     float64 // somebody makes another copy
 	restore   float64
+	want      float64 // somebody subscribes to other scopes
 	verify    float64
 	rot       float64 // a row changes behind capture's back
 	disk      float64 // a write fails, for want of room or for no reason

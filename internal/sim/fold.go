@@ -108,6 +108,7 @@ func (l *ledger) accept(s *server, e tidemark.LogEntry, outcomes []verdict) {
 	if !l.forked && !l.rewound {
 		l.checkRecords(s, e, v.Losers)
 	}
+	l.speak(s, e)
 	l.now.append(state, c.hash, e.Name.Replica)
 	if text := w.work.invariant(state); text != "" {
 		w.fail("I5", "seq %d: %s", e.Seq, text)

@@ -95,6 +95,7 @@ func (s *server) tell(c *hub.Commit) {
 		s.deliver(l, l.session.Deliver(c))
 		s.pump(l)
 	}
+	s.upToDate()
 }
 
 // foreignChanges says what others wrote into the file since the last group.

@@ -66,12 +66,17 @@ type history struct {
 	log    []tidemark.Hash         // log[k] is the changeset accepted at k; zero for the file's own
 	first  map[string]tidemark.Seq // where a row first was, by table and key
 	by     []string                // by[k] is the replica that made the changeset at k
+	in     map[rowName][]string    // the scopes that a row is in, or was in when it went
+	told   *secrets
 
 	writers writers
 }
 
-func newHistory(s oracle.State) *history {
-	h := &history{first: map[string]tidemark.Seq{}, writers: writers{map[rowName][]stamp{}, map[rowName]stamp{}, map[rowName]burial{}}}
+func newHistory(told *secrets, s oracle.State) *history {
+	h := &history{
+		first: map[string]tidemark.Seq{}, in: map[rowName][]string{}, told: told,
+		writers: writers{map[rowName][]stamp{}, map[rowName]stamp{}, map[rowName]burial{}},
+	}
 	h.append(s, tidemark.Hash{}, "")
 	return h
 }
@@ -108,6 +113,7 @@ func (h *history) append(s oracle.State, hash tidemark.Hash, by string) {
 	h.log = append(h.log, hash)
 	h.by = append(h.by, by)
 	h.writers.note(before, s, stamp{h.head(), by})
+	h.place(s)
 	for table, rows := range s {
 		for key := range rows {
 			if !h.ever(table, key) {
@@ -117,9 +123,22 @@ func (h *history) append(s oracle.State, hash tidemark.Hash, by string) {
 	}
 }
 
+// place notes in which scopes the rows are.
+func (h *history) place(s oracle.State) {
+	if !h.told.model.Scoped() {
+		return
+	}
+	for table, rows := range s {
+		for key, row := range rows {
+			h.in[rowName{table, key}] = h.told.model.In(s, table, row)
+		}
+	}
+	h.told.see(h, s)
+}
+
 // cut returns the history up to k.
 func (h *history) cut(k tidemark.Seq) *history {
-	out := newHistory(h.states[0])
+	out := newHistory(h.told, h.states[0])
 	for i := tidemark.Seq(1); i <= k; i++ {
 		out.append(h.states[i], h.log[i], h.by[i])
 	}
@@ -135,7 +154,7 @@ func newLedger(w *world) *ledger {
 
 // begin starts the first history.
 func (l *ledger) begin(s oracle.State) {
-	l.now = newHistory(s)
+	l.now = newHistory(l.w.secrets, s)
 }
 
 // commit writes a local commit down, before anybody sealed it.

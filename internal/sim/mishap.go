@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/replica"
 	"github.com/tidemarkdb/tidemark/internal/sim/disk"
 )
@@ -22,7 +23,7 @@ func (w *world) fork(d *device) {
 	w.ledger.forked = true
 	n := len(w.devices) + 1
 	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed), named: true}
-	twin.plain, twin.owner = d.plain, d.owner
+	twin.plain, twin.owner, twin.wants = d.plain, d.owner, d.wants
 	twin.mine = slices.Clone(d.mine)
 	twin.renumbered = slices.Clone(d.renumbered)
 	twin.disk = d.disk.Copy(w.source(twin.name + " disk"))
@@ -46,9 +47,14 @@ func (w *world) clone() {
 	w.must(err, "making a snapshot")
 	d := w.bareDevice(len(w.devices) + 1)
 	d.readOnly = w.chance(0.2)
-	d.disk.Take(s.disk, "snapshot.db", replicaFile)
-	w.trace("%s is cloned at seq %d, read-only %v", d.name, info.State.Head, d.readOnly)
-	d.create(info.State, w.server.hub.Schema())
+	d.from(info)
+}
+
+// from makes a device of the snapshot that the server's machine holds.
+func (d *device) from(info tidemark.SnapshotInfo) {
+	d.disk.Take(d.w.server.disk, "snapshot.db", replicaFile)
+	d.w.trace("%s is cloned at seq %d, read-only %v, of %q, it wants %v", d.name, info.State.Head, d.readOnly, d.owner, d.wants)
+	d.create(info.State, d.w.server.hub.Schema())
 }
 
 // backup is a copy of the server's file, with what the ledger held then.

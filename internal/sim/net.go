@@ -23,6 +23,11 @@ type link struct {
 	closed  bool              // the device knows that it is gone
 	dropped bool              // the server knows
 	backlog int               // frames on their way down
+
+	wants wants         // what the replica said that it wants
+	told  []string      // the scopes that it was told it has
+	asked map[int64]int // tables by the number of the question
+	over  bool          // it was refused for good
 }
 
 // lane is one direction of a stream.

@@ -33,6 +33,7 @@ func (d *device) observe() {
 	d.seenAt = d.disk.Writes()
 	d.w.stats.Checks++
 	d.named = v.hello.Replica != ""
+	d.shrunk(v)
 	d.match(v)
 	d.monotonic(v)
 	d.complete(v)
@@ -262,7 +263,7 @@ func sameChanges(a, b []oracle.Change) bool {
 // with what fits of its pending changesets on top.
 func (d *device) compare(v *view) {
 	w := d.w
-	confirmed := d.line.at(d.seq)
+	confirmed := d.confirmed(d.line.at(d.seq), d.held)
 	want, poison := confirmed, false
 	for i, p := range v.pending {
 		c := w.ledger.bySalt[v.pushes[i].Salt]
@@ -346,7 +347,7 @@ func take(t *oracle.Table, ch oracle.Change, want, shown oracle.State) oracle.St
 
 // consistent checks constraints and half changesets in what a device shows.
 func (d *device) consistent(confirmed, shown oracle.State) {
-	broken := slices.DeleteFunc(d.w.model.Violations(confirmed, shown), func(c tidemark.Code) bool {
+	broken := slices.DeleteFunc(d.w.model.Held().Violations(confirmed, shown), func(c tidemark.Code) bool {
 		return c == tidemark.CodeRaised // triggers guard the origin and the server, see package schema
 	})
 	if len(broken) > 0 {

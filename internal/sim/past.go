@@ -122,6 +122,8 @@ func (p past) Buried(table, key string) oracle.Row {
 
 func (p past) Seen(table, key string) oracle.Row { return p.h.at(p.seen)[table][key] }
 
+func (p past) Went(table, key string) []string { return p.h.in[rowName{table, key}] }
+
 // stamped reports whether the author made the changeset that left a stamp: its
 // replica did, or knows the outcome of it by a name that it got later.
 func (p past) stamped(s stamp) bool {
@@ -362,6 +364,19 @@ func (l *ledger) recordsIn(s *server, e tidemark.LogEntry) (got []string) {
 		got = append(got, record(t.Name, t.KeyOf(keyFrom(field("row"))), field("col"), field("winner")))
 	}
 	return got
+}
+
+// speak notes of which rows the records of conflicts in an entry speak.
+func (l *ledger) speak(s *server, e tidemark.LogEntry) {
+	for _, c := range e.Effects {
+		table := s.hub.Schema().Table(c.Table)
+		if table == nil || table.Name != tidemark.ConflictsTable || c.Op != tidemark.Insert {
+			continue
+		}
+		if t := l.w.model.Table(c.New[table.Place("tbl")].Str()); t != nil {
+			l.w.secrets.speak(rowName{t.Name, t.KeyOf(keyFrom(c.New[table.Place("row")].Str()))}, c.New)
+		}
+	}
 }
 
 // keyFrom reads a key as tm_conflicts has it.

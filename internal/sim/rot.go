@@ -31,7 +31,7 @@ func (w *world) uncaptured(vfs, file string, who int) bool {
 func (d *device) rot() {
 	if d.w.uncaptured(d.app.Name(), replicaFile, d.number) {
 		d.w.trace("%s: rows changed behind capture's back", d.name)
-		d.rotten = true
+		d.rotten, d.soiled = true, true
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // ruled are the rules of the tables that have some, as a server takes them. The
 // oracle has the same ones as Go functions, see clubs.
 func (w *world) ruled(*tidemark.Schema) (*tidemark.Rules, error) {
+	if own := w.work.rules(); len(own) > 0 {
+		return &tidemark.Rules{Public: true, Tables: own}, nil
+	}
 	if w.model.Table("club") == nil {
 		return nil, nil
 	}

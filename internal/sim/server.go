@@ -171,6 +171,7 @@ func (s *server) receive(l *link, frame []byte) {
 		return
 	}
 	l.short[2].ReadUp(m)
+	l.heard(m)
 	down, sub, err := l.session.Receive(context.Background(), w.now, m)
 	if s.failed(err, "receiving") {
 		l.breakOff()
@@ -212,6 +213,7 @@ func (s *server) failed(err error, doing string) bool {
 func (s *server) deliver(l *link, down []wire.Down) {
 	for _, m := range down {
 		s.w.ledger.toldBy(m)
+		s.w.screen(l, m)
 		l.sendDown(m)
 		if r, ok := m.(*wire.Refusal); ok && r.Fatal {
 			s.w.after(s.w.delay(), l.drop)

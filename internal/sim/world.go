@@ -54,6 +54,7 @@ type world struct {
 	work    *workload
 	model   *oracle.Model
 	ledger  *ledger
+	secrets *secrets
 	server  *server
 	devices []*device
 	stats   Stats
@@ -73,6 +74,7 @@ func newWorld(o Options) *world {
 	w.model = w.work.model()
 	w.faults = chooseFaults(w.rand, o.Calm)
 	w.faults.expect(o.Likely)
+	w.secrets = newSecrets(w.model)
 	w.ledger = newLedger(w)
 	return w
 }

@@ -60,6 +60,7 @@ func (d *device) committed(c *local) {
 	}
 	d.w.ledger.commit(c)
 	d.unsealed = append(d.unsealed, c)
+	d.w.secrets.write(d.owner, c.before, difference(d.w.model, c.before, c.after))
 	d.w.trace("%s commits %d, own %v poison %v: %v", d.name, c.id, c.own, c.poison, difference(d.w.model, c.before, c.after))
 }
 

@@ -13,6 +13,7 @@ type Verdict struct {
 	Lost    int             // what of the changeset did not survive: cells, and updates of rows that were deleted
 	Over    int             // concurrent edits that it overwrote
 	Untold  bool            // whether rules allow it: it has too many changes
+	Hidden  bool            // it touches what its author may not see
 	Unsure  bool            // whether it met others depends on clocks
 	Losers  []Loser
 	Choices []Choice // cells of State that are not foretold: they hold what was there

@@ -75,6 +75,7 @@ type Ref struct {
 	OnUpdate Action
 	Fold     []bool           // which columns compare without case, as the parent has it; nil: none
 	Default  []tidemark.Value // for SetDefault
+	Loose    bool             // a replica may hold the child without the parent
 }
 
 // tuple writes values so that equal text means that the reference takes them
@@ -114,6 +115,7 @@ func (c Change) String() string {
 // Model is the tables of a space.
 type Model struct {
 	Tables []*Table
+	Scopes []*Scope // none: everybody has everything
 }
 
 // Table finds a table by name, or returns nil.

@@ -27,6 +27,8 @@ type Past interface {
 	Buried(table, key string) Row
 	// Seen returns the row as the author had seen it confirmed, or nil.
 	Seen(table, key string) Row
+	// Went lists the scopes that a row was in when it went.
+	Went(table, key string) []string
 }
 
 // nobody is the past in which nothing is concurrent.
@@ -38,6 +40,7 @@ func (nobody) Strange(string, string) bool           { return false }
 func (nobody) Refused(string, string) bool           { return false }
 func (nobody) Buried(string, string) Row             { return nil }
 func (nobody) Seen(string, string) Row               { return nil }
+func (nobody) Went(string, string) []string          { return nil }
 
 // Loser is a value that a merge threw away, or that waits for a decision.
 type Loser struct {

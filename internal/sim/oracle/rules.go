@@ -23,8 +23,8 @@ func (m *Model) JudgeAs(by string, s State, changes []Change, past Past, ever fu
 	j := &judgement{model: m, before: s, after: s.Clone(), set: map[cell]bool{}, ever: ever, past: past}
 	j.write(changes)
 	allowed, told := j.allowed(by)
-	v.Untold = !told
-	if !allowed {
+	v.Untold, v.Hidden = !told, m.Scoped() && m.hidden(by, s, changes, past)
+	if !allowed || v.Hidden {
 		v.State = s
 		v.Refused = append(slices.Clone(v.Refused), tidemark.CodeForbidden)
 	}
