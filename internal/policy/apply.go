@@ -42,6 +42,9 @@ func Apply(c *Config, s *tidemark.Schema, f Functions) (*tidemark.Schema, error)
 	for _, t := range out.Tables {
 		settle(t)
 	}
+	if c != nil && c.Scopes != nil {
+		c.layScopes(&l, out)
+	}
 	out.Hash = schema.HashOf(out)
 	return out, l.found.asError()
 }
@@ -59,7 +62,7 @@ func bare(t *tidemark.Table) *tidemark.Table {
 	}
 	b.ForeignKeys = slices.Clone(t.ForeignKeys)
 	for i := range b.ForeignKeys {
-		b.ForeignKeys[i].SetNull = false
+		b.ForeignKeys[i].SetNull, b.ForeignKeys[i].Loose = false, false
 	}
 	return &b
 }

@@ -139,6 +139,7 @@ type entry[D any] struct {
 var fileEntries = []entry[Config]{
 	{"tables", (*reader).tables},
 	{"rules", (*reader).rules},
+	{"scopes", (*reader).scopes},
 }
 
 var tableEntries = []entry[Table]{

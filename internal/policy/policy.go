@@ -1,13 +1,13 @@
 // Package policy reads tidemark.yaml, the file in which the operator of a
-// server declares how concurrent edits merge and who may write what, and lays it
-// over a schema.
+// server declares how concurrent edits merge, who may write what and who holds
+// which rows, and lays it over a schema.
 //
 // Parse reads the file. Apply holds it against a schema: it returns a copy of
 // the schema that carries the policies, and everything that does not fit, each
 // with its line and a next step. Overlay is Apply for callers that have no use
 // for what does not fit, and for the defaults alone: Overlay(nil, s). Explain
 // says for people what every column ended up with, and why. RulesOf does for the
-// rules what Apply does for the policies.
+// rules what Apply does for the policies, ScopesOf for the scopes.
 //
 // # Caveats
 //
@@ -30,7 +30,8 @@ const FileName = "tidemark.yaml"
 type Config struct {
 	Name   string // of the file, as errors and Explain give it
 	Tables []Table
-	Rules  *Rules // nil: the file has no such section
+	Rules  *Rules  // nil: the file has no such section
+	Scopes *Scopes // nil: the file has no such section
 
 	lines []string
 }

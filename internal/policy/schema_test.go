@@ -108,6 +108,10 @@ func TestSchemaAndReaderKnowTheSameWords(t *testing.T) {
 	sameKeys(t, "rule", part(t, rule[1], "properties"), ruleEntries)
 	sameKeys(t, "on_unique", part(t, part(t, table, "on_unique", "oneOf").([]any)[1], "properties"), uniqueEntries)
 
+	sameKeys(t, "scope", part(t, doc, "$defs", "scope", "properties"), scopeEntries)
+	member := part(t, doc, "$defs", "member", "oneOf").([]any)
+	sameKeys(t, "member", part(t, member[1], "properties"), memberEntries)
+
 	sameWords(t, "policy of a table", strs(part(t, table, "policy", "enum")), tablePolicies)
 	sameWords(t, "policy of a column", append(strs(part(t, rule[0], "enum")), "custom"), columnPolicies)
 	sameWords(t, "policy in a mapping", strs(part(t, rule[1], "properties", "policy", "enum")), columnPolicies)
@@ -125,6 +129,8 @@ func TestSchemaAgreesWithReader(t *testing.T) {
 		"tables: {t: {columns: {a: text, b: {policy: counter}}}}",
 		"tables: {t: {on_unique: reject, references: {}, groups: []}}",
 		"tables: {1: {columns: {2: text}, groups: [{columns: [3, x]}]}}",
+		"scopes: {p: {grant: none, tables: {t: a}}}", "scopes: {p-1_X: {grant: public, tables: {t: all, 1: {by: all, where: 1}}}}",
+		"scopes: {p: {grant: SELECT 1, tables: {t: a.b.c, u: {by: 7, where: x = 1}}}}",
 	} {
 		if _, err := Parse([]byte(text), "f"); err != nil {
 			t.Errorf("%q is not read: %v", text, err)
@@ -142,6 +148,11 @@ func TestSchemaAgreesWithReader(t *testing.T) {
 		"tables: {t: {groups: [{columns: [a, b], policy: counter}]}}", "tables: {t: {on_delete: reject}}", "tables: {t: {on_insert: both}}",
 		"tables: {t: {on_unique: rename}}", "tables: {t: {on_unique: {}}}", "tables: {t: {on_unique: {fn: x}}}",
 		"tables: {t: {references: {a: cascade}}}", "tables: {t: {keep: all}}", "tables: {t: {keep_for: 30}}", "tables: {t: {keep_for: 1 day}}",
+		"scopes:", "scopes: {}", "scopes: []", "scopes: {p: }", "scopes: {p: public}", "scopes: {all: {grant: public, tables: {t: all}}}",
+		"scopes: {p q: {grant: none, tables: {t: a}}}", "scopes: {1: {grant: none, tables: {t: a}}}", "scopes: {p: {tables: {t: a}}}",
+		"scopes: {p: {grant: , tables: {t: a}}}", "scopes: {p: {grant: none}}", "scopes: {p: {grant: none, tables: {}}}",
+		"scopes: {p: {grant: none, tables: {t: }}}", "scopes: {p: {grant: none, tables: {t: {where: a}}}}",
+		"scopes: {p: {grant: none, tables: {t: {by: a, were: a}}}}", "scopes: {p: {grant: none, tables: {t: [a, b]}}}", "scopes: {p: {by: a, tables: {t: a}}}",
 		"tables: {t: {max_skew: -5m}}", "tables: {t: {lease: 5}}", "tables: {t: {lease: 1001}}", "tables: {t: {lease: many}}",
 	} {
 		if _, err := Parse([]byte(text), "f"); err == nil {
@@ -190,7 +201,7 @@ func TestEveryExampleIsValid(t *testing.T) {
 func examples(path, text string) []string {
 	var all []string
 	add := func(s string) {
-		if strings.HasPrefix(strings.TrimSpace(s), "tables:") || strings.Contains(s, "\ntables:") || strings.HasPrefix(strings.TrimSpace(s), "rules:") {
+		if strings.HasPrefix(strings.TrimSpace(s), "tables:") || strings.Contains(s, "\ntables:") || strings.HasPrefix(strings.TrimSpace(s), "rules:") || strings.HasPrefix(strings.TrimSpace(s), "scopes:") {
 			all = append(all, s)
 		}
 	}

@@ -79,7 +79,7 @@ func Advise(s *tidemark.Schema, r *tidemark.Rules) ([]Advice, error) {
 			if u.word != "" || u.err != nil {
 				continue
 			}
-			list, err := scans(db, s, t, u.question)
+			list, err := Scans(db, s, u.sql)
 			if err != nil {
 				return nil, err
 			}
@@ -94,33 +94,33 @@ func Advise(s *tidemark.Schema, r *tidemark.Rules) ([]Advice, error) {
 	return all, nil
 }
 
-// scans asks SQLite how it would find the rows, and for each table that it would
-// read from one end to the other looks for columns that are compared in the rule.
-func scans(db *lite.DB, s *tidemark.Schema, t *tidemark.Table, q question) ([]Advice, error) {
+// Scans asks SQLite how a query would find its rows, and for each table that it
+// would read from one end to the other looks for columns that are compared in it.
+func Scans(db *lite.DB, s *tidemark.Schema, sql string) ([]Advice, error) {
 	var found []Advice
-	err := db.Each("EXPLAIN QUERY PLAN "+q.sql, func(st *lite.Stmt) error {
+	err := db.Each("EXPLAIN QUERY PLAN "+sql, func(st *lite.Stmt) error {
 		words := strings.Fields(st.Text(3))
 		auto := strings.Contains(st.Text(3), "AUTOMATIC")
 		if len(words) < 2 || words[0] != "SCAN" && !auto {
 			return nil
 		}
 		alias := words[1]
-		table := aliased(s, q.sql, alias)
+		table := aliased(s, sql, alias)
 		if table == nil || strings.EqualFold(alias, "OLD") || strings.EqualFold(alias, "NEW") {
 			return nil
 		}
-		columns := compared(q.sql, table, alias)
+		columns := compared(sql, table, alias)
 		if len(columns) == 0 {
 			return nil
 		}
 		names := make([]string, len(columns))
 		quoted := make([]string, len(columns))
 		for i, c := range columns {
-			names[i], quoted[i] = table.Columns[c].Name, bare(table.Columns[c].Name)
+			names[i], quoted[i] = table.Columns[c].Name, Bare(table.Columns[c].Name)
 		}
 		found = append(found, Advice{
 			Reads:  table.Name,
-			Create: fmt.Sprintf("CREATE INDEX %s ON %s (%s);", bare(table.Name+"_"+strings.Join(names, "_")), bare(table.Name), strings.Join(quoted, ", ")),
+			Create: fmt.Sprintf("CREATE INDEX %s ON %s (%s);", Bare(table.Name+"_"+strings.Join(names, "_")), Bare(table.Name), strings.Join(quoted, ", ")),
 		})
 		return nil
 	})
@@ -178,8 +178,8 @@ func compared(sql string, t *tidemark.Table, alias string) []int {
 	return columns
 }
 
-// bare quotes a name only where SQL needs it.
-func bare(name string) string {
+// Bare writes a name for people: it quotes it only where SQL needs it.
+func Bare(name string) string {
 	if toks := schema.Lex(name); len(toks) == 1 && toks[0].Kind == schema.LexWord && toks[0].End == len(name) && !strings.Contains(name, "$") && name[0] > '9' {
 		return name
 	}

@@ -59,7 +59,7 @@ func ParseName(text string) (name string, params []string, ok bool) {
 
 // Expand writes out the named conditions that a piece of SQL uses.
 func (cs Conditions) Expand(sql string) (string, error) {
-	if err := closed(sql); err != nil {
+	if err := Closed(sql); err != nil {
 		return "", err
 	}
 	return cs.expand(sql, nil, 0)
@@ -159,9 +159,9 @@ func arguments(sql string, toks []schema.Lexeme, i int) (args []string, last int
 	return nil, i - 1
 }
 
-// closed makes sure that a piece of SQL is one expression by its punctuation:
+// Closed makes sure that a piece of SQL is one expression by its punctuation:
 // nothing that is put around it can be taken for a part of it.
-func closed(sql string) error {
+func Closed(sql string) error {
 	toks := schema.Lex(sql)
 	if len(toks) == 0 {
 		return fmt.Errorf("there is no condition: write none, public or an SQL expression")

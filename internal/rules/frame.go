@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,7 +24,7 @@ type expression struct {
 // express replaces parameters and finds out what an expression mentions.
 func express(sql string) (expression, error) {
 	var e expression
-	if err := closed(sql); err != nil {
+	if err := Closed(sql); err != nil {
 		return e, err
 	}
 	toks := schema.Lex(sql)
@@ -214,6 +215,21 @@ func vet(db *lite.DB, s *tidemark.Schema, t *tidemark.Table, e expression, rows 
 	if len(from) > 0 {
 		sql += " FROM " + strings.Join(from, ", ")
 	}
+	found, err := within(db, s, sql, "a rule", names)
+	if err != nil {
+		err = explain(t, err)
+	}
+	return found, err
+}
+
+// refusal says what a query must not do.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// within compiles a query that may read the space's tables and those of rows,
+// and returns what it reads beside these. who names it for people.
+func within(db *lite.DB, s *tidemark.Schema, sql, who string, rows rowTables) (reads, error) {
 	found := reads{}
 	var refused string
 	err := db.CompileWithin(sql, func(w lite.Want) bool {
@@ -224,26 +240,24 @@ func vet(db *lite.DB, s *tidemark.Schema, t *tidemark.Table, e expression, rows 
 			if !forbidden[strings.ToLower(w.Function)] && !Own(w.Function) {
 				return true
 			}
-			refused = fmt.Sprintf("a rule must not call %s: it would not say the same each time", w.Function)
+			refused = fmt.Sprintf("%s must not call %s: it would not say the same each time", who, w.Function)
 			return false
 		case lite.WantRead:
-			if w.Table == names.old || w.Table == names.new {
+			if rows.old != "" && (w.Table == rows.old || w.Table == rows.new) {
 				return true
 			}
 			if readable(s, w) {
 				found.add(w.Table, w.Column)
 				return true
 			}
-			refused = fmt.Sprintf("a rule must not read %s: there are the tables and views of this database", w.Table)
+			refused = fmt.Sprintf("%s must not read %s: there are the tables and views of this database", who, w.Table)
 			return false
 		}
-		refused = "a rule only reads"
+		refused = who + " only reads"
 		return false
 	})
 	if err != nil && refused != "" {
-		err = fmt.Errorf("%s", refused)
-	} else if err != nil {
-		err = explain(t, err)
+		err = refusal(refused)
 	}
 	return found, err
 }
@@ -278,11 +292,15 @@ func readable(s *tidemark.Schema, w lite.Want) bool {
 
 // explain says for a person why an expression does not compile.
 func explain(t *tidemark.Table, err error) error {
+	var refused refusal
+	if errors.As(err, &refused) {
+		return err
+	}
 	msg := plain(err)
 	if i := strings.Index(msg, "\n"); i > 0 {
 		msg = msg[:i]
 	}
-	if rest, ok := strings.CutPrefix(msg, "ambiguous column name: "); ok && t.Place(rest) >= 0 {
+	if rest, ok := strings.CutPrefix(msg, "ambiguous column name: "); ok && t != nil && t.Place(rest) >= 0 {
 		return fmt.Errorf("%s may be a column of the row that is judged or of another: write NEW.%s, OLD.%s or TABLE.%s", rest, rest, rest, rest)
 	}
 	return fmt.Errorf("%s", msg)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -190,22 +189,12 @@ type Asker struct {
 // Ask begins a changeset of an author with so many changes. below is the
 // context of what is under way.
 func (j *Judge) Ask(below context.Context, a tidemark.Author, changes int) *Asker {
-	user := tidemark.Null
-	if a.Principal.ID != "" {
-		user = tidemark.Text(a.Principal.ID)
-	}
-	claims := "{}"
-	if len(a.Principal.Claims) > 0 {
-		if b, err := json.Marshal(a.Principal.Claims); err == nil {
-			claims = string(b)
-		}
-	}
 	steps := j.Steps
 	if steps <= 0 {
 		steps = DefaultSteps
 	}
 	return &Asker{
-		j: j, params: []tidemark.Value{user, tidemark.Text(claims), tidemark.Int(a.Now)},
+		j: j, params: append(Parameters(a.Principal), tidemark.Int(a.Now)),
 		budget: lite.NewBudget(below, steps+stepsPerChange*changes),
 	}
 }

@@ -77,9 +77,6 @@ func Fit(s *tidemark.Schema, d *tidemark.Scopes) (*Plan, []Misfit) {
 
 func (f *fitter) kind(d *tidemark.Scope) {
 	k := &Kind{Name: d.Name, Keyed: d.Keyed, Grant: d.Grant}
-	if k.Grant != tidemark.GrantPublic && k.Grant != tidemark.GrantNone {
-		k.Query = grantQuery(k)
-	}
 	f.plan.Kinds = append(f.plan.Kinds, k)
 	var seen []*tidemark.Table
 	for i := range d.Members {

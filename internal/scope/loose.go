@@ -7,6 +7,27 @@ import (
 	"github.com/tidemarkdb/tidemark"
 )
 
+// Lay writes into a schema which kinds of scopes there are, and which foreign
+// keys replicas do without. The plan is of that schema and that declaration, or
+// nil. It leaves the schema's hash alone.
+func Lay(s *tidemark.Schema, d *tidemark.Scopes, p *Plan) {
+	s.Scopes, s.Declared = nil, Hash(d)
+	for _, t := range s.Tables {
+		for i := range t.ForeignKeys {
+			t.ForeignKeys[i].Loose = false
+		}
+	}
+	if p == nil {
+		return
+	}
+	for _, k := range p.Kinds {
+		s.Scopes = append(s.Scopes, k.Name)
+	}
+	for _, x := range p.Loose {
+		s.Table(x.Table.ID).ForeignKeys[x.Key].Loose = true
+	}
+}
+
 // loose finds the foreign keys that replicas cannot honour.
 func (f *fitter) loose() {
 	for _, t := range f.s.Tables {

@@ -9,9 +9,13 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
-// keyText is the text of a key, as SQL that mentions the value three times.
+// maxKey is how many bytes a key may have. Rows of a longer one are in no scope,
+// and no grant gives it.
+const maxKey = 500
+
+// keyText is the text of a key, as SQL that mentions the value more than once.
 func keyText(value string) string {
-	return "CASE typeof(" + value + ") WHEN 'blob' THEN 'x' || hex(" + value + ") ELSE CAST(" + value + " AS TEXT) END"
+	return fmt.Sprintf("CASE WHEN octet_length(%[1]s) > %[2]d THEN NULL WHEN typeof(%[1]s) = 'blob' THEN 'x' || hex(%[1]s) ELSE CAST(%[1]s AS TEXT) END", value, maxKey)
 }
 
 // prefix is what the names of a kind's scopes begin with, as SQL.
@@ -19,11 +23,11 @@ func (k *Kind) prefix() string { return tidemark.Text(tidemark.ScopeID(k.Name, "
 
 // grantQuery wraps a grant into a query for names of scopes. The grant ends with
 // a line of its own, so that a comment at its end ends there.
-func grantQuery(k *Kind) string {
+func grantQuery(k *Kind, sql string) string {
 	if !k.Keyed {
-		return "SELECT " + tidemark.Text(k.Name).String() + " WHERE EXISTS (" + k.Grant + "\n)"
+		return "SELECT " + tidemark.Text(k.Name).String() + " WHERE EXISTS (" + sql + "\n)"
 	}
-	return "WITH _tm_grant (k) AS (" + k.Grant + "\n) SELECT DISTINCT " + k.prefix() + " || " + keyText("k") + " FROM _tm_grant WHERE k IS NOT NULL"
+	return "WITH _tm_grant (k) AS (" + sql + "\n) SELECT DISTINCT " + k.prefix() + " || " + keyText("k") + " FROM _tm_grant WHERE k IS NOT NULL"
 }
 
 // name is the name of the scope that a row is in, NULL for none, as SQL on the

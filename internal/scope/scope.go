@@ -3,7 +3,7 @@
 //
 // Fit comes first: it returns a Plan and what of the declaration does not fit.
 // Check says what only SQLite can tell, conditions and grants that do not compile
-// and indexes that are missing. Plan.Tables has for every table that is in a kind of
+// and indexes that are missing. NewGrant makes a grant ready to be asked. Plan.Tables has for every table that is in a kind of
 // scope a query for one row and one for all. Plan.Steps has for every table that
 // a path leads through the queries that find the rows which depend on a changed
 // row. Plan.Loose names the foreign keys that a replica cannot honour. Hash names
@@ -52,9 +52,6 @@ type Kind struct {
 	Name  string
 	Keyed bool
 	Grant string // as declared: SQL, tidemark.GrantPublic or tidemark.GrantNone
-	// Query is the grant as a query that returns names of scopes in its one column,
-	// each once, on the parameters :user and :claims; "" where Grant is a word.
-	Query string
 }
 
 // Table says of a table's rows which scopes they are in.
