@@ -87,7 +87,8 @@ func (o *office) hire(seed byte) {
 	o.must(err)
 	for _, m := range down {
 		if m, ok := m.(*wire.Welcome); ok {
-			o.must(w.r.Welcome(m, o.now))
+			_, err = w.r.Welcome(m, o.now)
+			o.must(err)
 		}
 	}
 	_, _, err = w.session.Receive(ctx, o.now, &wire.Ack{Seq: w.seq})

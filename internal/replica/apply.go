@@ -23,6 +23,11 @@ type Applied struct {
 	Staged    bool     // kept for later, nothing is visible yet
 	Schema    bool     // the schema changed
 	Skipped   []string // objects of a new schema that could not be made, each with its reason
+
+	// Where scopes are declared.
+	Scopes     []ScopeNews
+	Left       map[int]int // rows that left this copy without being deleted, by table
+	StagedRows int         // changes in the chunk that was kept
 }
 
 // Apply applies a batch, with the outcomes that it settles, in one
@@ -31,12 +36,12 @@ type Applied struct {
 // before. ErrMoved means that the checkpoint is not where the batch begins, or
 // that somebody else holds the sync lease: say hello again.
 func (r *Replica) Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
-	return r.withoutMirrors(func() (*Applied, error) { return r.applyBatch(b, outcomes, now) })
+	return r.scrubbed(func() (*Applied, error) { return r.applyBatch(b, outcomes, now) })
 }
 
 // Settle settles outcomes whose seq the replica has already reached.
 func (r *Replica) Settle(outcomes []tidemark.Outcome, now int64) (*Applied, error) {
-	return r.withoutMirrors(func() (*Applied, error) { return r.settle(outcomes, now) })
+	return r.scrubbed(func() (*Applied, error) { return r.settle(outcomes, now) })
 }
 
 func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error) {
@@ -50,23 +55,28 @@ func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int
 		if err := r.atCheckpoint(b.From); err != nil && !planted.Is(planted.CheckpointFirst) {
 			return err
 		}
+		parts, err := r.partsOf(b)
+		if err != nil {
+			return err
+		}
 		if b.More {
 			out = &Applied{Seq: b.From, Staged: true}
+			for i := range parts {
+				out.StagedRows += len(parts[i].Changes)
+			}
 			return r.stage(b)
 		}
-		changes := b.Changes
-		if changes == nil && b.Raw != nil {
-			var err error
-			if changes, err = wire.DecodeChanges(b.Raw); err != nil {
-				return err
-			}
-		}
 		j := &job{outcomes: outcomes, seq: b.To, schema: b.Schema}
-		j.rows = func(fn func(*tidemark.Change) error) error {
+		j.rows = func(fn taker) error {
 			if err := eachStaged(r.db, b.From, fn); err != nil {
 				return err
 			}
-			return each(changes, fn)
+			for i := range parts {
+				if err := each(source{parts[i].Scope, last}, parts[i].Changes, fn); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		a, err := r.advance(j)
 		if err != nil {
@@ -123,6 +133,9 @@ func (r *Replica) arrive(b *wire.Batch, a *attempt) error {
 // something changed a row behind capture's back and the row was then written
 // again; so before the copy is called different, its rows are counted anew.
 func (r *Replica) prove(b *wire.Batch, a *attempt) error {
+	if r.server.Scoped() {
+		return r.proveScopes(b, a)
+	}
 	if len(a.damage) == 0 && a.tally.total() != b.Sum && !r.partial() {
 		if err := r.countAnew(a.tally); err != nil {
 			return err
@@ -154,6 +167,9 @@ func (r *Replica) countAnew(tl *tally) error {
 	known, err := meta.Get(r.db, keyRepair)
 	if err != nil || known != "" {
 		return err
+	}
+	if tl.scopes != nil {
+		return tl.countScopes()
 	}
 	for _, t := range r.schema.Tables {
 		if t.Out != "" {
@@ -203,7 +219,8 @@ func (r *Replica) settle(outcomes []tidemark.Outcome, now int64) (*Applied, erro
 
 // job is what one transaction does to the confirmed rows.
 type job struct {
-	rows     func(fn func(*tidemark.Change) error) error // confirmed changes; may be read more than once
+	rows     func(fn taker) error // confirmed changes; may be read more than once
+	leave    []rowID              // rows that are in no scope any more
 	outcomes []tidemark.Outcome
 	seq      tidemark.Seq // where the replica is afterwards
 	schema   string       // at seq; "" when it stays

@@ -57,6 +57,9 @@ type attempt struct {
 	forecast *forecast // what becomes of pending; nil where policies do not matter
 	down     fallen    // suspended in this rebase
 
+	died map[rowID]bool // rows that the job deletes
+	left map[rowID]bool // rows that leave the copy without being deleted
+
 	next *tidemark.Schema // the schema that the job brings, nil when it stays
 	body tidemark.Value
 	move *structure.Move
@@ -91,6 +94,9 @@ func (a *attempt) run() error {
 		work = a.confirm
 	}
 	if err := work(); err != nil {
+		return err
+	}
+	if err := a.noteLeft(); err != nil {
 		return err
 	}
 	return a.forgetRenumbered()

@@ -80,6 +80,11 @@ func wellFormed(t *tidemark.Table, c *tidemark.Change) bool {
 	return len(c.Cols) == len(c.New)
 }
 
+// forgets reports whether a change takes a row of this table out of a scope.
+func forgets(t *tidemark.Table, c *tidemark.Change) bool {
+	return c.Op == tidemark.Forget && len(c.Key) == len(t.Key)
+}
+
 // rowsOf lists the rows that a change touches: one, or two when a row moves.
 func rowsOf(t *tidemark.Table, c *tidemark.Change) []rowID {
 	from, to := idOf(t, c.Key), idOf(t, keyAfter(t, c))

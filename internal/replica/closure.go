@@ -60,22 +60,34 @@ func (a *attempt) seed() (map[rowID]bool, error) {
 			return nil, err
 		}
 	}
+	for _, id := range a.job.leave {
+		if err := a.sow(seed, id); err != nil {
+			return nil, err
+		}
+	}
 	if a.job.rows == nil {
 		return seed, nil
 	}
-	err := a.job.rows(func(c *tidemark.Change) error {
+	err := a.job.rows(func(_ source, c *tidemark.Change) error {
 		t := synced(a.r.schema, c.Table)
-		if t == nil || !a.pending[t.ID] || !wellFormed(t, c) {
+		if t == nil || !wellFormed(t, c) && !forgets(t, c) {
 			return nil
 		}
-		id := idOf(t, c.Key)
-		_, held, err := baseImage(a.db, id)
-		if held {
-			seed[id] = true
-		}
-		return err
+		return a.sow(seed, idOf(t, c.Key))
 	})
 	return seed, err
+}
+
+// sow adds a row if pending touches it.
+func (a *attempt) sow(seed map[rowID]bool, id rowID) error {
+	if !a.pending[id.t] {
+		return nil
+	}
+	_, held, err := baseImage(a.db, id)
+	if held {
+		seed[id] = true
+	}
+	return err
 }
 
 func (a *attempt) rowsOfPending(n int64, into map[rowID]bool) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // CreateOptions of Create.
@@ -19,6 +20,9 @@ type CreateOptions struct {
 	ReadOnly bool
 	State    tidemark.SpaceState // what the snapshot holds
 	Schema   *tidemark.Schema
+
+	Only bool        // of a space with scopes: those of Want and no others
+	Want []wire.Want // scopes by priority
 }
 
 // Create turns a snapshot file into a replica: bookkeeping, capture triggers,
@@ -97,7 +101,25 @@ func (o *CreateOptions) adopt(db *lite.DB, journal string) error {
 	if err := store(db, o.facts(journal, sum)...); err != nil {
 		return err
 	}
+	if err := o.subscribe(db); err != nil {
+		return err
+	}
 	return markStructure(db)
+}
+
+// subscribe keeps what the replica is going to ask for.
+func (o *CreateOptions) subscribe(db *lite.DB) error {
+	if !o.Schema.Scoped() {
+		if o.Only || len(o.Want) > 0 {
+			return &tidemark.Error{Code: tidemark.CodeUsage, Msg: "this space has no scopes: every copy holds all of it",
+				Hint: "clone it without naming scopes"}
+		}
+		return nil
+	}
+	if err := saveWants(db, o.Only, o.Want); err != nil {
+		return err
+	}
+	return store(db, number(keyWants, 1))
 }
 
 // sum proves that the rows are those that the server sent.
@@ -110,6 +132,9 @@ func (o *CreateOptions) sum(db *lite.DB) (uint64, error) {
 		return 0, &tidemark.Error{Code: tidemark.CodeCorrupt,
 			Msg:  fmt.Sprintf("the snapshot's rows sum up to %016x, the server said %016x", got, o.State.Sum),
 			Hint: "remove the downloaded file and clone again"}
+	}
+	if o.Schema.Scoped() { // there are no rows yet; sums are kept by scope
+		return 0, nil
 	}
 	return o.State.Sum, tl.save()
 }

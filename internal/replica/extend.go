@@ -16,6 +16,9 @@ var additions = []struct {
 	{"_tm_text", "", textBookkeeping},
 	{"_tm_history", "", historyBookkeeping},
 	{"_tm_renumbered", "", idBookkeeping},
+	{"_tm_stage", "scope", "ALTER TABLE main._tm_stage ADD COLUMN scope TEXT"},
+	{"_tm_stage", "part", "ALTER TABLE main._tm_stage ADD COLUMN part INTEGER NOT NULL DEFAULT 0"},
+	{"_tm_scope", "", scopeBookkeeping},
 }
 
 // extend brings the bookkeeping of an older file up to date. It tells whether

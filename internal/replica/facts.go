@@ -21,6 +21,11 @@ const (
 	keyStopped   = "stopped"   // code of the refusal that ended syncing
 	keyFence     = "fence"     // counts the takers of the sync lease
 	keyReadOnly  = "read_only" // 1: nobody may write here
+	keyOnly      = "only"      // 1: the scopes of _tm_want are wanted and no others
+	keyWants     = "wants"     // counts how often what is wanted changed
+	keyAnswered  = "answered"  // what keyWants was when the server listed what is granted of it
+	keyUnlisted  = "unlisted"  // 1: a Welcome listed no scope, and its schema is to come
+	keyScrub     = "scrub"     // 1: rows left, and the WAL may still hold them
 )
 
 // bookkeeping is what a replica keeps in its file beside _tm_meta and what
@@ -39,10 +44,11 @@ CREATE TABLE main._tm_base (t INTEGER NOT NULL, key BLOB NOT NULL, image BLOB, P
 CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash BLOB, code TEXT NOT NULL,
   message TEXT, tbl TEXT, key BLOB, cols BLOB, seq INTEGER NOT NULL, made_at INTEGER NOT NULL,
   at INTEGER NOT NULL, schema TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE main._tm_stage (pos INTEGER PRIMARY KEY, since INTEGER NOT NULL, cursor TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE main._tm_stage (pos INTEGER PRIMARY KEY, since INTEGER NOT NULL, cursor TEXT NOT NULL, body BLOB NOT NULL,
+  scope TEXT, part INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE main._tm_digest (t INTEGER PRIMARY KEY, sums BLOB NOT NULL);
 CREATE TABLE main._tm_touch (t INTEGER PRIMARY KEY, counter INTEGER NOT NULL);
-` + textBookkeeping + historyBookkeeping + idBookkeeping
+` + textBookkeeping + historyBookkeeping + idBookkeeping + scopeBookkeeping
 
 // textBookkeeping names, for each cell that merges as text, the pending
 // changesets that wrote it (col -1: every cell of the row), and whether the

@@ -16,7 +16,7 @@ func TestReidentify(t *testing.T) {
 	o := newOrigin(t, people)
 	d := o.clone()
 	welcome := &wire.Welcome{Space: "s", Incarnation: "inc", Replica: "r1", Ticket: "t1", DigestKey: o.key}
-	must(t, d.r.Welcome(welcome, 1))
+	d.welcome(welcome, 1)
 	for _, name := range []string{"a", "b", "c"} {
 		d.commit("UPDATE person SET name = '" + name + "' WHERE id = 1")
 	}
@@ -30,11 +30,11 @@ func TestReidentify(t *testing.T) {
 	must(t, d.r.Reidentify())
 	must(t, d.r.Reidentify()) // no name in between
 	welcome.Replica = "r2"
-	must(t, d.r.Welcome(welcome, 1))
+	d.welcome(welcome, 1)
 	must(t, d.r.Reidentify()) // the first names stay
 	renamed := *welcome
 	renamed.Replica, renamed.Ticket = "r2", "t2"
-	must(t, d.r.Welcome(&renamed, 2))
+	d.welcome(&renamed, 2)
 	must(t, d.r.Reidentify()) // a copy of the copy: the first name stays
 	h, err = d.r.Hello()
 	must(t, err)
@@ -65,7 +65,7 @@ func TestWelcomeOfAnotherServer(t *testing.T) {
 		tidemark.CodeWrongSpace:  {Space: "other", Incarnation: "inc", DigestKey: o.key},
 		tidemark.CodeIncarnation: {Space: "s", Incarnation: "new", DigestKey: o.key},
 	} {
-		if err := d.r.Welcome(w, 1); tidemark.CodeOf(err) != code {
+		if _, err := d.r.Welcome(w, 1); tidemark.CodeOf(err) != code {
 			t.Errorf("%v, not %s", err, code)
 		}
 	}
@@ -73,7 +73,7 @@ func TestWelcomeOfAnotherServer(t *testing.T) {
 	if st := d.status(); st.Stopped != "incarnation" {
 		t.Fatalf("%+v", st)
 	}
-	must(t, d.r.Welcome(&wire.Welcome{Space: "s", Incarnation: "inc", DigestKey: o.key, Term: "t2", Head: 4, Resync: true}, 1))
+	d.welcome(&wire.Welcome{Space: "s", Incarnation: "inc", DigestKey: o.key, Term: "t2", Head: 4, Resync: true}, 1)
 	if st := d.status(); st.Stopped != "" || st.Seq != 4 || st.Repair == "" {
 		t.Fatalf("%+v", st)
 	}

@@ -265,6 +265,13 @@ func (d *device) applyWell(b *wire.Batch, outcomes ...tidemark.Outcome) *Applied
 	return a
 }
 
+func (d *device) welcome(w *wire.Welcome, now int64) *Applied {
+	d.t.Helper()
+	a, err := d.r.Welcome(w, now)
+	must(d.t, err)
+	return a
+}
+
 func (d *device) settle(outcomes ...tidemark.Outcome) *Applied {
 	d.t.Helper()
 	a, err := d.r.Settle(outcomes, d.now)

@@ -27,7 +27,13 @@ func (r *Replica) Hello() (*wire.Hello, error) {
 		if h.Staged, err = stagedCursor(r.db, h.Seq); err != nil {
 			return err
 		}
-		h.Settled, err = settledThrough(r.db)
+		if h.Settled, err = settledThrough(r.db); err != nil {
+			return err
+		}
+		if h.Held, err = heldScopes(r.db); err != nil {
+			return err
+		}
+		h.Only, h.Want, err = r.wants()
 		return err
 	})
 	if err != nil {
@@ -58,9 +64,15 @@ const resyncReason = "the server does not know the state of this copy"
 
 // Welcome stores what the server said of itself and of this replica, durably.
 // After a resync the checkpoint is the server's head: what differs from it is
-// found by comparing, and until then the copy is marked for repair.
-func (r *Replica) Welcome(w *wire.Welcome, now int64) error {
-	return r.transaction("welcome", now, func() error {
+// found by comparing, and until then the copy is marked for repair. What it
+// held of scopes that are not listed leaves; it returns nil when no scope came
+// or went.
+func (r *Replica) Welcome(w *wire.Welcome, now int64) (*Applied, error) {
+	return r.scrubbed(func() (*Applied, error) { return r.welcome(w, now) })
+}
+
+func (r *Replica) welcome(w *wire.Welcome, now int64) (out *Applied, err error) {
+	err = r.transaction("welcome", now, func() error {
 		facts, err := allFacts(r.db)
 		if err != nil {
 			return err
@@ -80,8 +92,13 @@ func (r *Replica) Welcome(w *wire.Welcome, now int64) error {
 				return err
 			}
 		}
-		return store(r.db, news...)
+		if err := store(r.db, news...); err != nil {
+			return err
+		}
+		out, err = r.welcomeList(w)
+		return err
 	})
+	return out, err
 }
 
 func recogniseServer(facts map[string]tidemark.Value, w *wire.Welcome) error {

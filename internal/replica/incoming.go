@@ -16,7 +16,16 @@ type incoming struct {
 	a    *attempt
 	w    rowWriter
 	held images
+
+	// Where scopes are declared.
+	message int            // whose changes are being taken
+	once    map[rowID]bool // rows that it changed
+	numbers map[string]int64
+	leaving map[rowID]bool // rows that left a scope
 }
+
+// last is the message that is being applied; those that were staged count from 1.
+const last = -1
 
 // bringIn writes the job's confirmed rows. With hold it leaves rows that
 // pending touches alone and returns what they are now confirmed to be.
@@ -26,29 +35,40 @@ func (a *attempt) bringIn(hold bool) error {
 }
 
 func (a *attempt) bring(hold bool) (images, error) {
-	in := &incoming{a: a, w: rowWriter{db: a.db, confirmed: true}}
+	in := &incoming{a: a, w: rowWriter{db: a.db, confirmed: true},
+		once: map[rowID]bool{}, numbers: map[string]int64{}, leaving: map[rowID]bool{}}
 	if hold {
 		in.held = images{}
 	}
-	if a.job.rows == nil {
-		return in.held, nil
+	if a.job.rows != nil {
+		if err := a.job.rows(in.take); err != nil {
+			return nil, err
+		}
 	}
-	if err := a.job.rows(in.take); err != nil {
+	if err := in.leave(); err != nil {
 		return nil, err
 	}
 	return in.held, in.w.finish(in.refused)
 }
 
 // take applies one confirmed change.
-func (in *incoming) take(c *tidemark.Change) error {
+func (in *incoming) take(from source, c *tidemark.Change) error {
 	t := synced(in.a.r.schema, c.Table)
 	if t == nil {
 		return nil
 	}
-	if !wellFormed(t, c) {
+	scoped := in.a.r.server.Scoped()
+	if !wellFormed(t, c) && !(scoped && forgets(t, c)) {
 		return &tidemark.Error{Code: tidemark.CodeProtocol, Msg: fmt.Sprintf("a change of %s does not fit the table", t.Name)}
 	}
-	id := idOf(t, c.Key)
+	if scoped {
+		return in.part(from, t, c)
+	}
+	return in.change(t, idOf(t, c.Key), c)
+}
+
+// change makes of a row what a confirmed change says.
+func (in *incoming) change(t *tidemark.Table, id rowID, c *tidemark.Change) error {
 	before, waits := in.w.shown(id)
 	if waits {
 		return in.follow(t, id, before, c)

@@ -66,6 +66,9 @@ func (r *Replica) load() error {
 	var k digest.Key
 	copy(k[:], key.Str())
 	r.hasher = digest.New(k)
+	if err := r.overwriteDeleted(); err != nil {
+		return err
+	}
 	readOnly, err := meta.Int(r.db, keyReadOnly)
 	r.readOnly = readOnly != 0
 	return err
@@ -250,8 +253,10 @@ func (r *Replica) leaveSync(t int, why string) error {
 	if err := r.db.Run("DELETE FROM main._tm_pending_row WHERE t = ?1", id); err != nil {
 		return err
 	}
-	if err := r.db.Run("DELETE FROM main._tm_text WHERE t = ?1", id); err != nil {
-		return err
+	for _, table := range []string{"_tm_text", "_tm_member", "_tm_lost"} {
+		if err := r.db.Run("DELETE FROM main."+table+" WHERE t = ?1", id); err != nil {
+			return err
+		}
 	}
 	return forgetSums(r.db, t)
 }

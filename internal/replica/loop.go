@@ -56,6 +56,7 @@ type (
 	Disconnected struct{ Err error }     // the transport is gone
 	Local        struct{}                // somebody may have written into the file
 	Tick         struct{}                // the timer that SetTimer asked for
+	Rewant       struct{}                // the scopes that are wanted may be others
 	Verify       struct{}                // compare every row with the server
 	Hangup       struct{}                // stop now; pending stays
 )
@@ -66,6 +67,7 @@ func (Received) event()     {}
 func (Disconnected) event() {}
 func (Local) event()        {}
 func (Tick) event()         {}
+func (Rewant) event()       {}
 func (Verify) event()       {}
 func (Hangup) event()       {}
 
@@ -140,13 +142,22 @@ type engine interface {
 	Seal(now int64) (int, error)
 	Unsent(after int64, bytes int) ([]*wire.Push, error)
 	Hello() (*wire.Hello, error)
-	Welcome(w *wire.Welcome, now int64) error
+	Welcome(w *wire.Welcome, now int64) (*Applied, error)
+	TakeScopes(list []string, now int64) (*Applied, error)
 	Reidentify() error
 	SaveSchema(s *wire.Schema) error
 	Lease(m *wire.Leases, now int64) error
 	Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error)
 	Settle(outcomes []tidemark.Outcome, now int64) (*Applied, error)
 	Status() (Status, error)
+
+	// Wants is what the replica subscribes to, wanted how often that changed,
+	// answered notes that the server knows it as of then. filling reports whether
+	// scopes that the server listed are not whole.
+	Wants() (only bool, want []wire.Want, err error)
+	wanted() (int64, error)
+	answered(n int64) error
+	filling() (bool, error)
 	comparer
 }
 
@@ -171,6 +182,10 @@ type Loop struct {
 	again   int          // hellos said again without progress between them
 	staging bool         // chunks were staged, the last one has not come
 	fresh   bool         // hello must deny its checkpoint: the server went back
+
+	told    int64 // what wanted returned when the server was told last what is wanted
+	asking  int   // Subscribes without an answer
+	filling bool  // scopes are not whole yet
 
 	sent     int64         // highest n pushed in this session
 	flying   map[int64]int // bytes of each push without an outcome
@@ -199,13 +214,14 @@ func (l *Loop) State() State { return l.state }
 // Retries counts how often the loop had to begin anew since it was made.
 func (l *Loop) Retries() int { return l.retries }
 
-// Settled reports whether everything captured is sealed, has its outcome, and
-// the replica is at the head that the server last told. It reads the file, so
+// Settled reports whether everything captured is sealed, has its outcome, the
+// replica is at the head that the server last told, and has the scopes that it
+// was granted of those that it wants. It reads the file, so
 // it also holds for what other processes did.
 func (l *Loop) Settled() bool {
 	st, err := l.e.Status()
 	return err == nil && st.Pending == 0 && !st.Unsealed && st.Staged == 0 &&
-		st.Stopped == "" && st.Seq >= st.Head
+		st.Stopped == "" && st.Seq >= st.Head && st.Filling == 0 && !st.Unasked
 }
 
 // Step takes one event at a time now, in Unix milliseconds. The effects are to

@@ -184,7 +184,7 @@ func (l *Loop) fileError(err error) {
 		l.notify(Note{Err: why})
 	case Dialing, Greeting, CatchingUp, Pushing, Idle, Verifying:
 		switch {
-		case l.state == Greeting && stops(why.Code): // the Welcome was one of another server
+		case l.state == Greeting && stops(why.Code) || errors.Is(err, errOtherKind): // the Welcome was one of another server
 			l.end(Stopped, why)
 			_ = l.e.Stop(why.Code)
 		case needsAuth(why.Code): // the Welcome was one of another principal

@@ -29,10 +29,15 @@ func greet(l *Loop, now int64, _ Event) error {
 	if err != nil {
 		return err
 	}
+	told, err := l.e.wanted()
+	if err != nil {
+		return err
+	}
 	h, err := l.e.Hello()
 	if err != nil {
 		return err
 	}
+	l.told, l.asking = told, 0
 	h.Clock = now
 	l.resetSession(h.Seq)
 	if l.fresh {
@@ -75,7 +80,11 @@ func welcome(l *Loop, now int64, ev Event) error {
 		// have been sent under the name that this replica has.
 		return l.anew(tidemark.CodeProtocol, "the server greets another replica")
 	}
-	if err := l.e.Welcome(w, now); err != nil {
+	news, err := l.e.Welcome(w, now)
+	if err != nil {
+		return err
+	}
+	if err := l.rescoped(news); err != nil {
 		return err
 	}
 	if h, err = l.e.Hello(); err != nil {
@@ -94,6 +103,9 @@ func welcome(l *Loop, now int64, ev Event) error {
 	}
 	l.fresh, l.welcomed = false, now
 	l.send(&wire.Ack{Seq: l.seq})
+	if err := l.rewant(); err != nil {
+		return err
+	}
 	return l.decide(now, true)
 }
 
@@ -101,8 +113,14 @@ func welcome(l *Loop, now int64, ev Event) error {
 // trip greets anew. Only ticket and head are news.
 func renew(l *Loop, now int64, ev Event) error {
 	w := ev.(Received).Msg.(*wire.Welcome)
-	if err := l.e.Welcome(w, now); err != nil {
+	news, err := l.e.Welcome(w, now)
+	if err != nil {
 		return err
+	}
+	if news != nil {
+		if err := l.rescoped(news); err != nil {
+			return err
+		}
 	}
 	l.head, l.limits = max(l.head, w.Head), w.Limits
 	// A round trip that brings nothing else must not wind the timer up for ever.
@@ -185,6 +203,11 @@ func batch(l *Loop, now int64, ev Event) error {
 		return l.decide(now, true)
 	}
 	l.applied(a)
+	if l.filling {
+		if l.filling, err = l.e.filling(); err != nil {
+			return err
+		}
+	}
 	l.unsent = true // applying seals
 	l.send(&wire.Ack{Seq: l.seq})
 	return l.decide(now, true)
@@ -208,7 +231,10 @@ func local(l *Loop, now int64, _ Event) error {
 		return err
 	}
 	l.noteSealed(n)
-	l.unsent = true // another process may have sealed, or a rejected one be tried again
+	l.unsent = true                    // another process may have sealed, or a rejected one be tried again
+	if err := l.rewant(); err != nil { // or have subscribed
+		return err
+	}
 	return l.decide(now, false)
 }
 
@@ -224,7 +250,7 @@ func seal(l *Loop, now int64, _ Event) error {
 // the timer up again; a local write does not, or a busy writer would hide a
 // silent server.
 func (l *Loop) decide(now int64, heard bool) error {
-	if l.check == nil && l.wanted && l.seq >= l.head && !l.staging {
+	if l.check == nil && l.wanted && l.seq >= l.head && !l.moving() {
 		if err := l.startCheck(now); err != nil {
 			return err
 		}
@@ -248,7 +274,7 @@ func (l *Loop) waitingFor() State {
 	switch {
 	case l.check != nil:
 		return Verifying
-	case l.seq < l.head || l.staging:
+	case l.seq < l.head || l.moving():
 		return CatchingUp
 	case len(l.flying) > 0 || len(l.held) > 0:
 		return Pushing
@@ -259,7 +285,8 @@ func (l *Loop) waitingFor() State {
 // push fills the window. A replica that does not know yet what the server
 // holds (after a restore) waits with it.
 func (l *Loop) push() error {
-	if !l.unsent || l.flight >= l.opts.PushBytes || l.check != nil && l.check.code == tidemark.CodeRecovered {
+	if !l.unsent || l.flight >= l.opts.PushBytes || l.check != nil && l.check.code == tidemark.CodeRecovered ||
+		l.filling && l.wanted && l.wantCode == tidemark.CodeRecovered {
 		return nil
 	}
 	list, err := l.e.Unsent(l.sent, l.opts.PushBytes-l.flight)

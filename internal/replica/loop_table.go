@@ -15,11 +15,13 @@ const (
 	kRanges
 	kRows
 	kLeases
+	kScopes
 	kRefusal
 	kGarbage // a message that cannot be read, or that nobody knows
 	kDisconnected
 	kLocal
 	kTick
+	kRewant
 	kVerify
 	kHangup
 
@@ -50,11 +52,13 @@ func init() {
 		kRanges:       {skip, skip, skip, skip, skip, skip, ranges, skip, skip, skip},
 		kRows:         {skip, skip, skip, skip, skip, skip, rows, skip, skip, skip},
 		kLeases:       {skip, skip, early, blocks, blocks, blocks, blocks, skip, skip, skip},
+		kScopes:       {skip, skip, skip, scopes, scopes, scopes, scopes, skip, skip, skip},
 		kRefusal:      {skip, skip, refused, refused, refused, refused, refused, skip, skip, skip},
 		kGarbage:      {skip, garbage, garbage, garbage, garbage, garbage, garbage, skip, skip, skip},
 		kDisconnected: {skip, lost, lost, lost, lost, lost, lost, skip, skip, skip},
 		kLocal:        {seal, seal, seal, local, local, local, local, seal, seal, seal},
 		kTick:         {skip, silence, silence, silence, silence, probe, silence, dial, skip, skip},
+		kRewant:       {skip, skip, skip, resubscribe, resubscribe, resubscribe, resubscribe, skip, skip, skip},
 		kVerify:       {later, later, later, verify, verify, verify, verify, later, later, later},
 		kHangup:       {skip, hangup, hangup, hangup, hangup, hangup, hangup, hangup, hangup, hangup},
 	}
@@ -74,6 +78,8 @@ func kindOf(ev Event) kind {
 		return kLocal
 	case Tick:
 		return kTick
+	case Rewant:
+		return kRewant
 	case Verify:
 		return kVerify
 	case Hangup:
@@ -98,6 +104,8 @@ func kindOfMessage(m wire.Down) kind {
 		return kRows
 	case *wire.Leases:
 		return kLeases
+	case *wire.Scopes:
+		return kScopes
 	case *wire.Refusal:
 		return kRefusal
 	}

@@ -28,6 +28,11 @@ type fakeCopy struct {
 	schema   tidemark.Schema
 	mine     map[int]map[int64]int64 // table, key, value: what ranges are computed of
 	repaired int
+	scopes   map[string]bool // true: held
+	only     bool
+	want     []wire.Want
+	wants    int64
+	heard    int64
 }
 
 func (f *fakeCopy) take() error {
@@ -59,12 +64,46 @@ func (f *fakeCopy) Hello() (*wire.Hello, error) {
 	return &wire.Hello{Seq: f.seq, Term: "t", Settled: int64(len(f.settled))}, f.take()
 }
 
-func (f *fakeCopy) Welcome(w *wire.Welcome, _ int64) error {
+func (f *fakeCopy) Welcome(w *wire.Welcome, _ int64) (*Applied, error) {
 	if w.Resync {
 		f.seq, f.repair = w.Head, resyncReason
 	}
 	f.head, f.stopped = w.Head, ""
-	return f.take()
+	return f.list(w.Scopes), f.take()
+}
+
+func (f *fakeCopy) TakeScopes(list []string, _ int64) (*Applied, error) {
+	return f.list(list), f.take()
+}
+
+// list takes over which scopes there are; what is gained is to be filled.
+func (f *fakeCopy) list(names []string) (news *Applied) {
+	next := map[string]bool{}
+	for _, name := range names {
+		held, known := f.scopes[name]
+		next[name] = held
+		if !known {
+			news = &Applied{Seq: f.seq}
+		}
+	}
+	if len(next) != len(f.scopes) {
+		news = &Applied{Seq: f.seq}
+	}
+	f.scopes = next
+	return news
+}
+
+func (f *fakeCopy) Wants() (bool, []wire.Want, error) { return f.only, f.want, f.take() }
+func (f *fakeCopy) wanted() (int64, error)            { return f.wants, f.take() }
+func (f *fakeCopy) answered(n int64) error            { f.heard = n; return f.take() }
+
+func (f *fakeCopy) filling() (bool, error) {
+	for _, held := range f.scopes {
+		if !held {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (f *fakeCopy) Reidentify() error             { f.renamed++; return f.take() }
@@ -91,6 +130,9 @@ func (f *fakeCopy) Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) 
 	}
 	if b.More {
 		return &Applied{Seq: f.seq, Staged: true}, nil
+	}
+	for _, p := range b.Parts {
+		f.scopes[p.Scope] = true
 	}
 	f.seq = b.To
 	f.head = max(f.head, b.To)
@@ -233,11 +275,13 @@ func samples() map[kind][]Event {
 		kRanges:       {down(&wire.Ranges{ID: 1}), down(&wire.Ranges{ID: 1, List: make([]tidemark.RangeSum, 1)}), down(&wire.Ranges{ID: 99, Seq: 99})},
 		kRows:         {down(&wire.Rows{ID: 1}), down(&wire.Rows{ID: 99, More: true})},
 		kLeases:       {down(&wire.Leases{}), down(&wire.Leases{List: []tidemark.Lease{{Table: 1, First: 5, Last: 9}}})},
+		kScopes:       {down(&wire.Scopes{}), down(&wire.Scopes{List: []string{"a", "b/1"}})},
 		kRefusal:      refusals,
 		kGarbage:      {Received{}},
 		kDisconnected: {Disconnected{}, Disconnected{Err: errors.New("gone")}, Disconnected{Err: &tidemark.Error{Code: tidemark.CodeForbidden}}},
 		kLocal:        {Local{}},
 		kTick:         {Tick{}},
+		kRewant:       {Rewant{}},
 		kVerify:       {Verify{}},
 		kHangup:       {Hangup{}},
 	}

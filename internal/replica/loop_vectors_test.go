@@ -13,7 +13,7 @@ import (
 // kindNames are the events as spec/vectors/loop.json names them.
 var kindNames = [kinds]string{
 	"start", "connected", "welcome", "schema", "outcomes", "batch", "ranges", "rows",
-	"leases", "refusal", "garbage", "disconnected", "local", "tick", "verify", "hangup",
+	"leases", "scopes", "refusal", "garbage", "disconnected", "local", "tick", "rewant", "verify", "hangup",
 }
 
 // The table is that of the vectors, by which other languages build theirs.

@@ -35,6 +35,9 @@ func (a *attempt) rebase() error {
 	if err := a.settleAll(); err != nil {
 		return err
 	}
+	if err := a.loseArrivals(); err != nil {
+		return err
+	}
 	if err := a.keepConfirmed(ids); err != nil {
 		return err
 	}
@@ -216,6 +219,11 @@ func (a *attempt) tryOne(p *record) error {
 	if p.suspended && p.cause == string(tidemark.CodeStale) {
 		// What they changed stays changed: only the server's word is to come.
 		return &misfit{code: tidemark.CodeStale, message: "somebody else changed the same meanwhile"}
+	}
+	if m, err := a.forbidden(p); err != nil {
+		return err
+	} else if m != nil {
+		return m
 	}
 	if m, err := a.numberGone(p); err != nil {
 		return err

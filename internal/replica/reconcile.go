@@ -20,10 +20,17 @@ import (
 // SaveSchema keeps a schema until the batch that needs it. After a resync the
 // copy is at the server's head already, so that the schema is taken over at once.
 func (r *Replica) SaveSchema(s *wire.Schema) error {
-	if _, err := structure.Decode(s.Body); err != nil {
+	next, err := structure.Decode(s.Body)
+	if err != nil {
 		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "schema", Err: err, Msg: "the server sent a schema that cannot be read"}
 	}
 	return r.transaction("schema", 0, func() error {
+		if next.Scoped() != r.server.Scoped() {
+			return otherKind(next.Scoped())
+		}
+		if err := r.listedNothing(); err != nil {
+			return err
+		}
 		err := r.db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", tidemark.Text(s.Hash), tidemark.Blob(s.Body))
 		if err != nil {
 			return err
@@ -245,6 +252,9 @@ func (a *attempt) recount() error {
 	}
 	a.tally.bare = true
 	err := a.tally.load()
+	if a.tally.scopes != nil {
+		err = a.tally.countScopes()
+	}
 	a.tally.bare = false
 	return err
 }

@@ -39,10 +39,10 @@ func newReferences(s *tidemark.Schema) references {
 }
 
 // newReference returns nil for what cannot be judged here: a parent that does
-// not sync has no rows on a copy, and generated columns are not in an image.
+// not sync has no rows on a copy, one behind a loose key need not be here, and generated columns are not in an image.
 func newReference(s *tidemark.Schema, child *tidemark.Table, fk *tidemark.ForeignKey) *reference {
 	parent := s.Named(fk.Parent)
-	if parent == nil || parent.Out != "" || child.Out != "" || len(fk.To) != len(fk.Columns) {
+	if fk.Loose || parent == nil || parent.Out != "" || child.Out != "" || len(fk.To) != len(fk.Columns) {
 		return nil
 	}
 	ref := &reference{child: child, parent: parent}

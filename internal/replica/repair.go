@@ -2,8 +2,10 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/row"
 	"github.com/tidemarkdb/tidemark/internal/wire"
@@ -11,7 +13,8 @@ import (
 
 // ConfirmedRanges counts and sums confirmed rows as they are stored, pending
 // laid aside: up to and including the first bound, then up to the second, ...,
-// then everything behind the last.
+// then everything behind the last. Where scopes are declared a sum also counts
+// of each row in which scopes it is.
 func (r *Replica) ConfirmedRanges(table int, after, upto []tidemark.Value, bounds [][]tidemark.Value) ([]tidemark.RangeSum, error) {
 	list := make([]tidemark.RangeSum, len(bounds)+1)
 	err := r.transaction("compare", 0, func() error {
@@ -23,6 +26,10 @@ func (r *Replica) ConfirmedRanges(table int, after, upto []tidemark.Value, bound
 			return &tidemark.Error{Code: tidemark.CodeSchema, Msg: fmt.Sprintf("table %d does not sync here", table)}
 		}
 		if err := r.expelKeylessOf(t); err != nil {
+			return err
+		}
+		member, err := r.memberHashes()
+		if err != nil {
 			return err
 		}
 		i := 0
@@ -38,8 +45,9 @@ func (r *Replica) ConfirmedRanges(table int, after, upto []tidemark.Value, bound
 				i = at
 			}
 			list[at].Count++
-			list[at].Sum += r.hasher.Row(t, image)
-			return nil
+			hash, err := member(t, key)
+			list[at].Sum += r.hasher.Row(t, image) + hash
+			return err
 		})
 	})
 	if err != nil {
@@ -109,23 +117,24 @@ func (r *Replica) repairAll(list []RangeRows, code tidemark.Code) (int, error) {
 	if _, err := r.seal(); err != nil {
 		return 0, err
 	}
-	var theirs, mine []tidemark.Change
+	d := &differences{r: r}
 	for i := range list {
-		a, b, err := r.differences(&list[i])
-		if err != nil {
+		if err := d.find(&list[i]); err != nil {
 			return 0, err
 		}
-		theirs, mine = append(theirs, a...), append(mine, b...)
 	}
-	if len(theirs) == 0 {
+	if d.n == 0 {
 		return 0, nil
 	}
-	if err := r.saveDifference(mine, code); err != nil {
+	if err := r.saveDifference(d.mine, code); err != nil {
 		return 0, err
 	}
-	a, err := r.advance(&job{rows: func(fn func(*tidemark.Change) error) error { return each(theirs, fn) }})
+	a, err := r.advance(&job{rows: d.take})
 	if err != nil {
 		return 0, err
+	}
+	if r.server.Scoped() {
+		return d.n, a.recountScopes()
 	}
 	if err := a.tally.save(); err != nil {
 		return 0, err
@@ -136,26 +145,54 @@ func (r *Replica) repairAll(list []RangeRows, code tidemark.Code) (int, error) {
 			return 0, err
 		}
 	}
-	return len(theirs), nil
+	return d.n, nil
 }
 
-// differences compares a range: theirs makes the replica's rows the server's,
-// mine the other way round.
-func (r *Replica) differences(p *RangeRows) (theirs, mine []tidemark.Change, err error) {
+// differences are those between a copy and the server's rows.
+type differences struct {
+	r    *Replica
+	n    int // rows that differ
+	from []source
+	// theirs makes the replica's rows the server's, each as its source says; mine
+	// makes rows, though not in which scopes they are, what they were.
+	theirs, mine []tidemark.Change
+}
+
+// take passes what makes the copy the server's.
+func (d *differences) take(fn taker) error {
+	for i := range d.theirs {
+		if err := fn(d.from[i], &d.theirs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *differences) add(from source, c tidemark.Change) {
+	d.from, d.theirs = append(d.from, from), append(d.theirs, c)
+}
+
+// find compares a range.
+func (d *differences) find(p *RangeRows) error {
+	r := d.r
 	t := synced(r.schema, p.Table)
 	if t == nil {
-		return nil, nil, &tidemark.Error{Code: tidemark.CodeSchema, Msg: fmt.Sprintf("table %d does not sync here", p.Table)}
+		return &tidemark.Error{Code: tidemark.CodeSchema, Msg: fmt.Sprintf("table %d does not sync here", p.Table)}
 	}
 	here, there := images{}, images{}
-	err = r.confirmed(t, p.After, p.Upto, func(key, image []tidemark.Value, _ bool) error {
+	scopes := map[rowID][]string{}
+	err := r.confirmed(t, p.After, p.Upto, func(key, image []tidemark.Value, _ bool) error {
 		here[idOf(t, key)] = image
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	for _, image := range p.Rows {
-		there[idOf(t, t.KeyOf(image))] = image
+	for i, image := range p.Rows {
+		id := idOf(t, t.KeyOf(image))
+		if there[id] = image; i < len(p.Scopes) {
+			scopes[id] = p.Scopes[i]
+		}
 	}
 	all := images{}
 	for id := range here {
@@ -165,12 +202,92 @@ func (r *Replica) differences(p *RangeRows) (theirs, mine []tidemark.Change, err
 		all[id] = nil
 	}
 	for _, id := range inOrder(all) {
-		if !equal(here[id], there[id]) {
-			theirs = append(theirs, stepTo(t, here[id], there[id]))
-			mine = append(mine, stepTo(t, there[id], here[id]))
+		if err := d.compare(t, id, here[id], there[id], scopes[id]); err != nil {
+			return err
 		}
 	}
-	return theirs, mine, nil
+	return nil
+}
+
+func (d *differences) compare(t *tidemark.Table, id rowID, here, there []tidemark.Value, scopes []string) error {
+	differ := !equal(here, there)
+	if differ {
+		d.mine = append(d.mine, stepTo(t, there, here))
+	}
+	if !d.r.server.Scoped() {
+		if differ {
+			d.n++
+			d.add(source{}, stepTo(t, here, there))
+		}
+		return nil
+	}
+	d.n++
+	if there == nil {
+		d.add(source{}, stepTo(t, here, nil))
+		return nil
+	}
+	was, err := d.r.scopesOf(id)
+	if err != nil {
+		return err
+	}
+	if slices.Sort(scopes); !differ && slices.Equal(was, scopes) {
+		d.n--
+		return nil
+	}
+	// Each row is a message of its own, so that all of its words count.
+	put := tidemark.Change{Table: t.ID, Op: tidemark.Insert, Key: t.KeyOf(there), New: there}
+	for _, s := range scopes {
+		d.add(source{s, d.n}, put)
+	}
+	for _, s := range was {
+		if !slices.Contains(scopes, s) {
+			d.add(source{s, d.n}, tidemark.Change{Table: t.ID, Op: tidemark.Forget, Key: put.Key})
+		}
+	}
+	return nil
+}
+
+// scopesOf names the scopes that a row is in, in order.
+func (r *Replica) scopesOf(id rowID) (list []string, err error) {
+	table, key := id.args()
+	err = r.db.Each("SELECT s.name FROM main._tm_member m JOIN main._tm_scope s ON s.i = m.s WHERE m.t = ?1 AND m.key = ?2 ORDER BY s.name",
+		func(s *lite.Stmt) error {
+			list = append(list, s.Text(0))
+			return nil
+		}, table, key)
+	return list, err
+}
+
+// memberHashes makes the function that sums, for a row, the hashes of the
+// scopes that it is in.
+func (r *Replica) memberHashes() (func(t *tidemark.Table, key []tidemark.Value) (uint64, error), error) {
+	if !r.server.Scoped() {
+		return func(*tidemark.Table, []tidemark.Value) (uint64, error) { return 0, nil }, nil
+	}
+	all, err := r.listed()
+	if err != nil {
+		return nil, err
+	}
+	names := map[int64]string{}
+	for _, s := range all {
+		names[s.i] = s.name
+	}
+	return func(t *tidemark.Table, key []tidemark.Value) (sum uint64, err error) {
+		id := idOf(t, key)
+		list, err := membersOf(r.db, id)
+		for _, s := range list {
+			sum += r.hasher.Member(t.ID, id.key, names[s])
+		}
+		return sum, err
+	}, nil
+}
+
+// recountScopes sums all scopes anew: what differed was not in the sums as it was stored.
+func (a *attempt) recountScopes() error {
+	if err := a.tally.countScopes(); err != nil {
+		return err
+	}
+	return a.tally.save()
 }
 
 // stepTo is the change that makes one image the other.
@@ -236,6 +353,11 @@ func (r *Replica) Prove(now int64) error {
 			return err
 		}
 		tl := r.newTally()
+		if tl.scopes != nil {
+			if err := tl.countScopes(); err != nil {
+				return err
+			}
+		}
 		if err := tl.load(); err != nil {
 			return err
 		}

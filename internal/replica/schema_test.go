@@ -61,7 +61,7 @@ func TestSchemaAfterResync(t *testing.T) {
 	o := newOrigin(t, people)
 	d := o.clone()
 	d.commit("UPDATE person SET name = 'mine' WHERE id = 1")
-	must(t, d.r.Welcome(&wire.Welcome{Space: "s", Incarnation: "inc", DigestKey: o.key, Term: "t2", Head: 1, Resync: true}, 1))
+	d.welcome(&wire.Welcome{Space: "s", Incarnation: "inc", DigestKey: o.key, Term: "t2", Head: 1, Resync: true}, 1)
 	o.migrate(d, "ALTER TABLE person ADD COLUMN age DEFAULT 3")
 	d.want("SELECT name, age FROM person WHERE id = 1", "['mine' 3]")
 	d.checkBase(o.rows)

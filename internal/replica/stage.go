@@ -14,12 +14,24 @@ func (r *Replica) stage(b *wire.Batch) error {
 	if err := r.db.Run("DELETE FROM main._tm_stage WHERE since <> ?1", tidemark.Int(int64(b.From))); err != nil {
 		return err
 	}
-	body := b.Raw
-	if body == nil {
-		body = wire.AppendChanges(nil, b.Changes, false)
+	if !r.server.Scoped() || len(b.Parts) == 0 {
+		return r.stagePart(b, 0, tidemark.Null, b.Raw, b.Changes)
 	}
-	return r.db.Run("INSERT INTO main._tm_stage (since, cursor, body) VALUES (?1, ?2, ?3)",
-		tidemark.Int(int64(b.From)), tidemark.Text(b.Cursor), tidemark.Blob(body))
+	for i := range b.Parts {
+		p := &b.Parts[i]
+		if err := r.stagePart(b, i, tidemark.Text(p.Scope), p.Raw, p.Changes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Replica) stagePart(b *wire.Batch, part int, scope tidemark.Value, body []byte, changes []tidemark.Change) error {
+	if body == nil {
+		body = wire.AppendChanges(nil, changes, false)
+	}
+	return r.db.Run("INSERT INTO main._tm_stage (since, cursor, body, scope, part) VALUES (?1, ?2, ?3, ?4, ?5)",
+		tidemark.Int(int64(b.From)), tidemark.Text(b.Cursor), tidemark.Blob(body), scope, tidemark.Int(int64(part)))
 }
 
 // stagedCursor is where the next chunk goes on, "" when none is kept for seq.
@@ -31,13 +43,14 @@ func clearStage(db *lite.DB) error { return db.Run("DELETE FROM main._tm_stage")
 
 // eachStaged passes the changes of all chunks that start at seq, in order. It
 // reads one chunk at a time.
-func eachStaged(db *lite.DB, seq tidemark.Seq, fn func(*tidemark.Change) error) error {
+func eachStaged(db *lite.DB, seq tidemark.Seq, fn taker) error {
+	from := source{}
 	pos := int64(0)
 	if planted.Is(planted.SkipFirstStaged) {
 		pos = 1
 	}
 	for {
-		row, err := db.Get("SELECT pos, body FROM main._tm_stage WHERE since = ?1 AND pos > ?2 ORDER BY pos LIMIT 1",
+		row, err := db.Get("SELECT pos, body, scope, part FROM main._tm_stage WHERE since = ?1 AND pos > ?2 ORDER BY pos LIMIT 1",
 			tidemark.Int(int64(seq)), tidemark.Int(pos))
 		if err != nil || row == nil {
 			return err
@@ -47,15 +60,21 @@ func eachStaged(db *lite.DB, seq tidemark.Seq, fn func(*tidemark.Change) error) 
 		if err != nil {
 			return &tidemark.Error{Code: tidemark.CodeCorrupt, Err: err, Msg: "a staged chunk cannot be read"}
 		}
-		if err := each(changes, fn); err != nil {
+		if from.scope = row[2].Str(); row[3].Int64() == 0 {
+			from.message++
+		}
+		if err := each(from, changes, fn); err != nil {
 			return err
 		}
 	}
 }
 
-func each(changes []tidemark.Change, fn func(*tidemark.Change) error) error {
+// taker takes confirmed changes, one after another.
+type taker func(from source, c *tidemark.Change) error
+
+func each(from source, changes []tidemark.Change, fn taker) error {
 	for i := range changes {
-		if err := fn(&changes[i]); err != nil {
+		if err := fn(from, &changes[i]); err != nil {
 			return err
 		}
 	}

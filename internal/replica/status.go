@@ -26,6 +26,11 @@ type Status struct {
 	ReadOnly    bool              `json:"read_only"`
 	Out         map[string]string `json:"out,omitempty"`     // tables that do not sync, with reason
 	Stopped     string            `json:"stopped,omitempty"` // code of the refusal that stopped syncing
+
+	Scoped  bool `json:"scoped,omitempty"`  // scopes are declared; Scopes lists them
+	Only    bool `json:"only,omitempty"`    // those that are wanted by name and no others
+	Filling int  `json:"filling,omitempty"` // scopes that the server listed and that are not whole here yet
+	Unasked bool `json:"unasked,omitempty"` // the server has not answered yet what is wanted
 }
 
 // Status reads the state.
@@ -41,6 +46,7 @@ func (r *Replica) Status() (Status, error) {
 	if err != nil {
 		return Status{}, failure("status", err)
 	}
+	st.Scoped = r.server.Scoped()
 	for _, t := range r.schema.Tables {
 		if t.Out != "" {
 			if st.Out == nil {
@@ -62,6 +68,7 @@ func readStatus(db *lite.DB) (Status, error) {
 		Replica: f[keyReplica].Str(), Principal: f[keyPrincipal].Str(), Seq: tidemark.Seq(f[meta.KeySeq].Int64()), Head: tidemark.Seq(f[keyHead].Int64()),
 		Proven: f[keyProven].Int64() != 0, Repair: f[keyRepair].Str(), Contact: f[keyContact].Int64(),
 		ReadOnly: f[keyReadOnly].Int64() != 0, Stopped: f[keyStopped].Str(),
+		Only: f[keyOnly].Int64() != 0, Unasked: f[keyWants].Int64() != f[keyAnswered].Int64(),
 	}
 	for _, c := range []struct {
 		into *int
@@ -70,7 +77,8 @@ func readStatus(db *lite.DB) (Status, error) {
 		{&st.Pending, "SELECT count(*) FROM main._tm_pending"},
 		{&st.Suspended, "SELECT count(*) FROM main._tm_pending WHERE suspended = 1"},
 		{&st.Rejected, "SELECT count(*) FROM main._tm_rejected"},
-		{&st.Staged, "SELECT count(*) FROM main._tm_stage"},
+		{&st.Staged, "SELECT count(*) FROM main._tm_stage WHERE part = 0"},
+		{&st.Filling, "SELECT count(*) FROM main._tm_scope WHERE held = 0"},
 	} {
 		n, err := db.Int(c.sql)
 		if err != nil {

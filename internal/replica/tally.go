@@ -21,15 +21,24 @@ type tally struct {
 	sums   digest.Sums
 	dirty  map[int]bool
 	bare   bool // the tables show confirmed rows only: pending is undone
+
+	scopes *scopeSums // where scopes are declared: these sums and no others are kept
 }
 
 func (r *Replica) newTally() *tally {
-	return &tally{db: r.db, schema: r.schema, hasher: r.hasher}
+	tl := &tally{db: r.db, schema: r.schema, hasher: r.hasher}
+	if r.server.Scoped() {
+		tl.scopes = newScopeSums(r.db)
+	}
+	return tl
 }
 
 // load reads the stored sums.
 func (tl *tally) load() error {
 	tl.sums, tl.dirty = digest.Sums{}, map[int]bool{}
+	if tl.scopes != nil {
+		return nil
+	}
 	err := tl.db.Each("SELECT t, sums FROM main._tm_digest", func(s *lite.Stmt) error {
 		b := s.Blob(1)
 		if len(b)%8 != 0 {
@@ -58,26 +67,33 @@ func (tl *tally) load() error {
 
 // count sums a table's confirmed rows as they are stored.
 func (tl *tally) count(t *tidemark.Table) error {
+	tl.sums[t.ID] = make([]uint64, len(t.Columns))
+	tl.dirty[t.ID] = true
+	return tl.confirmed(t, func(image []tidemark.Value) { tl.sums.Add(tl.hasher, t, image, 1) })
+}
+
+// confirmed passes a table's confirmed rows as they are stored.
+func (tl *tally) confirmed(t *tidemark.Table, fn func(image []tidemark.Value)) error {
 	base, err := tl.laidAside(t)
 	if err != nil {
 		return err
 	}
-	tl.sums[t.ID] = make([]uint64, len(t.Columns))
-	tl.dirty[t.ID] = true
 	err = row.Scan(tl.db, t, nil, nil, 0, func(values []tidemark.Value) error {
 		if len(base) > 0 {
 			if _, laidAside := base[t.KeyID(t.KeyOf(values))]; laidAside {
 				return nil
 			}
 		}
-		tl.sums.Add(tl.hasher, t, values, 1)
+		fn(values)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	for _, image := range base {
-		tl.sums.Add(tl.hasher, t, image, 1)
+		if image != nil {
+			fn(image)
+		}
 	}
 	return nil
 }
@@ -91,6 +107,10 @@ func (tl *tally) laidAside(t *tidemark.Table) (map[string][]tidemark.Value, erro
 
 // change replaces a confirmed row by another; nil is no row.
 func (tl *tally) change(t *tidemark.Table, before, after []tidemark.Value) {
+	if tl.scopes != nil {
+		tl.changeScopes(t, before, after)
+		return
+	}
 	if after != nil || !planted.Is(planted.SumIgnoresDeletes) {
 		tl.sums.Add(tl.hasher, t, before, -1)
 	}
@@ -98,10 +118,29 @@ func (tl *tally) change(t *tidemark.Table, before, after []tidemark.Value) {
 	tl.dirty[t.ID] = true
 }
 
+// changeScopes counts a row that changed in every scope that it is in.
+func (tl *tally) changeScopes(t *tidemark.Table, before, after []tidemark.Value) {
+	image := after
+	if image == nil {
+		image = before
+	}
+	if image == nil {
+		return
+	}
+	delta := tl.hasher.Row(t, after)
+	if after != nil || !planted.Is(planted.SumIgnoresDeletes) {
+		delta -= tl.hasher.Row(t, before)
+	}
+	tl.scopes.addTo(idOf(t, t.KeyOf(image)), delta)
+}
+
 func (tl *tally) total() uint64 { return tl.sums.Total(tl.schema) }
 
 // save stores the sums of the tables that changed.
 func (tl *tally) save() error {
+	if tl.scopes != nil {
+		return tl.scopes.save()
+	}
 	for _, t := range tl.schema.Tables {
 		if !tl.dirty[t.ID] {
 			continue

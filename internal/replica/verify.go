@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/row"
@@ -32,6 +33,7 @@ type RangeRows struct {
 	Table       int
 	After, Upto []tidemark.Value
 	Rows        [][]tidemark.Value
+	Scopes      [][]string // parallel to Rows, where scopes are declared
 }
 
 // comparer is what a verification asks of a replica.
@@ -220,10 +222,10 @@ func rows(l *Loop, now int64, ev Event) error {
 		return l.proceed(now)
 	}
 	t := l.e.Schema().Table(q.table)
-	if !q.rows || t == nil || a.More && len(a.List) == 0 || !fit(t, a.List) {
+	if !q.rows || t == nil || a.More && len(a.List) == 0 || !fit(t, a.List) || !l.belong(a) {
 		return garbage(l, now, ev)
 	}
-	piece := RangeRows{Table: q.table, After: q.after, Upto: q.upto, Rows: a.List}
+	piece := RangeRows{Table: q.table, After: q.after, Upto: q.upto, Rows: a.List, Scopes: a.Scopes}
 	if a.More {
 		piece.Upto = t.KeyOf(a.List[len(a.List)-1])
 		rest := q
@@ -234,6 +236,14 @@ func rows(l *Loop, now int64, ev Event) error {
 		return err
 	}
 	return l.proceed(now)
+}
+
+// belong reports whether it is said of all rows in which scopes they are, if there are any.
+func (l *Loop) belong(a *wire.Rows) bool {
+	if !l.e.Schema().Scoped() {
+		return a.Scopes == nil
+	}
+	return len(a.Scopes) == len(a.List) && !slices.ContainsFunc(a.Scopes, func(of []string) bool { return len(of) == 0 })
 }
 
 func fit(t *tidemark.Table, rows [][]tidemark.Value) bool {

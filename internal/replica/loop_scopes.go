@@ -1,0 +1,65 @@
+package replica
+
+import "github.com/tidemarkdb/tidemark/internal/wire"
+
+// scopes takes over which scopes the session has from here on.
+func scopes(l *Loop, now int64, ev Event) error {
+	news, err := l.e.TakeScopes(ev.(Received).Msg.(*wire.Scopes).List, now)
+	if err != nil {
+		return err
+	}
+	l.staging = false // chunks that were staged are void
+	l.asking = max(0, l.asking-1)
+	if err := l.rescoped(news); err != nil {
+		return err
+	}
+	return l.decide(now, true)
+}
+
+// rescoped follows a list of scopes; news is nil where none came or went.
+func (l *Loop) rescoped(news *Applied) error {
+	if l.asking == 0 {
+		if err := l.e.answered(l.told); err != nil {
+			return err
+		}
+	}
+	var err error
+	if l.filling, err = l.e.filling(); err != nil || news == nil {
+		return err
+	}
+	l.progressed()
+	l.unsent = true // what went was sealed first
+	if l.check != nil {
+		l.check = nil // it compared other scopes; begin anew
+		l.wanted = true
+	}
+	l.notify(Note{Applied: news})
+	return nil
+}
+
+// moving reports whether scopes or chunks are on their way.
+func (l *Loop) moving() bool { return l.staging || l.filling || l.asking > 0 }
+
+// rewant tells the server what is wanted, if that is not what it was told.
+func (l *Loop) rewant() error {
+	n, err := l.e.wanted()
+	if err != nil || n == l.told {
+		return err
+	}
+	only, want, err := l.e.Wants()
+	if err != nil {
+		return err
+	}
+	l.told = n
+	l.asking++
+	l.send(&wire.Subscribe{Only: only, Want: want})
+	return nil
+}
+
+// resubscribe looks whether something else is wanted.
+func resubscribe(l *Loop, now int64, _ Event) error {
+	if err := l.rewant(); err != nil {
+		return err
+	}
+	return l.decide(now, false)
+}

@@ -1,0 +1,273 @@
+package replica
+
+import (
+	"fmt"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/row"
+)
+
+// source says where a confirmed change comes from.
+type source struct {
+	scope   string // whose part it stands in; "" where none are declared, or none is meant
+	message int    // a row that stands in several parts of one message is changed once
+}
+
+// part applies a change as one scope tells it. Rows that leave a scope wait to
+// the end: they may come in by another.
+func (in *incoming) part(from source, t *tidemark.Table, c *tidemark.Change) error {
+	if from.message != in.message {
+		in.message = from.message
+		clear(in.once)
+	}
+	id := idOf(t, c.Key)
+	if c.Op == tidemark.Delete {
+		return in.remove(t, id, c)
+	}
+	s, err := in.scope(from.scope)
+	if err != nil {
+		return err
+	}
+	switch c.Op {
+	case tidemark.Insert:
+		return in.enter(t, id, s, c)
+	case tidemark.Forget:
+		return in.forget(t, id, s)
+	}
+	if in.once[id] {
+		return nil
+	}
+	in.once[id] = true
+	return in.change(t, id, c)
+}
+
+// scope finds the number of a scope.
+func (in *incoming) scope(name string) (int64, error) {
+	if s, known := in.numbers[name]; known {
+		return s, nil
+	}
+	r, err := in.a.db.Get("SELECT i FROM main._tm_scope WHERE name = ?1", tidemark.Text(name))
+	if err != nil {
+		return 0, err
+	}
+	if r == nil {
+		return 0, &tidemark.Error{Code: tidemark.CodeProtocol, Msg: fmt.Sprintf("changes came of %s, which the server does not list for this copy", name)}
+	}
+	in.numbers[name] = r[0].Int64()
+	return r[0].Int64(), nil
+}
+
+// enter puts a row into a scope.
+func (in *incoming) enter(t *tidemark.Table, id rowID, s int64, c *tidemark.Change) error {
+	if !in.once[id] {
+		in.once[id] = true
+		if err := in.change(t, id, c); err != nil {
+			return err
+		}
+	}
+	if err := in.found(id); err != nil {
+		return err
+	}
+	table, key := id.args()
+	err := in.a.db.Run("INSERT OR IGNORE INTO main._tm_member (t, key, s) VALUES (?1, ?2, ?3)", table, key, tidemark.Int(s))
+	if err != nil || in.a.db.Conn().Changes() == 0 {
+		return err
+	}
+	image, err := in.now(t, id)
+	in.a.tally.scopes.add(s, in.a.tally.hasher.Row(t, image))
+	return err
+}
+
+// forget takes a row out of a scope.
+func (in *incoming) forget(t *tidemark.Table, id rowID, s int64) error {
+	table, key := id.args()
+	err := in.a.db.Run("DELETE FROM main._tm_member WHERE t = ?1 AND key = ?2 AND s = ?3", table, key, tidemark.Int(s))
+	if err != nil || in.a.db.Conn().Changes() == 0 {
+		return err
+	}
+	in.leaving[id] = true
+	image, err := in.now(t, id)
+	in.a.tally.scopes.add(s, -in.a.tally.hasher.Row(t, image))
+	return err
+}
+
+// remove deletes a row, whatever scopes it was in.
+func (in *incoming) remove(t *tidemark.Table, id rowID, c *tidemark.Change) error {
+	if err := in.change(t, id, c); err != nil {
+		return err
+	}
+	if err := in.found(id); err != nil {
+		return err
+	}
+	if in.a.died == nil {
+		in.a.died = map[rowID]bool{}
+	}
+	in.a.died[id] = true
+	table, key := id.args()
+	return in.a.db.Run("DELETE FROM main._tm_member WHERE t = ?1 AND key = ?2", table, key)
+}
+
+// found takes back that a row is lost: what became of it is known again.
+func (in *incoming) found(id rowID) error {
+	delete(in.a.died, id)
+	if !in.a.pending[id.t] {
+		return nil
+	}
+	table, key := id.args()
+	return in.a.db.Run("DELETE FROM main._tm_lost WHERE t = ?1 AND key = ?2", table, key)
+}
+
+// leave takes rows out of the copy that are in no scope any more.
+func (in *incoming) leave() error {
+	for _, id := range in.a.job.leave {
+		in.leaving[id] = true
+	}
+	for _, id := range inOrder(in.leaving) {
+		t := synced(in.a.r.schema, id.t)
+		if t == nil {
+			continue
+		}
+		table, key := id.args()
+		stays, err := in.a.db.Int("SELECT EXISTS (SELECT 1 FROM main._tm_member WHERE t = ?1 AND key = ?2)", table, key)
+		if err != nil {
+			return err
+		}
+		if stays != 0 {
+			continue
+		}
+		if err := in.leaveOne(t, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *incoming) leaveOne(t *tidemark.Table, id rowID) error {
+	image, err := in.now(t, id)
+	if err != nil || image == nil {
+		return err
+	}
+	c := &tidemark.Change{Table: t.ID, Op: tidemark.Delete, Key: t.KeyOf(image)}
+	if err := in.change(t, id, c); err != nil {
+		return err
+	}
+	in.a.gone(id)
+	if !in.a.pending[t.ID] {
+		return nil
+	}
+	_, held, err := baseImage(in.a.db, id)
+	if err != nil || !held {
+		return err
+	}
+	return lose(in.a.db, id)
+}
+
+// gone notes that a row left the copy without being deleted.
+func (a *attempt) gone(id rowID) {
+	if a.left == nil {
+		a.left = map[rowID]bool{}
+	}
+	a.left[id] = true
+}
+
+// lose notes that a row left which pending touches.
+func lose(db *lite.DB, id rowID) error {
+	table, key := id.args()
+	return db.Run("INSERT OR IGNORE INTO main._tm_lost (t, key) VALUES (?1, ?2)", table, key)
+}
+
+// now is what a row is confirmed to be at this moment of the job.
+func (in *incoming) now(t *tidemark.Table, id rowID) ([]tidemark.Value, error) {
+	if image, waits := in.w.shown(id); waits {
+		return image, nil
+	}
+	if in.held != nil && in.a.pending[t.ID] {
+		if image, held, err := in.lookAside(id); held || err != nil {
+			return image, err
+		}
+	}
+	return in.a.read(t, id)
+}
+
+// membersOf lists the scopes that a row is in.
+func membersOf(db *lite.DB, id rowID) (list []int64, err error) {
+	table, key := id.args()
+	err = db.Each("SELECT s FROM main._tm_member WHERE t = ?1 AND key = ?2", func(s *lite.Stmt) error {
+		list = append(list, s.Int(0))
+		return nil
+	}, table, key)
+	return list, err
+}
+
+// loseArrivals marks rows that accepted changesets brought and that are not
+// here now: they are in no scope of this copy, and what is pending on them is
+// going to be refused.
+func (a *attempt) loseArrivals() error {
+	if !a.r.server.Scoped() {
+		return nil
+	}
+	for i := range a.settle {
+		s := &a.settle[i]
+		if s.o.Kind == tidemark.Rejected {
+			continue
+		}
+		if err := a.r.unfold(s.p); err != nil {
+			return err
+		}
+		for j := range s.p.changes {
+			if err := a.loseArrival(&s.p.changes[j]); err != nil {
+				return err
+			}
+		}
+	}
+	return a.db.Run(`DELETE FROM main._tm_lost WHERE NOT EXISTS (SELECT 1 FROM main._tm_pending_row p
+		WHERE p.t = _tm_lost.t AND p.key = _tm_lost.key)`)
+}
+
+func (a *attempt) loseArrival(c *tidemark.Change) error {
+	t := synced(a.r.schema, c.Table)
+	if t == nil || c.Op == tidemark.Delete {
+		return nil
+	}
+	to := idOf(t, keyAfter(t, c))
+	if c.Op == tidemark.Update && to == idOf(t, c.Key) || a.died[to] {
+		return nil
+	}
+	image, err := a.read(t, to)
+	if err != nil || image != nil {
+		return err
+	}
+	a.gone(to)
+	return lose(a.db, to)
+}
+
+// forbidden finds out whether a changeset changes a row that left this copy:
+// the server does not take that from who may not see it.
+func (a *attempt) forbidden(p *record) (*misfit, error) {
+	if !a.r.server.Scoped() {
+		return nil, nil
+	}
+	for i := range p.changes {
+		c := &p.changes[i]
+		t := synced(a.r.schema, c.Table)
+		if t == nil || c.Op == tidemark.Insert || !wellFormed(t, c) {
+			continue
+		}
+		id := idOf(t, c.Key)
+		table, key := id.args()
+		lost, err := a.db.Int("SELECT EXISTS (SELECT 1 FROM main._tm_lost WHERE t = ?1 AND key = ?2)", table, key)
+		if err != nil {
+			return nil, err
+		}
+		if lost == 0 {
+			continue
+		}
+		image, err := row.Get(a.db, t, c.Key)
+		if err != nil || image == nil {
+			return &misfit{code: tidemark.CodeForbidden, message: "the row is in no scope of this copy any more", table: t.Name, key: c.Key,
+				row: id}, err
+		}
+	}
+	return nil, nil
+}
