@@ -52,7 +52,7 @@ func (s *Session) ranges(v tidemark.View, st tidemark.SpaceState, m *wire.AskRan
 	if r != nil {
 		return r, nil
 	}
-	list, err := v.Ranges(nil, t.ID, m.After, m.Upto, m.Bounds)
+	list, err := v.Ranges(s.scopes(), t.ID, m.After, m.Upto, m.Bounds)
 	return &wire.Ranges{ID: m.ID, Seq: st.Head, List: list}, err
 }
 
@@ -65,12 +65,44 @@ func (s *Session) rows(v tidemark.View, st tidemark.SpaceState, m *wire.AskRows)
 	if limit <= 0 || limit > maxRows {
 		limit = maxRows
 	}
-	list, more, err := v.Rows(nil, t.ID, m.After, m.Upto, limit)
+	list, more, err := v.Rows(s.scopes(), t.ID, m.After, m.Upto, limit)
 	if err != nil {
 		return nil, err
 	}
 	cut := s.hub.fitting(list)
-	return &wire.Rows{ID: m.ID, Seq: st.Head, More: more || cut < len(list), List: list[:cut]}, nil
+	out := &wire.Rows{ID: m.ID, Seq: st.Head, More: more || cut < len(list), List: list[:cut]}
+	if s.reach != nil {
+		out.Scopes, err = s.scopesOf(v, t, out.List)
+	}
+	return out, err
+}
+
+// scopes lists those whose rows questions are about, nil for all rows.
+func (s *Session) scopes() []string {
+	if s.reach == nil {
+		return nil
+	}
+	if s.reach.ready == nil {
+		return []string{}
+	}
+	return s.reach.ready
+}
+
+// scopesOf tells which of the session's ready scopes each row is in.
+func (s *Session) scopesOf(v tidemark.View, t *tidemark.Table, rows [][]tidemark.Value) ([][]string, error) {
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		scopes, err := v.ScopesOf(t.ID, t.KeyOf(row))
+		if err != nil {
+			return nil, err
+		}
+		for _, in := range scopes {
+			if in.Live && has(s.reach.ready, in.Scope) {
+				out[i] = append(out[i], in.Scope)
+			}
+		}
+	}
+	return out, nil
 }
 
 // fitting counts the rows that go into one message: at least one.

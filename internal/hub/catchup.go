@@ -14,7 +14,13 @@ import (
 // Behind reports whether Next has something to send: rows that the other side
 // missed, or the answer to a question.
 func (s *Session) Behind() bool {
-	return s.replica != "" && !s.over && (s.at < s.hub.state.Head || len(s.asks) > 0)
+	if s.replica == "" || s.over {
+		return false
+	}
+	if s.reach != nil {
+		return s.reach.behind() || len(s.asks) > 0
+	}
+	return s.at < s.hub.state.Head || len(s.asks) > 0
 }
 
 // Next returns the next catch-up chunk, or the answer to a question once the
@@ -29,6 +35,10 @@ func (s *Session) Next(ctx context.Context) ([]wire.Down, error) {
 	err := s.hub.store.View(ctx, func(v tidemark.View) error {
 		st, err := v.State()
 		if err != nil {
+			return err
+		}
+		if s.reach != nil {
+			down, err = s.next(v, st)
 			return err
 		}
 		if s.at < st.Head {
@@ -48,6 +58,9 @@ func (s *Session) Next(ctx context.Context) ([]wire.Down, error) {
 // because what was queued for it was dropped.
 func (s *Session) Fallback() {
 	s.at, s.place = s.acked, nil
+	if s.reach != nil && !s.over {
+		s.fallback()
+	}
 	delete(s.hub.leases.told, s.replica)
 }
 
@@ -88,6 +101,12 @@ func (s *Session) chunk(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, e
 		b.Sum, s.at, s.place = st.Sum, st.Head, nil
 	}
 	return append(append(down, s.leases()...), b), nil
+}
+
+// ofScopes reports whether a cursor is one of a space with scopes.
+func ofScopes(cursor string) bool {
+	_, is := parseStaged(cursor)
+	return is
 }
 
 // sizeOf estimates the bytes of a change on the wire.

@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"maps"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -27,11 +29,16 @@ type Commit struct {
 	Foreign  int                // changes by other programs that were sequenced
 	Missed   int                // changes that capture had missed and a scrub found
 	More     bool               // a sweep has not come to the end: sweep again soon
+	Scoped   bool               // the space declares scopes: there is no Batch that is everybody's
+	Granted  int                // how often grants were evaluated
 
 	answers map[*Session]*answer
 	judged  []tidemark.Outcome
 	failed  map[string]error // by replica: why submissions of it are in Retry
 	net     *net
+
+	scoped    scopedCommit
+	regranted map[*Session]bool // whose grants were evaluated and are others
 }
 
 // answer is what one session hears of its own submissions.
@@ -42,7 +49,7 @@ type answer struct {
 }
 
 func newCommit() *Commit {
-	return &Commit{answers: map[*Session]*answer{}, failed: map[string]error{}}
+	return &Commit{answers: map[*Session]*answer{}, failed: map[string]error{}, regranted: map[*Session]bool{}}
 }
 
 // Outcomes lists what was judged in this commit, in order, without replays.
@@ -64,8 +71,9 @@ func (c *Commit) answer(s *Session) *answer {
 // absorb takes over what one durable transaction did.
 func (c *Commit) absorb(d *Commit) {
 	if c.net == nil {
-		c.From, c.net = d.From, d.net
+		c.From, c.net, c.scoped = d.From, d.net, d.scoped
 	} else {
+		c.scoped.absorb(&d.scoped)
 		c.net.schema = d.net.schema
 		for _, id := range d.net.order {
 			c.net.add([]tidemark.Change{*d.net.rows[id]})
@@ -80,6 +88,9 @@ func (c *Commit) absorb(d *Commit) {
 	c.Foreign += d.Foreign
 	c.Missed += d.Missed
 	c.More = d.More
+	c.Scoped = d.Scoped
+	c.Granted += d.Granted
+	maps.Copy(c.regranted, d.regranted)
 	c.judged = append(c.judged, d.judged...)
 	for s, a := range d.answers {
 		mine := c.answer(s)
@@ -97,7 +108,7 @@ func (c *Commit) absorb(d *Commit) {
 func (c *Commit) seal(st tidemark.SpaceState, limit int) {
 	n := c.net
 	c.net = nil
-	if n == nil || c.To == c.From || n.size() > limit {
+	if c.Scoped || n == nil || c.To == c.From || n.size() > limit {
 		return
 	}
 	changes := n.changes()
@@ -109,8 +120,13 @@ func (c *Commit) seal(st tidemark.SpaceState, limit int) {
 
 // Deliver returns what a commit means for this session: its outcomes, then the
 // batch if the session is exactly at the commit's From. A session that is
-// behind gets only outcomes and catches up with Next.
+// behind gets only outcomes and catches up with Next. In a space with scopes
+// it gets the parts of its scopes, from wherever it is; a commit needs to be
+// delivered only to those whom it Concerns.
 func (s *Session) Deliver(c *Commit) []wire.Down {
+	if c.Scoped || s.reach != nil {
+		return s.deliver(c, true)
+	}
 	if c.Batch == nil || s.over || s.replica == "" || s.at != c.From {
 		return s.Answers(c)
 	}
@@ -131,6 +147,9 @@ func (s *Session) Deliver(c *Commit) []wire.Down {
 // Answers is Deliver without the batch, for a session that has no room for it:
 // it stays where it is and is behind from then on.
 func (s *Session) Answers(c *Commit) []wire.Down {
+	if c.Scoped || s.reach != nil {
+		return s.deliver(c, false)
+	}
 	outcomes, refusals := s.split(c)
 	return append(outcomes, refusals...)
 }

@@ -21,6 +21,7 @@ type memoryStore struct {
 	waiting *tidemark.ForeignWork
 	missed  []tidemark.Change
 	commits int
+	asked   int  // evaluations of grants
 	full    bool // every write fails as on a full disk
 	rule    func(tidemark.Author, tidemark.Change) error
 }
@@ -46,6 +47,7 @@ type books struct {
 	undone   []tidemark.Outcome
 	effects  map[string]effect
 	kept     kept
+	feed     map[string]memoryFed // by row and scope
 }
 
 type term struct {
@@ -67,6 +69,7 @@ type effect struct{ before, after []tidemark.Value }
 func (b books) copy() books {
 	b.bodies, b.rows, b.replicas = maps.Clone(b.bodies), maps.Clone(b.rows), maps.Clone(b.replicas)
 	b.outcomes, b.effects, b.kept = maps.Clone(b.outcomes), maps.Clone(b.effects), b.kept.copy()
+	b.feed = maps.Clone(b.feed)
 	b.terms, b.log, b.undone = slices.Clone(b.terms), slices.Clone(b.log), slices.Clone(b.undone)
 	return b
 }
@@ -89,7 +92,7 @@ func newMemoryStore() *memoryStore {
 	m := &memoryStore{now: books{
 		space:  tidemark.SpaceState{Space: "shop", Incarnation: "inc"},
 		bodies: map[string][]byte{}, rows: map[string]memoryRow{}, replicas: map[string]tidemark.ReplicaState{},
-		outcomes: map[string]tidemark.Outcome{}, effects: map[string]effect{}, kept: newKept(),
+		outcomes: map[string]tidemark.Outcome{}, effects: map[string]effect{}, kept: newKept(), feed: map[string]memoryFed{},
 	}}
 	m.now.setSchema(items())
 	return m
@@ -159,6 +162,7 @@ type memoryTx struct {
 	books       books
 	gone        bool
 	tookForeign bool
+	concerned   map[string]bool
 }
 
 func (x *memoryTx) Schema() *tidemark.Schema { return x.books.schema }
@@ -204,10 +208,10 @@ func (x *memoryTx) Ranges(_ []string, _ int, _, _ []tidemark.Value, bounds [][]t
 	return make([]tidemark.RangeSum, len(bounds)+1), nil
 }
 
-func (x *memoryTx) Rows(_ []string, table int, after, _ []tidemark.Value, limit int) ([][]tidemark.Value, bool, error) {
+func (x *memoryTx) Rows(scopes []string, table int, after, _ []tidemark.Value, limit int) ([][]tidemark.Value, bool, error) {
 	var out [][]tidemark.Value
 	for _, id := range slices.Sorted(maps.Keys(x.books.rows)) {
-		if r := x.books.rows[id]; r.values != nil && r.table == table && (after == nil || id > x.id(table, after)) {
+		if r := x.books.rows[id]; r.values != nil && r.table == table && (after == nil || id > x.id(table, after)) && (scopes == nil || slices.ContainsFunc(scopesIn(r.values), func(s string) bool { return slices.Contains(scopes, s) })) {
 			out = append(out, r.values)
 		}
 	}
@@ -445,6 +449,7 @@ func (x *memoryTx) Append(e tidemark.LogEntry) error {
 		r.seq, r.writer = e.Seq, e.Name.Replica
 		x.books.rows[id] = r
 	}
+	x.follow(e)
 	x.books.effects = map[string]effect{}
 	x.books.log = append(x.books.log, e)
 	return nil
@@ -470,12 +475,3 @@ func (x *memoryTx) SaveRejectedForeign(_ []tidemark.Change, o tidemark.Outcome) 
 }
 
 var _ tidemark.Store = (*memoryStore)(nil)
-
-func (x *memoryTx) Granted(tidemark.Principal) ([]string, error) { return nil, nil }
-func (x *memoryTx) Feed(tidemark.ScopeCursor, []tidemark.ScopeFrom, func(tidemark.ScopeCursor, tidemark.Change) bool) error {
-	return nil
-}
-func (x *memoryTx) ScopeSums([]string) ([]uint64, error)                        { return nil, nil }
-func (x *memoryTx) ScopesOf(int, []tidemark.Value) ([]tidemark.RowScope, error) { return nil, nil }
-func (x *memoryTx) Parts(tidemark.Seq) ([]tidemark.ScopePart, error)            { return nil, nil }
-func (x *memoryTx) Concerned() (all bool, principals []string)                  { return false, nil }

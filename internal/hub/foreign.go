@@ -19,6 +19,7 @@ func (g *group) foreign() error {
 		if g.commit.Schema, err = schemaMessage(g.tx, g.tx.Schema().Hash); err != nil {
 			return err
 		}
+		g.allConcerned() // grants may be declared another way
 	}
 	if work.Refused != nil {
 		if err := g.undo(work.Changes, work.Refused); err != nil {
@@ -102,4 +103,5 @@ func (g *group) advance(effects []tidemark.Change) {
 	g.head++
 	g.textsStand()
 	g.commit.net.add(effects)
+	g.concerned()
 }

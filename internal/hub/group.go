@@ -51,7 +51,11 @@ func (h *Hub) Scrub(ctx context.Context, now int64, cursor string, limit int) (n
 }
 
 func (h *Hub) seal(c *Commit) {
-	c.seal(h.state, min(liveChunks*h.opts.Chunk, h.opts.Limits.Message/2))
+	limit := min(liveChunks*h.opts.Chunk, h.opts.Limits.Message/2)
+	if c.Scoped {
+		c.scoped.seal(&h.listeners, h.state, limit)
+	}
+	c.seal(h.state, limit)
 }
 
 const (
@@ -77,6 +81,7 @@ type group struct {
 	renum    groupNumbers
 	looked   map[rowID]tidemark.RowState // rows that the changeset under way had looked up before its writes
 	leases   groupLeases
+	grants   groupGrants
 }
 
 // run makes one transaction: first what other programs wrote, then work. What
@@ -96,6 +101,7 @@ func (h *Hub) run(ctx context.Context, now int64, c *Commit, work func(*group) e
 	}
 	h.state, h.schema = g.state, g.schema
 	h.remember(g)
+	h.rememberGrants(g)
 	c.absorb(g.commit)
 	return nil
 }
@@ -110,6 +116,12 @@ func (g *group) run(work func(*group) error) error {
 		return err
 	}
 	if err := work(g); err != nil {
+		return err
+	}
+	if err := g.regrant(); err != nil {
+		return err
+	}
+	if err := g.readParts(); err != nil {
 		return err
 	}
 	if err := g.renewLeases(); err != nil {

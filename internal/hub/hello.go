@@ -23,6 +23,7 @@ func (s *Session) hello(ctx context.Context, now int64, m *wire.Hello) ([]wire.D
 	var down []wire.Down
 	var refusal *wire.Refusal
 	var known *tidemark.ReplicaState
+	var r *reach
 	err := s.hub.store.Group(ctx, func(tx tidemark.Tx) error {
 		var err error
 		if refusal, err = s.hub.place(tx, m); refusal != nil || err != nil {
@@ -35,7 +36,13 @@ func (s *Session) hello(ctx context.Context, now int64, m *wire.Hello) ([]wire.D
 		if err := tx.SaveReplica(*known); err != nil {
 			return err
 		}
-		down, err = s.greeting(tx, now, m, known)
+		var void bool
+		if s.hub.schema.Scoped() {
+			if r, void, refusal, err = s.greetScopes(tx, m); refusal != nil || err != nil {
+				return err
+			}
+		}
+		down, err = s.greeting(tx, now, m, known, r, void)
 		return err
 	})
 	if err != nil {
@@ -44,7 +51,7 @@ func (s *Session) hello(ctx context.Context, now int64, m *wire.Hello) ([]wire.D
 	if refusal != nil {
 		return s.turnAway(refusal), nil
 	}
-	s.open(m, known.ID)
+	s.open(m, known.ID, r)
 	if m.Clock != 0 {
 		s.offset = now - m.Clock
 	}
@@ -67,13 +74,16 @@ func (s *Session) close() {
 }
 
 // open sets the session to what the Hello said.
-func (s *Session) open(m *wire.Hello, replica string) {
+func (s *Session) open(m *wire.Hello, replica string, r *reach) {
 	s.replica, s.readOnly, s.nameless = replica, m.ReadOnly, m.Replica == ""
 	s.at, s.acked, s.schema = m.Seq, m.Seq, s.hub.state.SchemaHash
 	if resync(m) {
 		s.at, s.acked = s.hub.state.Head, s.hub.state.Head
 	}
-	if m.Staged != "" && !resync(m) {
+	if s.reach = r; r != nil {
+		r.lagging = s.at < s.hub.state.Head
+		s.hub.listeners.open(s)
+	} else if m.Staged != "" && !resync(m) && !ofScopes(m.Staged) {
 		_, c, _ := parseCursor(m.Staged)
 		s.place = &c
 	}
@@ -100,6 +110,8 @@ func (h *Hub) introduce(m *wire.Hello) *wire.Refusal {
 		return fatal(tidemark.CodeIncarnation,
 			fmt.Sprintf("the copy belongs to another incarnation of space %q: this one was made anew", h.state.Space),
 			"clone again beside the old copy; what is pending there stays there")
+	case len(m.Held) > maxScopes || len(m.Want) > maxScopes:
+		return fatal(tidemark.CodeTooLarge, fmt.Sprintf("the hello names more than %d scopes", maxScopes), "subscribe to fewer")
 	case m.Seq < 0 || m.Settled < 0 || m.Seq > 0 && (m.Term == "" || m.Incarnation == ""):
 		return fatal(tidemark.CodeProtocol, "the hello names a state that cannot be", "")
 	}
@@ -116,7 +128,7 @@ func (h *Hub) place(v tidemark.View, m *wire.Hello) (*wire.Refusal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ok && m.Staged != "" {
+	if ok && m.Staged != "" && !h.schema.Scoped() && !ofScopes(m.Staged) {
 		term, c, perr := parseCursor(m.Staged)
 		if perr != nil {
 			return fatal(tidemark.CodeProtocol, "the hello's cursor cannot be read", ""), nil
@@ -218,7 +230,7 @@ func Expiry(p tidemark.Principal) int64 {
 }
 
 // greeting is Welcome and everything that was decided while the replica was away.
-func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark.ReplicaState) ([]wire.Down, error) {
+func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark.ReplicaState, scopes *reach, void bool) ([]wire.Down, error) {
 	st := s.hub.state
 	var down []wire.Down
 	if !m.ReadOnly {
@@ -232,12 +244,19 @@ func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark
 			down = append(down, blocks)
 		}
 	}
-	down = append(down, &wire.Welcome{
+	welcome := &wire.Welcome{
 		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
 		Replica: r.ID, Ticket: r.Ticket, Head: st.Head, Schema: st.SchemaHash, DigestKey: st.DigestKey,
 		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
 		Principal: s.principal.ID, Expires: Expiry(s.principal),
-	})
+	}
+	down = append(down, welcome)
+	if scopes != nil {
+		welcome.Scopes = scopes.list
+	}
+	if void {
+		down = append(down, scopes.said())
+	}
 	if m.Schema != st.SchemaHash {
 		sm, err := schemaMessage(tx, st.SchemaHash)
 		if err != nil {

@@ -93,6 +93,7 @@ type Hub struct {
 	leases    leaseState
 	failures  map[tidemark.Name]int // how often a changeset failed for no reason of its own
 	bridges   bridges               // between the texts that replicas edit and the server's
+	listeners listeners             // in a space with scopes
 
 	open  openConflicts
 	solo  solo
@@ -107,6 +108,7 @@ func Open(ctx context.Context, store tidemark.Store, now int64, opts Options) (*
 		current:   map[string]*Session{},
 		confirmed: map[string]bool{},
 		failures:  map[tidemark.Name]int{},
+		listeners: newListeners(),
 	}
 	term, err := h.random("term")
 	if err != nil {

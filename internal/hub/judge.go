@@ -147,15 +147,15 @@ func (g *group) forebear(cs *tidemark.Changeset, r *tidemark.ReplicaState) (*tid
 func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*tidemark.Outcome, error) {
 	cs := &sub.Changeset
 	if why := g.hopeless(cs); why != nil {
-		return g.reject(cs, r, why)
+		return g.reject(sub, r, why)
 	}
 	if doom != nil {
 		if why := reason(doom); why != nil {
-			return g.reject(cs, r, why)
+			return g.reject(sub, r, why)
 		}
 		return nil, doom
 	}
-	j := &trial{g: g, cs: cs, author: r.Principal, offset: sub.Offset, principal: sub.Principal}
+	j := &trial{g: g, cs: cs, author: r.Principal, offset: sub.Offset, principal: sub.Principal, session: sub.Session}
 	o, effects, err := j.tryAll(func(o tidemark.Outcome) error { return g.record(cs, r, o) })
 	if err == nil {
 		g.advance(effects)
@@ -167,13 +167,18 @@ func (g *group) decide(sub *Submission, r *tidemark.ReplicaState, doom error) (*
 	if err = j.blameParent(err); reason(err) == nil {
 		return nil, err
 	}
-	return g.reject(cs, r, j.asMeant(reason(err)))
+	why, err := j.concealed(reason(err))
+	if err != nil {
+		return nil, err
+	}
+	return g.reject(sub, r, j.asMeant(why))
 }
 
-func (g *group) reject(cs *tidemark.Changeset, r *tidemark.ReplicaState, why *tidemark.Error) (*tidemark.Outcome, error) {
+func (g *group) reject(sub *Submission, r *tidemark.ReplicaState, why *tidemark.Error) (*tidemark.Outcome, error) {
+	cs := &sub.Changeset
 	o := g.rejected(cs.Name, why)
 	err := g.tx.Savepoint(func() error {
-		if err := g.refuseTexts(cs); err != nil {
+		if err := g.refuseTexts(sub.Session, cs); err != nil {
 			return err
 		}
 		if err := g.saveRefused(cs, cs.Name); err != nil {

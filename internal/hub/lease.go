@@ -62,7 +62,7 @@ func (g *group) renewLeases() error {
 	if len(g.leases.used) == 0 {
 		return nil
 	}
-	for _, replica := range slices.Sorted(maps.Keys(g.hub.current)) {
+	for _, replica := range g.reached() {
 		if s := g.hub.current[replica]; s.over || s.readOnly {
 			continue
 		}
@@ -83,6 +83,28 @@ func (g *group) renewLeases() error {
 		g.leases.given[replica] = list
 	}
 	return nil
+}
+
+// reached lists the connected replicas that rows of this group reach.
+func (g *group) reached() []string {
+	if !g.commit.Scoped {
+		return slices.Sorted(maps.Keys(g.hub.current))
+	}
+	all := map[string]bool{}
+	note := func(s *Session) {
+		if g.hub.current[s.replica] == s {
+			all[s.replica] = true
+		}
+	}
+	for s := range g.commit.answers {
+		note(s)
+	}
+	for i := range g.commit.scoped.parts {
+		for s := range g.hub.listeners.scopes[g.commit.scoped.parts[i].Scope] {
+			note(s)
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 func (g *group) renew(replica string, list []tidemark.Lease) ([]tidemark.Lease, error) {

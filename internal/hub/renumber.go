@@ -17,9 +17,9 @@ import (
 // row; otherwise it is the author's own, which the server may know by another
 // id. All names of a changeset are therefore looked up first, and given anew
 // at once: one row may get the id that another one loses.
-func (g *group) renumber(cs *tidemark.Changeset, changes []tidemark.Change) ([]tidemark.Change, []tidemark.Renumbered, error) {
+func (g *group) renumber(s *Session, cs *tidemark.Changeset, changes []tidemark.Change) ([]tidemark.Change, []tidemark.Renumbered, error) {
 	g.renum.settle(g.head)
-	n := &naming{g: g, cs: cs, cols: g.hub.renum.columns(g.tx.Schema()), fresh: map[rowNumber]int64{}, next: map[int]int64{}}
+	n := &naming{g: g, session: s, cs: cs, cols: g.hub.renum.columns(g.tx.Schema()), fresh: map[rowNumber]int64{}, next: map[int]int64{}}
 	if !n.cols.Given() {
 		return changes, nil, nil
 	}
@@ -77,8 +77,11 @@ type rowNumber struct {
 
 // naming finds the names of the rows of one changeset.
 type naming struct {
-	g     *group
-	cs    *tidemark.Changeset
+	g  *group
+	cs *tidemark.Changeset
+
+	session *Session
+
 	cols  *ids.Columns
 	known []renumberings // what was given before: to the replica, then to the one that it was
 
@@ -186,7 +189,7 @@ func (n *naming) place(t *tidemark.Table, id int64) error {
 	if n.leaving[rowNumber{t.ID, at}] && !shared {
 		return nil
 	}
-	from, err := n.g.originOf(t, at, n.cs.Seen)
+	from, err := n.origin(t, at)
 	if err != nil || !shared && (!from.there || !from.came) {
 		return err
 	}
@@ -264,9 +267,12 @@ func (n *naming) refuseStranger(of *tidemark.Table, id int64, c *tidemark.Change
 	if known, err := n.g.vouched(n.cs, of, id); known || err != nil {
 		return err
 	}
-	from, err := n.g.originOf(of, id, n.cs.Seen)
+	from, err := n.origin(of, id)
 	if err != nil || !from.there {
 		return err
+	}
+	if from.unseen {
+		return n.refuseUnseen(of, id, c)
 	}
 	own := !from.isNew
 	if !own {
@@ -282,6 +288,46 @@ func (n *naming) refuseStranger(of *tidemark.Table, id int64, c *tidemark.Change
 	}
 	t := n.g.tx.Schema().Table(c.Table)
 	return &tidemark.Error{Code: tidemark.CodeDependsOn, Table: t.Name, Key: c.Key, Msg: strangerMessage(of, id, cause)}
+}
+
+// origin looks at how the row of an id came to be there. One that the author
+// may not see, whoever put it there, came without his having heard of it: what
+// he calls by its id is his own.
+func (n *naming) origin(t *tidemark.Table, id int64) (origin, error) {
+	from, err := n.g.originOf(t, id, n.cs.Seen)
+	if err != nil || !from.there || !n.g.scoped() {
+		return from, err
+	}
+	key := []tidemark.Value{tidemark.Int(id)}
+	row, err := n.g.look(t, key)
+	if err != nil {
+		return origin{}, err
+	}
+	seen, err := n.g.sees(n.session, t, key, row)
+	if err != nil || seen {
+		return from, err
+	}
+	if from.came && from.by.Replica != "" {
+		if own, err := n.own(from.by); own || err != nil {
+			return from, err
+		}
+	}
+	return origin{there: true, came: true, seq: n.g.head + 1, unseen: true}, nil
+}
+
+// refuseUnseen rejects what refers to a row of the author's whose insert was
+// rejected, where one that he may not see has its id. What changes that row
+// itself the merge rejects, as if it were not there.
+func (n *naming) refuseUnseen(of *tidemark.Table, id int64, c *tidemark.Change) error {
+	if c.Table == of.ID && c.Op != tidemark.Insert && c.Key[0] == tidemark.Int(id) {
+		return nil
+	}
+	key := []tidemark.Value{tidemark.Int(id)}
+	cause, err := n.g.tx.Refused(n.cs.Replica, of.ID, key)
+	if cause == 0 || err != nil {
+		return err
+	}
+	return dependsOn(of, key, cause, "refers to")
 }
 
 // own reports whether a changeset is one of the author's, by whatever name.

@@ -170,6 +170,8 @@ type origin struct {
 	seq   tidemark.Seq // when
 	isNew bool         // and it is not the one that had this key then
 	by    tidemark.Name
+
+	unseen bool // the author may not see it
 }
 
 // originOf looks at what happened to a row behind a seq.

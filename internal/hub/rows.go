@@ -163,11 +163,13 @@ func unpatched(now tidemark.Value, body string) (tidemark.Value, bool) {
 }
 
 // insert decides about an insert.
-func (j *trial) insert(t *tidemark.Table, c *tidemark.Change, row tidemark.RowState) error {
+func (j *trial) insert(t *tidemark.Table, c *tidemark.Change, row tidemark.RowState, seen bool) error {
 	switch {
 	case row.Values == nil || j.leaves(rowID{t.ID, t.KeyID(c.Key)}):
 		j.write = append(j.write, *c)
 		return nil
+	case !seen:
+		return taken(t, c) // what is there stays unknown, and untouched
 	case slices.Equal(row.Values[:min(len(c.New), len(row.Values))], c.New):
 		return nil
 	case t.Policy.OnInsert == tidemark.InsertMerge:

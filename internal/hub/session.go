@@ -29,6 +29,7 @@ type Session struct {
 	at     tidemark.Seq // what the other side reaches with what it was sent
 	acked  tidemark.Seq // what it said that it has
 	place  *tidemark.Cursor
+	reach  *reach // nil: the space declares no scopes
 	schema string // hash of the schema that it has
 	offset int64  // what its clock lacked when it said hello
 	asks   []wire.Up
@@ -51,6 +52,9 @@ func (s *Session) Renew(principal tidemark.Principal) bool {
 	if principal.ID != s.principal.ID {
 		return false
 	}
+	if s.anew(principal) {
+		s.reach.unsure = true // Next finds out, before anything else is said
+	}
 	s.principal = principal
 	return true
 }
@@ -70,6 +74,9 @@ func (s *Session) End() {
 	if s.hub.current[s.replica] == s {
 		delete(s.hub.current, s.replica)
 		s.hub.leases.forget(s.replica)
+	}
+	if s.reach != nil && !s.over {
+		s.hub.listeners.end(s)
 	}
 	s.over = true
 }
@@ -106,6 +113,8 @@ func (s *Session) Receive(ctx context.Context, now int64, m wire.Up) ([]wire.Dow
 		return nil, nil, nil
 	case *wire.AskRanges, *wire.AskRows:
 		return s.ask(m), nil, nil
+	case *wire.Subscribe:
+		return s.subscribe(m), nil, nil
 	}
 	return s.refuse(fatal(tidemark.CodeProtocol, fmt.Sprintf("a message of type %T cannot be taken", m), "")), nil, nil
 }
@@ -140,7 +149,9 @@ func (s *Session) push(m *wire.Push) ([]wire.Down, *Submission) {
 // seq that this log does not have.
 func (s *Session) ack(m *wire.Ack) {
 	if m.Seq <= s.at {
-		s.acked = max(s.acked, m.Seq)
+		if s.acked = max(s.acked, m.Seq); s.reach != nil {
+			s.reach.prune(s.acked)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // refuseTexts keeps the text edits of a changeset that is rejected. What its
 // author typed next was typed on them, and stands without them: the bridge of
 // such an edit begins with what takes the rejected one back.
-func (g *group) refuseTexts(cs *tidemark.Changeset) error {
+func (g *group) refuseTexts(s *Session, cs *tidemark.Changeset) error {
 	g.texts.restart()
 	changes, err := g.readRefused(cs)
 	if err != nil {
@@ -28,7 +28,7 @@ func (g *group) refuseTexts(cs *tidemark.Changeset) error {
 			if saved++; saved > maxRefused {
 				return nil
 			}
-			if err := g.refuseText(t, c, j, cs); err != nil {
+			if err := g.refuseText(s, t, c, j, cs); err != nil {
 				return err
 			}
 		}
@@ -37,7 +37,7 @@ func (g *group) refuseTexts(cs *tidemark.Changeset) error {
 }
 
 // refuseText keeps one edit, if what it was made on is known.
-func (g *group) refuseText(t *tidemark.Table, c *tidemark.Change, i int, cs *tidemark.Changeset) error {
+func (g *group) refuseText(s *Session, t *tidemark.Table, c *tidemark.Change, i int, cs *tidemark.Changeset) error {
 	edit, err := splice.ParseEdit(c.EditOf(i).Body)
 	if err != nil || edit.After != 0 && edit.After >= sealedName(cs).N {
 		return nil
@@ -45,6 +45,9 @@ func (g *group) refuseText(t *tidemark.Table, c *tidemark.Change, i int, cs *tid
 	row, err := g.tx.Row(t.ID, c.Key)
 	if err != nil || row.Values == nil {
 		return err
+	}
+	if seen, err := g.sees(s, t, c.Key, row); !seen || err != nil {
+		return err // it was not made on this text
 	}
 	m := g.meetText(t, c, i, row, cs, edit)
 	b, err := m.bridge()

@@ -26,6 +26,7 @@ type trial struct {
 	offset int64 // what the replica's clock lacks
 
 	principal tidemark.Principal // on whose behalf it came
+	session   *Session
 
 	chain map[tidemark.Seq]bool // seqs under other names: whether they are the author's own
 	fixes fixes                 // answers to earlier refusals
@@ -123,7 +124,7 @@ func (j *trial) begin() error {
 	if err != nil {
 		return err
 	}
-	j.changes, j.outcome.Renumbered, err = g.renumber(j.cs, changes)
+	j.changes, j.outcome.Renumbered, err = g.renumber(j.session, j.cs, changes)
 	j.write = make([]tidemark.Change, 0, len(j.changes))
 	return err
 }
@@ -151,10 +152,18 @@ func (j *trial) merge() error {
 		if err != nil {
 			return err
 		}
-		switch c.Op {
-		case tidemark.Insert:
-			err = j.insert(t, c, row)
-		case tidemark.Update:
+		seen := true
+		if c.Op != tidemark.Insert || row.Values != nil {
+			if seen, err = j.sees(t, c.Key, row); err != nil {
+				return err
+			}
+		}
+		switch {
+		case c.Op == tidemark.Insert:
+			err = j.insert(t, c, row, seen)
+		case !seen:
+			err = j.unseen(t, c)
+		case c.Op == tidemark.Update:
 			err = j.update(t, c, row)
 		default:
 			err = j.remove(t, c, row)

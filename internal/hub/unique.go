@@ -92,6 +92,11 @@ func (j *trial) answerUnique(e *tidemark.Error) (again bool, err error) {
 	if err != nil {
 		return false, unresolved(e, t, err)
 	}
+	if r.Merge {
+		if seen, err := j.sees(t, e.Other, theirs); !seen || err != nil {
+			return false, err // the author would learn of it, and write to it
+		}
+	}
 	if before, ok := j.fixes.unique[id]; ok {
 		mine = before.mine // as its author meant it
 	}

@@ -1,0 +1,289 @@
+package hub
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// maxScopes bounds the scopes of one session, and what a replica may name.
+const maxScopes = 10_000
+
+// reach is what a session of a space with scopes may have, wants and has. Lists
+// are sorted and shared: a change makes a new one.
+type reach struct {
+	only bool
+	want map[string]int64 // priorities of the scopes that the replica named
+
+	granted []string // what the principal may read as of the last durable commit
+	list    []string // those of granted that are wanted, as the replica was told
+	ready   []string // those of list that the replica has whole at Session.at
+	stale   bool     // granted is another than list was made from
+	moved   bool     // granted is another than the shell was told
+	unsure  bool     // the principal has other claims than granted was made for
+
+	rounds  [][]string            // the others of list, in the order in which they are filled
+	floor   tidemark.Seq          // rounds begin here when this is not -1, see Fallback
+	begin   tidemark.Seq          // of the catch-up under way
+	place   *tidemark.ScopeCursor // how far it is; nil: none is under way
+	touched map[string]bool       // ready scopes of which its chunks spoke
+	resumed bool                  // it goes on from a cursor: nobody knows of what its chunks spoke
+	lagging bool                  // something happened in a ready scope and was not sent
+
+	filled []filled // rounds of which it is not known that the replica has them
+	owed   bool     // Scopes must be said again
+}
+
+// filled is a round that was sent to its end.
+type filled struct {
+	at     tidemark.Seq
+	scopes []string
+}
+
+// Granted lists the scopes that the session's principal may read, sorted; nil
+// where none are declared. It must not be changed.
+func (s *Session) Granted() (scopes []string, scoped bool) {
+	if s.reach == nil {
+		return nil, false
+	}
+	return s.reach.granted, true
+}
+
+// GrantsMoved reports whether Granted is another list than when it was last asked.
+func (s *Session) GrantsMoved() bool {
+	if s.reach == nil || !s.reach.moved {
+		return false
+	}
+	s.reach.moved = false
+	return true
+}
+
+// newReach takes what a Hello says of scopes.
+func newReach(m *wire.Hello, granted []string) *reach {
+	r := &reach{granted: granted, moved: true, floor: -1}
+	r.wants(m.Only, m.Want)
+	r.list = r.wanted()
+	held := slices.Clone(m.Held)
+	slices.Sort(held)
+	r.ready = common(slices.Compact(held), r.list)
+	r.restart()
+	return r
+}
+
+func (r *reach) wants(only bool, list []wire.Want) {
+	r.only, r.want = only, nil
+	if len(list) == 0 {
+		return
+	}
+	r.want = make(map[string]int64, len(list))
+	for _, w := range list {
+		r.want[w.Scope] = w.Priority
+	}
+}
+
+// wanted lists what is granted and wanted.
+func (r *reach) wanted() []string {
+	if !r.only {
+		return r.granted
+	}
+	var list []string
+	for _, scope := range r.granted {
+		if _, ok := r.want[scope]; ok {
+			list = append(list, scope)
+		}
+	}
+	return list
+}
+
+// restart begins the catch-up anew, with the scopes that are not ready by now
+// in rounds by their priority.
+func (r *reach) restart() {
+	r.lagging = r.lagging || r.place != nil
+	r.place, r.touched, r.resumed, r.rounds = nil, nil, false, nil
+	rounds := map[int64][]string{}
+	for _, scope := range without(r.list, r.ready) {
+		rounds[r.want[scope]] = append(rounds[r.want[scope]], scope)
+	}
+	for _, priority := range slices.Sorted(maps.Keys(rounds)) {
+		r.rounds = append(r.rounds, rounds[priority])
+	}
+	if len(r.rounds) == 0 {
+		r.ready = r.list // one list for both
+	}
+}
+
+// round lists the scopes that are being filled, or are next.
+func (r *reach) round() []string {
+	if len(r.rounds) == 0 {
+		return nil
+	}
+	return r.rounds[0]
+}
+
+// behind reports whether there is something to send that is no live batch.
+func (r *reach) behind() bool {
+	return r.lagging || r.stale || r.unsure || r.owed || r.place != nil || len(r.rounds) > 0
+}
+
+// grant takes over what the principal may read now.
+func (r *reach) grant(granted []string) {
+	r.unsure = false
+	if slices.Equal(granted, r.granted) {
+		return
+	}
+	r.granted, r.stale, r.moved = granted, true, true
+}
+
+// rescope sets the session to what is granted and wanted now. It returns the
+// message that says so, nil when nothing is other than the replica was told, or
+// a refusal that ends the session.
+func (s *Session) rescope() wire.Down {
+	r := s.reach
+	if !r.stale {
+		return r.again()
+	}
+	r.stale = false
+	list := r.wanted()
+	if slices.Equal(list, r.list) {
+		return r.again()
+	}
+	if len(list) > maxScopes {
+		s.End()
+		return tooManyScopes(len(list))
+	}
+	s.hub.listeners.leave(s, without(r.ready, list))
+	r.list, r.ready = list, common(r.ready, list)
+	r.restart()
+	return r.said()
+}
+
+// again says Scopes once more where that is owed.
+func (r *reach) again() wire.Down {
+	if !r.owed {
+		return nil
+	}
+	return r.said()
+}
+
+func (r *reach) said() wire.Down {
+	r.owed = false
+	return &wire.Scopes{List: r.list}
+}
+
+func tooManyScopes(n int) *wire.Refusal {
+	return fatal(tidemark.CodeTooLarge,
+		fmt.Sprintf("there are %d scopes for this replica, a session has at most %d", n, maxScopes),
+		"subscribe to some of them")
+}
+
+// subscribe changes what the session wants. It is always answered by Scopes.
+func (s *Session) subscribe(m *wire.Subscribe) []wire.Down {
+	r := s.reach
+	switch {
+	case r == nil:
+		return s.refuse(badAsk(tidemark.CodeUsage, "this space declares no scopes to subscribe to"))
+	case len(m.Want) > maxScopes:
+		return s.refuse(badAsk(tidemark.CodeTooLarge, fmt.Sprintf("more than %d scopes at once", maxScopes)))
+	}
+	r.wants(m.Only, m.Want)
+	r.stale, r.owed = true, true
+	before := r.list
+	down := s.rescope()
+	if !s.over && slices.Equal(before, r.list) {
+		r.restart() // in the order of the new priorities; what is staged is void
+	}
+	return []wire.Down{down}
+}
+
+// anew reports whether a principal's grants must be evaluated anew for another token.
+func (s *Session) anew(p tidemark.Principal) bool {
+	return s.reach != nil && !reflect.DeepEqual(s.principal.Claims, p.Claims)
+}
+
+// prune forgets rounds that the replica has for sure. One that was filled at
+// the very seq that it names may have come after the batch that it speaks of.
+func (r *reach) prune(acked tidemark.Seq) {
+	r.filled = slices.DeleteFunc(r.filled, func(f filled) bool { return f.at < acked })
+	if len(r.filled) == 0 {
+		r.filled = nil
+	}
+}
+
+// fallback takes back what may be lost of what was sent behind acked: scopes
+// that became whole since are filled again, from where the replica may have
+// them, and what its scopes are is said again.
+func (s *Session) fallback() {
+	r := s.reach
+	r.owed, r.lagging, r.place = true, true, nil
+	if len(r.filled) > 0 {
+		var doubtful []string
+		for _, f := range r.filled {
+			doubtful = append(doubtful, f.scopes...)
+		}
+		slices.Sort(doubtful)
+		doubtful = common(r.ready, slices.Compact(doubtful))
+		s.hub.listeners.leave(s, doubtful)
+		r.ready, r.filled = without(r.ready, doubtful), nil
+	}
+	if r.floor < 0 || s.acked < r.floor {
+		r.floor = s.acked
+	}
+	r.restart()
+}
+
+// common lists what two sorted lists share, without copying where that is the second.
+func common(a, b []string) []string {
+	out := make([]string, 0, min(len(a), len(b)))
+	for i, k := 0, 0; i < len(a) && k < len(b); {
+		switch {
+		case a[i] < b[k]:
+			i++
+		case a[i] > b[k]:
+			k++
+		default:
+			out = append(out, b[k])
+			i, k = i+1, k+1
+		}
+	}
+	if len(out) == len(b) {
+		return b
+	}
+	return out
+}
+
+// without lists what of a sorted list is not in another.
+func without(a, b []string) []string {
+	var out []string
+	k := 0
+	for _, x := range a {
+		for k < len(b) && b[k] < x {
+			k++
+		}
+		if k == len(b) || b[k] != x {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// joined merges two sorted lists that share nothing.
+func joined(a, b []string) []string {
+	out := make([]string, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0] < b[0] {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+func has(list []string, scope string) bool {
+	_, ok := slices.BinarySearch(list, scope)
+	return ok
+}
