@@ -26,7 +26,10 @@
 //	I15 constraints hold
 //	I18 a restored server and a copied file are noticed
 //	I20 values survive exactly
+//	I21 a device is sent what its owner may read, and nothing else moves it
+//	I22 what a device may not hold any more is gone from its file
 //	I23 what was accepted satisfied its rule
+//	I25 a changeset is only sent in the name of whose it is
 //	I29 the same seed gives the same run
 //
 // The expected state comes from package oracle, which shares no code with the

@@ -27,6 +27,7 @@ type faults struct {
 	clone     float64 // somebody makes another copy
 	restore   float64
 	want      float64 // somebody subscribes to other scopes
+	hands     float64 // somebody else signs in on a device
 	verify    float64
 	rot       float64 // a row changes behind capture's back
 	disk      float64 // a write fails, for want of room or for no reason
@@ -54,6 +55,7 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 	f.clone, f.ddl = some(0.02), some(0.03)
 	f.disk = some(0.03)
 	f.verify, f.rot, f.dispose = some(0.02), some(0.01), some(0.04)
+	f.want, f.hands = some(0.04), some(0.1)
 	if r.IntN(4) == 0 {
 		f.fork = 0.01
 	}

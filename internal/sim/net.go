@@ -74,7 +74,7 @@ func (d *device) connect(epoch, attempt int, answer func(replica.Event) func()) 
 		answer(replica.Disconnected{Err: errBroken})()
 		return
 	}
-	l := &link{w: w, device: d, epoch: epoch, session: w.server.hub.NewSession(d.principal())}
+	l := &link{w: w, device: d, epoch: epoch, session: w.server.hub.NewSession(d.holder())}
 	d.link = l
 	w.server.links = append(w.server.links, l)
 	answer(replica.Connected{})()

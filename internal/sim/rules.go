@@ -49,6 +49,18 @@ func (d *device) principal() tidemark.Principal {
 	return tidemark.Principal{ID: d.owner}
 }
 
+// holder is in whose name a device connects: sometimes somebody else has it in
+// his hands, and signs in. The engine finds out and stops, until the owner is back.
+func (d *device) holder() tidemark.Principal {
+	if d.owner == "" || !d.named || d.w.calm || !d.w.chance(d.w.faults.hands) {
+		return d.principal()
+	}
+	other := tidemark.Principal{ID: person(int(d.owner[1]-'0') + 1)}
+	d.w.trace("%s is in the hands of %s", d.name, other.ID)
+	d.w.after(d.w.between(1, 5000), d.wake)
+	return other
+}
+
 // person is one of those to whom devices belong.
 func person(n int) string { return fmt.Sprintf("p%d", n%3) }
 

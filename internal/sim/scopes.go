@@ -16,13 +16,14 @@ type wants struct {
 	list []wire.Want
 }
 
-// of picks from the scopes that somebody may read those that are wanted.
+// of picks from the scopes that somebody may read those that are wanted. What
+// is everybody's and has no key cannot be left out: other rows refer to it.
 func (x wants) of(granted []string) []string {
 	if !x.only {
 		return granted
 	}
 	return slices.DeleteFunc(slices.Clone(granted), func(scope string) bool {
-		return !slices.ContainsFunc(x.list, func(want wire.Want) bool { return want.Scope == scope })
+		return scope != "catalog" && !slices.ContainsFunc(x.list, func(want wire.Want) bool { return want.Scope == scope })
 	})
 }
 

@@ -172,6 +172,9 @@ func (s *server) receive(l *link, frame []byte) {
 	}
 	l.short[2].ReadUp(m)
 	l.heard(m)
+	if _, is := m.(*wire.Push); is && l.session.Principal().ID != l.device.owner {
+		w.fail("I25", "%s of %q sends a changeset in the name of %q", l.device.name, l.device.owner, l.session.Principal().ID)
+	}
 	down, sub, err := l.session.Receive(context.Background(), w.now, m)
 	if s.failed(err, "receiving") {
 		l.breakOff()
@@ -214,6 +217,9 @@ func (s *server) deliver(l *link, down []wire.Down) {
 	for _, m := range down {
 		s.w.ledger.toldBy(m)
 		s.w.screen(l, m)
+		if s.w.spy != nil {
+			s.w.spy(l, m)
+		}
 		l.sendDown(m)
 		if r, ok := m.(*wire.Refusal); ok && r.Fatal {
 			s.w.after(s.w.delay(), l.drop)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // Options of Run. Zero fields are chosen from the seed.
@@ -50,7 +51,8 @@ type world struct {
 	calm    bool // the second phase
 	letters int  // drawn so far for texts
 	heard   func(sql string, args []tidemark.Value)
-	rotted  bool // the server's rows were changed behind capture's back
+	spy     func(l *link, m wire.Down) // hears every message to a device
+	rotted  bool                       // the server's rows were changed behind capture's back
 	work    *workload
 	model   *oracle.Model
 	ledger  *ledger
