@@ -1,5 +1,5 @@
--- A project tracker: organisations with members, projects, tasks, comments, and
--- notes that belong to one person alone.
+-- A project tracker: organisations with members, projects with guests, tasks,
+-- comments, and notes that belong to one person alone.
 
 CREATE TABLE organisation (
   id TEXT PRIMARY KEY NOT NULL,
@@ -13,6 +13,7 @@ CREATE TABLE member (
   role TEXT NOT NULL CHECK (role IN ('admin', 'editor', 'reader')),
   PRIMARY KEY (organisation, person)
 );
+CREATE INDEX member_person ON member (person, organisation);
 
 CREATE TABLE project (
   id TEXT PRIMARY KEY NOT NULL,
@@ -21,6 +22,14 @@ CREATE TABLE project (
   archived INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX project_organisation ON project (organisation);
+
+-- People who were invited to one project, and see nothing else of its organisation.
+CREATE TABLE guest (
+  project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,
+  person TEXT NOT NULL,
+  PRIMARY KEY (project, person)
+);
+CREATE INDEX guest_person ON guest (person, project);
 
 CREATE TABLE task (
   id TEXT PRIMARY KEY NOT NULL,
@@ -53,6 +62,7 @@ INSERT INTO member VALUES
   ('acme', 'ana', 'admin'), ('acme', 'eli', 'editor'), ('acme', 'rex', 'reader'),
   ('bolt', 'bob', 'admin'), ('bolt', 'eli', 'reader');
 INSERT INTO project VALUES ('site', 'acme', 'New site', 0), ('old', 'acme', 'Old site', 1), ('van', 'bolt', 'Repair the van', 0);
+INSERT INTO guest VALUES ('site', 'gus'), ('van', 'ana');
 INSERT INTO task VALUES
   ('t1', 'site', 'Draw the start page', 0, 'eli', 'ana', 1767225600000),
   ('t2', 'site', 'Buy a domain', 1, NULL, 'eli', 1767225600000),
