@@ -54,7 +54,7 @@ type Options struct {
 }
 
 // Event is news from the sync loop: its state, and an outcome, a suspended
-// changeset, a conflict, an error or just the seq that the replica has reached.
+// changeset, a conflict, a scope, an error or just the seq that the replica has reached.
 // It comes after what it tells of is in the file.
 type Event struct {
 	State string
@@ -65,6 +65,8 @@ type Event struct {
 	Outcome   *tidemark.Outcome
 	Suspended *Pending
 	Conflict  *Conflict // an edit, of whatever replica, that waits for a decision
+	Scope     *ScopeNews
+	Filling   int64     // rows that have come so far of scopes whose rows are not visible yet
 	Expiring  time.Time // the token ends then, and the source has no newer one; Err may say why
 	Err       error
 	Seq       tidemark.Seq
@@ -72,9 +74,10 @@ type Event struct {
 
 // DB is an open replica. Its methods may be called from several goroutines.
 type DB struct {
-	path string
-	opts Options
-	log  *slog.Logger
+	path   string
+	opts   Options
+	log    *slog.Logger
+	scoped bool // the space declares scopes; a copy never goes over from one to the other
 
 	engine sync.Mutex // guards r
 	r      *replica.Replica
@@ -110,7 +113,8 @@ func Open(path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := openWriter(path)
+	scoped := r.Schema().Scoped()
+	w, err := openWriter(path, scoped)
 	if err != nil {
 		_ = r.Close()
 		return nil, failure(context.Background(), "open", err)
@@ -121,7 +125,7 @@ func Open(path string, o Options) (*DB, error) {
 		return nil, failure(context.Background(), "open", err)
 	}
 	db := &DB{
-		path: path, opts: o, log: o.Logger, r: r, writer: make(chan *lite.DB, 1), id: id,
+		path: path, opts: o, log: o.Logger, scoped: scoped, r: r, writer: make(chan *lite.DB, 1), id: id,
 		readers: newReaders(path), lessee: leasePatience,
 	}
 	db.writer <- w

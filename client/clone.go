@@ -19,6 +19,7 @@ import (
 // CloneOptions of Clone.
 type CloneOptions struct {
 	ReadOnly bool
+	Scopes   []Want         // what the copy takes; default everything that its principal is granted
 	Progress func(Progress) // called now and then, and at the end
 	HTTP     *http.Client
 	Token    TokenSource // whose copy it becomes; default nobody's
@@ -26,7 +27,7 @@ type CloneOptions struct {
 
 // Progress of a clone.
 type Progress struct {
-	Stage string // "prepare", "download", "install"
+	Stage string // "prepare", "download", "install", and "rows" while scopes fill
 	Bytes int64
 	Total int64 // 0 while unknown
 	Rows  int64
@@ -150,9 +151,13 @@ func (c *cloning) install(ctx context.Context, fresh string) error {
 	if err != nil {
 		return err
 	}
+	if len(c.o.Scopes) > 0 && !s.Scoped() {
+		return unscoped("clone")
+	}
 	err = replica.Create(fresh, replica.CreateOptions{
 		Options: replica.Options{Rand: rand.Reader, Agent: Agent},
 		Server:  c.addr.String(), ReadOnly: c.o.ReadOnly, State: state, Schema: s,
+		Only: len(c.o.Scopes) > 0, Want: c.o.Scopes,
 	})
 	if err != nil {
 		return c.damaged(err)

@@ -17,6 +17,13 @@ func (s *shell) publish(n replica.Note, state string) {
 		w.hear(n, state)
 	}
 	s.mu.Unlock()
+	if n.Applied != nil {
+		for _, sc := range n.Applied.Scopes {
+			if sc.State == ScopeGained {
+				s.db.presences.gained(sc.Scope)
+			}
+		}
+	}
 	if n.Applied != nil || n.Verify != nil {
 		s.db.notice.poke() // live queries need not wait for the next look
 	}
@@ -24,12 +31,25 @@ func (s *shell) publish(n replica.Note, state string) {
 	if s.db.opts.OnEvent == nil {
 		return
 	}
-	for _, ev := range eventsOf(n, state, moved) {
+	for _, ev := range eventsOf(n, state, moved, s.count(n.Applied)) {
 		s.db.opts.OnEvent(ev)
 	}
 	for _, c := range s.opened(n.Applied) {
 		s.db.opts.OnEvent(Event{State: state, Seq: n.Applied.Seq, Conflict: &c})
 	}
+}
+
+// count adds up the rows that have come of scopes that fill, while nothing of
+// them is visible yet.
+func (s *shell) count(a *replica.Applied) int64 {
+	switch {
+	case a == nil:
+	case a.Staged:
+		s.filling += int64(a.StagedRows)
+	default:
+		s.filling = 0
+	}
+	return s.filling
 }
 
 // opened lists the conflicts that a batch brought and that wait for a decision.
@@ -59,7 +79,7 @@ func (s *shell) touched(a *replica.Applied, name string) bool {
 	return t != nil && slices.Contains(a.Tables, t.ID)
 }
 
-func eventsOf(n replica.Note, state string, moved bool) []Event {
+func eventsOf(n replica.Note, state string, moved bool, filling int64) []Event {
 	var events []Event
 	if a := n.Applied; a != nil {
 		for i := range a.Settled {
@@ -67,6 +87,12 @@ func eventsOf(n replica.Note, state string, moved bool) []Event {
 		}
 		for i := range a.Suspended {
 			events = append(events, Event{State: state, Seq: a.Seq, Suspended: &a.Suspended[i]})
+		}
+		for i := range a.Scopes {
+			events = append(events, Event{State: state, Seq: a.Seq, Scope: &a.Scopes[i]})
+		}
+		if a.Staged && filling > 0 {
+			events = append(events, Event{State: state, Filling: filling})
 		}
 		if len(events) == 0 && !a.Staged {
 			events = append(events, Event{State: state, Seq: a.Seq})
@@ -106,6 +132,9 @@ func (s *shell) logNote(n replica.Note, state string, moved bool) {
 		for _, r := range o.Renumbered {
 			log.Info("row renumbered", "n", o.N, "table", r.Table, "from", r.From, "to", r.To)
 		}
+	}
+	for _, sc := range a.Scopes {
+		log.Info("scope "+sc.State, "scope", sc.Scope, "rows", sc.Rows)
 	}
 	for _, p := range a.Suspended {
 		log.Warn("changeset suspended", "n", p.N, "cause", p.Cause)

@@ -10,7 +10,12 @@ import (
 // fill brings a fresh copy to the server's head, which also gives it its name,
 // and tells what it holds then: the snapshot may be older than the head.
 func (c *cloning) fill(ctx context.Context, fresh string) error {
-	db, err := Open(fresh, Options{HTTP: c.o.HTTP, Token: c.o.Token})
+	came := func(ev Event) {
+		if ev.Filling > 0 {
+			c.o.Progress(Progress{Stage: "rows", Rows: ev.Filling})
+		}
+	}
+	db, err := Open(fresh, Options{HTTP: c.o.HTTP, Token: c.o.Token, OnEvent: came})
 	if err != nil {
 		return err
 	}

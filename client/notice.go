@@ -11,7 +11,7 @@ import (
 // news is what was committed since the last look, by whomever.
 type news struct {
 	tables map[string]bool // folded names of synced tables whose rows may have changed
-	local  bool            // something was captured: there is something to seal
+	local  bool            // something was captured, or other scopes are wanted: there is something to do
 	schema bool            // the file's structure changed
 }
 
@@ -154,6 +154,7 @@ type poller struct {
 	ddl     int64
 	last    int64         // highest rowid of the log
 	next    int64         // number of the next changeset
+	wants   int64         // moves when other scopes are wanted
 	touched map[int]int64 // counters of _tm_touch
 	names   map[int]string
 }
@@ -229,8 +230,12 @@ func (p *poller) readLog(got *news) error {
 	if err != nil {
 		return err
 	}
-	got.local = last != p.last || next != p.next
-	p.last, p.next = last, next
+	wants, err := p.c.Int("SELECT v FROM main._tm_meta WHERE k = 'wants'")
+	if err != nil {
+		return err
+	}
+	got.local = last != p.last || next != p.next || wants != p.wants
+	p.last, p.next, p.wants = last, next, wants
 	return nil
 }
 

@@ -63,7 +63,7 @@ type Presence struct {
 }
 
 // Presence returns this replica's part in a scope, the same one each time.
-// Until a space declares scopes there is one, "all".
+// A space that declares no scopes has one, "all".
 func (db *DB) Presence(scope string) *Presence { return db.presences.of(scope) }
 
 // Join makes this replica present with a state: anything that makes a JSON
@@ -491,6 +491,9 @@ func (a *presences) receive(m wire.Down) {
 	case *wire.Declined:
 		if p := a.scopes[m.Scope]; p != nil {
 			p.err = &tidemark.Error{Code: m.Code, Op: "presence", Msg: m.Message, Hint: m.Hint}
+			if m.Code == tidemark.CodeForbidden {
+				clear(p.peers) // the grant went, and with it who is there
+			}
 			p.note()
 		}
 	}
@@ -508,6 +511,16 @@ func (p *Presence) meet(m *wire.Peers) {
 		}
 	}
 	p.note()
+}
+
+// gained says again what was declined as long as a scope was not granted.
+func (a *presences) gained(scope string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.scopes[scope]; p != nil && p.state != nil && tidemark.CodeOf(p.err) == tidemark.CodeForbidden {
+		p.set(p.state)
+		p.note()
+	}
 }
 
 // close ends what still runs.

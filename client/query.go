@@ -15,6 +15,12 @@ const maxReaders = 4
 type Result struct {
 	Columns []string
 	Rows    [][]tidemark.Value
+
+	// Left is given to live queries: how many rows of the tables that the query
+	// reads left this copy since the result before, by table. They were not
+	// deleted: their scope is not granted any more, is not taken any more, or they
+	// went over into one that is not here. Nil when none did.
+	Left map[string]int64
 }
 
 // equal reports whether two results are the same, order included.

@@ -36,6 +36,8 @@ type shell struct {
 	told  tidemark.Seq // conflicts up to here are no news
 	pass  *passport
 
+	filling int64 // rows that have come of scopes that fill
+
 	link     link
 	greeted  bool            // presence was told that there is a session
 	linkCtx  context.Context // ends with the link

@@ -22,6 +22,7 @@ type SyncResult struct {
 	Merged   int                `json:"merged"` // accepted, but some value lost or overwrote a concurrent one
 	Rejected int                `json:"rejected"`
 	Received int                `json:"received"` // batches applied
+	Scopes   []ScopeNews        `json:"-"`        // what happened to the copy's scopes, in order
 }
 
 // Sync pushes what is pending, pulls what is new and returns when everything

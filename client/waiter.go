@@ -77,6 +77,7 @@ func (r *SyncResult) add(a *replica.Applied) {
 	}
 	r.Seq = max(r.Seq, a.Seq)
 	r.Settled = append(r.Settled, a.Settled...)
+	r.Scopes = append(r.Scopes, a.Scopes...)
 	for _, o := range a.Settled {
 		switch o.Kind {
 		case tidemark.Accepted:
@@ -194,5 +195,5 @@ func (w *waiter) settledByHolder() (bool, error) {
 }
 
 func allSettled(st replica.Status) bool {
-	return st.Pending == 0 && st.Staged == 0 && st.Stopped == "" && st.Seq >= st.Head
+	return st.Pending == 0 && st.Staged == 0 && !st.Unasked && st.Filling == 0 && st.Stopped == "" && st.Seq >= st.Head
 }

@@ -15,7 +15,8 @@ import (
 // made it, that can have changed it and did. It returns a function that ends it.
 //
 // Calls of one fn come one after the other, on a goroutine of the query. fn
-// may use the DB, and may call stop. The result is shared with others who
+// may use the DB, and may call stop. Where rows are missing because they left the
+// copy and not because they were deleted, Result.Left says so. The result is shared with others who
 // watch the same query and must not be changed. A query that fails is reported
 // as an error, and is run again like any other.
 func (db *DB) Watch(ctx context.Context, sql string, args []any, fn func(*Result, error)) (stop func(), err error) {
@@ -194,6 +195,7 @@ func (w *watches) serve(q *liveQuery) {
 	}()
 	var last *Result
 	var lastErr error
+	var gone map[string]int64
 	for {
 		select {
 		case <-q.quit:
@@ -210,6 +212,13 @@ func (w *watches) serve(q *liveQuery) {
 			return
 		}
 		changed := !sameAnswer(res, err, last, lastErr)
+		if err == nil {
+			now := res.Left
+			if res.Left = nil; last != nil {
+				res.Left = since(gone, now)
+			}
+			gone = now
+		}
 		last, lastErr = res, err
 		w.deliver(q, changed, res, err)
 	}
@@ -242,14 +251,50 @@ func (w *watches) run(ctx context.Context, q *liveQuery, moved bool) (res *Resul
 	}
 	w.runs.Add(1)
 	q.runs.Add(1)
+	w.mu.Lock()
+	deps := q.deps
+	w.mu.Unlock()
 	err = w.db.read(ctx, func(c *lite.DB) error {
-		res, err = query(c, q.sql, q.args)
-		return err
+		if !w.db.scoped {
+			res, err = query(c, q.sql, q.args)
+			return err
+		}
+		return c.View(func() error {
+			if res, err = query(c, q.sql, q.args); err == nil {
+				res.Left, err = leftSoFar(c, deps)
+			}
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
 	return res, nil
+}
+
+// leftSoFar reads how many rows of the tables that a query reads ever left this copy.
+func leftSoFar(c *lite.DB, d dependencies) (map[string]int64, error) {
+	left := map[string]int64{}
+	err := c.Each("SELECT name, n FROM main._tm_left JOIN main._tm_table USING (t)", func(s *lite.Stmt) error {
+		if name := s.Text(0); d.tables[fold(name)] {
+			left[name] = s.Int(1)
+		}
+		return nil
+	})
+	return left, err
+}
+
+// since is what was added to counters, nil for nothing.
+func since(before, now map[string]int64) (more map[string]int64) {
+	for name, n := range now {
+		if n -= before[name]; n > 0 {
+			if more == nil {
+				more = map[string]int64{}
+			}
+			more[name] = n
+		}
+	}
+	return more
 }
 
 // deliver tells everybody when the result changed, else only those who have
@@ -264,6 +309,10 @@ func (w *watches) deliver(q *liveQuery, changed bool, res *Result, err error) {
 		}
 	}
 	w.mu.Unlock()
+	if !changed && res != nil && res.Left != nil { // they left before these listeners came
+		now := *res
+		now.Left, res = nil, &now
+	}
 	for _, l := range to {
 		if !l.over.Load() {
 			l.fn(res, err)

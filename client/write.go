@@ -19,12 +19,16 @@ const patience = 30 * time.Second
 // openWriter opens the connection for own writes: the file's triggers fire on
 // it, foreign keys hold whatever the app's other connections say, and a commit
 // that returned survives a power cut, as with SQLite's own default.
-func openWriter(path string) (*lite.DB, error) {
+func openWriter(path string, scoped bool) (*lite.DB, error) {
 	w, err := lite.Open(path, lite.Options{Busy: patience})
 	if err != nil {
 		return nil, err
 	}
-	if err := w.Script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL"); err != nil {
+	settings := "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL"
+	if scoped { // what its principal may not read any more must not stay in free pages
+		settings += "; PRAGMA secure_delete = ON"
+	}
+	if err := w.Script(settings); err != nil {
 		_ = w.Close()
 		return nil, err
 	}

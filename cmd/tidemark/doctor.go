@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/tidemarkdb/tidemark/client"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/store/sqlite"
@@ -98,8 +99,21 @@ func replicaDoctor(path string) (found []sqlite.Finding, err error) {
 	add(st.Stopped != "", "error", "sync", stoppedText(st.Stopped))
 	add(st.Suspended > 0, "warning", "pending", pendingText(st))
 	add(st.Rejected > 0, "warning", "rejected", plural(st.Rejected, "changeset")+" kept")
+	if st.Scoped {
+		add(st.Filling > 0 || st.Unasked, "warning", "scopes", fillingText(st))
+	}
 	add(len(st.Out) > 0, "warning", "tables", plural(len(st.Out), "table")+" out of syncing")
 	return found, nil
+}
+
+func fillingText(st client.Status) string {
+	switch {
+	case st.Unasked:
+		return "the server was not asked yet for what the copy takes"
+	case st.Filling > 0:
+		return plural(st.Filling, "scope") + " not here yet"
+	}
+	return "all that are granted and taken are here"
 }
 
 func stoppedText(code string) string {

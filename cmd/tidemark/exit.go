@@ -25,7 +25,8 @@ const exitCodes = `Exit codes of every command:
   5    verify or doctor found differences or damage (verify has repaired what it found)
   6    refused, because a person must decide: rows that break their own
        constraints, pending changesets, a copied file, another server, a token
-       that is missing, not good any more or of somebody else
+       that is missing, not good any more or of somebody else; of clone and
+       scopes: done, but a scope that was named is not granted
   130  ended by Ctrl-C
 
 With --json a command prints one JSON document on standard output (sync --watch:

@@ -34,6 +34,7 @@ type commands struct {
 	Clone     cloneCommand     `cmd:"" group:"copy" help:"Make a copy of a space: an ordinary SQLite file."`
 	Sync      syncCommand      `cmd:"" group:"copy" help:"Send what was written into a copy, fetch what is new."`
 	Status    statusCommand    `cmd:"" group:"copy" help:"Show where a file stands."`
+	Scopes    scopesCommand    `cmd:"" group:"copy" help:"Show which parts of the space a copy holds; take more or fewer."`
 	Pending   pendingCommand   `cmd:"" group:"copy" help:"List changesets that the server has not answered yet."`
 	Rejected  rejectedCommand  `cmd:"" group:"copy" help:"List, show, retry, discard or export rejected changesets."`
 	Conflicts conflictsCommand `cmd:"" group:"copy" help:"List, show and resolve edits that met, and restore what lost."`

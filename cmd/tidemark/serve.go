@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -317,6 +318,24 @@ type servedSpace struct {
 	File     string `json:"file"`
 	URL      string `json:"url"`
 	Policies string `json:"policies,omitempty"` // the file that declares them
+	scoping
+}
+
+// scoping is in what parts a space is copied.
+type scoping struct {
+	Scopes []string `json:"scopes,omitempty"` // kinds
+	Loose  []string `json:"loose,omitempty"`  // foreign keys that copies go without
+}
+
+// readScoping reads it from a served file. What cannot be read is left out: serving
+// has said what is wrong.
+func readScoping(path string) (p scoping) {
+	r, err := sqlite.Read(path)
+	if err != nil {
+		return p
+	}
+	defer func() { _ = r.Close() }()
+	return scoping{r.Schema.Scopes, loosened(r.Schema)}
 }
 
 func (c *serveCommand) announce(s *shell, address string, srv *server.Server) error {
@@ -326,7 +345,7 @@ func (c *serveCommand) announce(s *shell, address string, srv *server.Server) er
 		return err
 	}
 	for _, sp := range list {
-		d.Spaces = append(d.Spaces, servedSpace{sp.Name, sp.Path, d.URL + "/" + url.PathEscape(sp.Name), sp.Policies})
+		d.Spaces = append(d.Spaces, servedSpace{sp.Name, sp.Path, d.URL + "/" + url.PathEscape(sp.Name), sp.Policies, readScoping(sp.Path)})
 	}
 	c.introduce(s, d)
 	if err := s.document(d); err != nil {
@@ -359,6 +378,12 @@ func (c *serveCommand) introduce(s *shell, d serving) {
 		s.printf("serving %s as space %s\n  %s\n", sp.File, sp.Name, sp.URL)
 		if sp.Policies != "" {
 			s.printf("  policies: %s\n", sp.Policies)
+		}
+		if len(sp.Scopes) > 0 {
+			s.printf("  scopes: %s\n", strings.Join(sp.Scopes, ", "))
+		}
+		for _, fk := range sp.Loose {
+			s.printf("  copies go without the foreign key of %s: they may hold a row and not the one that it refers to\n", fk)
 		}
 	}
 	example := d.URL + "/NAME"

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
@@ -20,6 +21,7 @@ type servedStatus struct {
 	Unsequenced bool              `json:"unsequenced"` // other programs wrote since the server looked last
 	Tables      int               `json:"tables"`      // that sync
 	Out         map[string]string `json:"out,omitempty"`
+	Scopes      []string          `json:"scopes,omitempty"` // kinds that are declared
 	Rejected    int               `json:"rejected"`
 	Conflicts   int               `json:"conflicts"` // open
 	Replicas    []knownReplica    `json:"replicas"`
@@ -51,7 +53,7 @@ func serverStatus(s *shell, path string) error {
 
 func statusOfServed(path string, r *sqlite.Reader) (servedStatus, error) {
 	st := servedStatus{Path: path, Role: meta.RoleServer, Space: r.Space, Incarnation: r.Incarnation,
-		Head: r.Head, Unsequenced: r.Unsequenced, Replicas: []knownReplica{}, Out: map[string]string{}}
+		Head: r.Head, Scopes: r.Schema.Scopes, Unsequenced: r.Unsequenced, Replicas: []knownReplica{}, Out: map[string]string{}}
 	for _, t := range r.Schema.Tables {
 		if t.Out == "" {
 			st.Tables++
@@ -82,6 +84,9 @@ func printServedStatus(s *shell, st servedStatus) {
 		{"tables", grouped(int64(st.Tables)) + " syncing"},
 		{"rejected", grouped(int64(st.Rejected))},
 		{"conflicts", grouped(int64(st.Conflicts)) + " open"},
+	}
+	if len(st.Scopes) > 0 {
+		rows = append(rows, []string{"scopes", strings.Join(st.Scopes, ", ")})
 	}
 	for _, name := range sortedKeys(st.Out) {
 		rows = append(rows, []string{"not syncing", name + ": " + st.Out[name]})

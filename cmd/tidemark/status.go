@@ -26,7 +26,8 @@ type replicaStatus struct {
 	Path string `json:"path"`
 	Role string `json:"role"`
 	replica.Status
-	Conflicts int `json:"conflicts"` // open
+	Conflicts int            `json:"conflicts"` // open
+	Scopes    []client.Scope `json:"scopes,omitempty"`
 }
 
 // Run shows the status.
@@ -48,8 +49,12 @@ func (c *statusCommand) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	printReplicaStatus(s, c.File, st, open)
-	return s.document(replicaStatus{c.File, role, st, open})
+	held, err := partOf(c.File)
+	if err != nil {
+		return err
+	}
+	printReplicaStatus(s, c.File, st, open, held)
+	return s.document(replicaStatus{c.File, role, st, open, held.scopes})
 }
 
 // statusOf reads the status of a copy.
@@ -61,7 +66,7 @@ func statusOf(path string) (st replica.Status, err error) {
 	return st, err
 }
 
-func printReplicaStatus(s *shell, path string, st replica.Status, conflicts int) {
+func printReplicaStatus(s *shell, path string, st replica.Status, conflicts int, held part) {
 	kind := "a copy"
 	if st.ReadOnly {
 		kind = "a read-only copy"
@@ -77,6 +82,9 @@ func printReplicaStatus(s *shell, path string, st replica.Status, conflicts int)
 	}
 	if st.Principal != "" {
 		rows = append(rows, []string{"principal", st.Principal})
+	}
+	if held.schema.Scoped() {
+		rows = append(rows, []string{"scopes", scopesText(held.scopes, st)})
 	}
 	for _, name := range sortedKeys(st.Out) {
 		rows = append(rows, []string{"not syncing", name + ": " + st.Out[name]})
@@ -127,7 +135,7 @@ func nextStep(path string, st replica.Status, conflicts int) string {
 		return "tidemark verify " + quoteArg(path)
 	case st.Rejected > 0:
 		return "tidemark rejected " + quoteArg(path)
-	case st.Pending > 0 || st.Unsealed || st.Head > st.Seq:
+	case st.Pending > 0 || st.Unsealed || st.Head > st.Seq || st.Unasked || st.Filling > 0:
 		return "tidemark sync " + quoteArg(path)
 	case conflicts > 0:
 		return "tidemark conflicts " + quoteArg(path) + " --open"

@@ -42,6 +42,9 @@ func (c *syncCommand) Run(s *shell) error {
 	if c.Watch {
 		return watch(s, c.File, o, c.TokenFile != "")
 	}
+	b := &bar{w: s.err}
+	defer b.clear()
+	o.OnEvent = b.filling(s)
 	return withReplica(c.File, o, func(db *client.DB) error {
 		if c.DryRun {
 			return c.dryRun(s, db)
@@ -63,6 +66,7 @@ type synced struct {
 	Seq      tidemark.Seq `json:"seq"`
 	Pending  int          `json:"pending"`
 	Outcomes []outcome    `json:"outcomes"`
+	Scopes   []scopeNews  `json:"scopes,omitempty"` // that became ready or were lost
 }
 
 func (c *syncCommand) once(s *shell, db *client.DB) error {
@@ -85,10 +89,12 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 		return errors.Join(err, serr)
 	}
 	d := c.result(res, before, after)
+	d.Scopes = newsOf(res.Scopes)
 	if err != nil {
 		return c.unsettled(s, d, err)
 	}
 	s.printf("%s\n", d.text())
+	tellScopes(s, res.Scopes)
 	c.explain(s, d, res.Settled)
 	if err := s.document(d); err != nil {
 		return err

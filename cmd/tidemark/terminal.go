@@ -41,9 +41,23 @@ func (b *bar) show(p client.Progress) {
 	}
 }
 
+// filling draws the rows of scopes that come, where somebody can see it.
+func (b *bar) filling(s *shell) func(client.Event) {
+	return func(ev client.Event) {
+		switch {
+		case !s.terminal || s.json:
+		case ev.Filling > 0:
+			b.show(client.Progress{Stage: "rows", Rows: ev.Filling})
+		case ev.Scope != nil:
+			b.clear()
+		}
+	}
+}
+
 // clear takes the line away, before anything else is printed.
 func (b *bar) clear() {
 	if !b.drawn.IsZero() {
+		b.drawn = time.Time{}
 		_, _ = io.WriteString(b.w, clearToEnd)
 	}
 }

@@ -16,6 +16,8 @@ type news struct {
 	Seq       tidemark.Seq   `json:"seq"`
 	Outcome   *outcome       `json:"outcome,omitempty"`
 	Suspended *suspendedNews `json:"suspended,omitempty"`
+	Scope     *scopeNews     `json:"scope,omitempty"`
+	Filling   int64          `json:"filling,omitempty"`  // rows that have come of scopes whose rows are not visible yet
 	Conflict  *conflictItem  `json:"conflict,omitempty"` // waits for a decision
 	Expiring  string         `json:"expiring,omitempty"` // when the token ends, of which there is no newer one
 	Error     *failure       `json:"error,omitempty"`
@@ -63,6 +65,7 @@ type watcher struct {
 	synced  bool        // since the connection stands
 	said    string      // the last error, which is not repeated at every attempt
 	waits   bool        // for a newer token
+	filled  time.Time   // when it was said last how many rows had come
 	giveUp  context.CancelCauseFunc
 }
 
@@ -82,6 +85,13 @@ func (w *watcher) event(ev client.Event) {
 	if ev.Suspended != nil {
 		w.say("changeset %d is suspended: %s", ev.Suspended.N, ev.Suspended.Cause)
 	}
+	if ev.Scope != nil {
+		w.say("%s", scopeText(*ev.Scope))
+	}
+	if now := time.Now(); ev.Filling > 0 && now.Sub(w.filled) >= time.Second {
+		w.filled = now
+		w.say("receiving, %s so far", plural(ev.Filling, "row"))
+	}
 	if ev.Conflict != nil {
 		w.say("%s waits for a decision: conflict %s", clean(whereOf(ev.Conflict)), ev.Conflict.ID)
 		w.s.note("  next: tidemark conflicts %s show %s", quoteArg(w.path), ev.Conflict.ID)
@@ -98,7 +108,7 @@ func (w *watcher) event(ev client.Event) {
 	}
 	if ev.Seq > w.seq {
 		w.seq = ev.Seq
-		if ev.Outcome == nil {
+		if ev.Outcome == nil && ev.Scope == nil {
 			w.say("received, at seq %d", w.seq)
 		}
 	}
@@ -135,13 +145,17 @@ func (w *watcher) say(format string, args ...any) {
 }
 
 func (w *watcher) news(ev client.Event) news {
-	n := news{Time: time.Now().UTC().Format(time.RFC3339Nano), State: ev.State, Seq: ev.Seq}
+	n := news{Time: time.Now().UTC().Format(time.RFC3339Nano), State: ev.State, Seq: ev.Seq, Filling: ev.Filling}
 	if ev.Outcome != nil {
 		o := outcomeOf(*ev.Outcome)
 		n.Outcome = &o
 	}
 	if ev.Suspended != nil {
 		n.Suspended = &suspendedNews{ev.Suspended.N, ev.Suspended.Cause}
+	}
+	if ev.Scope != nil {
+		sc := scopeNewsOf(*ev.Scope)
+		n.Scope = &sc
 	}
 	if ev.Conflict != nil {
 		item := conflictItemOf(ev.Conflict)
