@@ -182,7 +182,8 @@ func (s *Session) goOn(b *wire.Batch, last tidemark.ScopeCursor) {
 	for i := range b.Parts {
 		r.touched[b.Parts[i].Scope] = true
 	}
-	r.place, b.Cursor = &last, r.formatCursor(b.Term)
+	r.place = &last
+	b.Cursor = r.formatCursor(b.Term)
 }
 
 // filled notes that a chunk was the last: the scopes of the round are ready.
