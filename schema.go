@@ -16,6 +16,7 @@ type Schema struct {
 	Tables  []*Table // synced tables, by ID
 	Objects []Object // everything in sqlite_schema that is not Tidemark's, in creation order
 	Scopes  []string // names of the kinds of scopes, sorted; nil: one scope has everything
+	Public  []string // those of Scopes that everybody has, whatever a replica wants: public ones without keys
 	// Declared is a hash of what is declared about scopes, so that another
 	// declaration makes another schema; "" without scopes.
 	Declared string
