@@ -279,7 +279,7 @@ func (s *Session) greetScopes(tx tidemark.Tx, m *wire.Hello) (r *reach, void boo
 	if err != nil {
 		return nil, false, nil, err
 	}
-	r = newReach(m, granted)
+	r = newReach(m, granted, tx.Schema().Public)
 	if len(r.list) > maxScopes {
 		return nil, false, tooManyScopes(len(r.list)), nil
 	}

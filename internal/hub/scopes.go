@@ -63,10 +63,10 @@ func (s *Session) GrantsMoved() bool {
 }
 
 // newReach takes what a Hello says of scopes.
-func newReach(m *wire.Hello, granted []string) *reach {
+func newReach(m *wire.Hello, granted, public []string) *reach {
 	r := &reach{granted: granted, moved: true, floor: -1}
 	r.wants(m.Only, m.Want)
-	r.list = r.wanted()
+	r.list = r.wanted(public)
 	held := slices.Clone(m.Held)
 	slices.Sort(held)
 	r.ready = common(slices.Compact(held), r.list)
@@ -85,14 +85,14 @@ func (r *reach) wants(only bool, list []wire.Want) {
 	}
 }
 
-// wanted lists what is granted and wanted.
-func (r *reach) wanted() []string {
+// wanted lists what is granted and wanted; what is public cannot be left out.
+func (r *reach) wanted(public []string) []string {
 	if !r.only {
 		return r.granted
 	}
 	var list []string
 	for _, scope := range r.granted {
-		if _, ok := r.want[scope]; ok {
+		if _, ok := r.want[scope]; ok || has(public, scope) {
 			list = append(list, scope)
 		}
 	}
@@ -147,7 +147,7 @@ func (s *Session) rescope() wire.Down {
 		return r.again()
 	}
 	r.stale = false
-	list := r.wanted()
+	list := r.wanted(s.hub.schema.Public)
 	if slices.Equal(list, r.list) {
 		return r.again()
 	}

@@ -11,7 +11,7 @@ import (
 // keys replicas do without. The plan is of that schema and that declaration, or
 // nil. It leaves the schema's hash alone.
 func Lay(s *tidemark.Schema, d *tidemark.Scopes, p *Plan) {
-	s.Scopes, s.Declared = nil, Hash(d)
+	s.Scopes, s.Public, s.Declared = nil, nil, Hash(d)
 	for _, t := range s.Tables {
 		for i := range t.ForeignKeys {
 			t.ForeignKeys[i].Loose = false
@@ -22,6 +22,9 @@ func Lay(s *tidemark.Schema, d *tidemark.Scopes, p *Plan) {
 	}
 	for _, k := range p.Kinds {
 		s.Scopes = append(s.Scopes, k.Name)
+		if !k.Keyed && k.Grant == tidemark.GrantPublic {
+			s.Public = append(s.Public, k.Name)
+		}
 	}
 	for _, x := range p.Loose {
 		s.Table(x.Table.ID).ForeignKeys[x.Key].Loose = true
