@@ -21,7 +21,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("e2e.seed", 1, "seed of the writers and of the kills")
-	totalFlag = flag.Int("e2e.transactions", 10_000, "transactions in all")
+	totalFlag = flag.Int("e2e.transactions", 4_000, "transactions in all")
 )
 
 const replicas = 5

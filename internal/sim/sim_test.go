@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/sim"
 )
 
 var (
 	seedFlag     = flag.Uint64("sim.seed", 0, "first seed (default 1)")
-	runsFlag     = flag.Int("sim.runs", 0, "number of runs, each with the next seed (default: as many as -sim.time allows)")
+	runsFlag     = flag.Int("sim.runs", 0, "number of runs, each with the next seed (default: as many as -sim.time allows; in CI always the same)")
 	stepsFlag    = flag.Int("sim.steps", 0, "things that happen in a run (default 200)")
 	replicasFlag = flag.Int("sim.replicas", 0, "devices (default by the seed)")
 	workloadFlag = flag.String("sim.workload", "", "one of "+strings.Join(sim.Workloads(), ", "))
@@ -28,6 +29,9 @@ var (
 	keepFlag     = flag.Bool("sim.keep", false, "go on after a failure")
 )
 
+// usualRuns is how many seeds CI tries, however fast its machine is.
+const usualRuns = 120
+
 // TestSim runs the simulation. With a seed it runs that one; without, as many
 // as fit into the time. Every failure prints the command that repeats it.
 func TestSim(t *testing.T) {
@@ -36,6 +40,10 @@ func TestSim(t *testing.T) {
 	switch {
 	case runs == 0 && limit == 0 && *seedFlag != 0:
 		runs = 1
+	case runs == 0 && limit == 0 && testing.Short():
+		runs = 2 // for the race detector: what two worlds share
+	case runs == 0 && limit == 0 && dice.Fixed():
+		runs = usualRuns
 	case runs == 0 && limit == 0:
 		limit = 40 * time.Second
 	}
