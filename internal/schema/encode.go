@@ -19,6 +19,7 @@ type (
 		Tables  []tableDocument  `json:"tables"`
 		Objects []objectDocument `json:"objects"`
 		Scopes  []string         `json:"scopes,omitempty"`
+		Public  []string         `json:"public,omitempty"`
 
 		Declared string `json:"declared,omitempty"`
 	}
@@ -114,7 +115,7 @@ func HashOf(s *tidemark.Schema) string {
 }
 
 func toDocument(s *tidemark.Schema) document {
-	d := document{Hash: s.Hash, Tables: []tableDocument{}, Objects: []objectDocument{}, Scopes: s.Scopes, Declared: s.Declared}
+	d := document{Hash: s.Hash, Tables: []tableDocument{}, Objects: []objectDocument{}, Scopes: s.Scopes, Public: s.Public, Declared: s.Declared}
 	for _, t := range s.Tables {
 		d.Tables = append(d.Tables, tableTo(t))
 	}
@@ -151,7 +152,7 @@ func Decode(b []byte) (*tidemark.Schema, error) {
 	if err := json.Unmarshal(b, &d); err != nil {
 		return nil, damaged("it is not JSON of the expected form", err)
 	}
-	s := &tidemark.Schema{Hash: d.Hash, Scopes: d.Scopes, Declared: d.Declared}
+	s := &tidemark.Schema{Hash: d.Hash, Scopes: d.Scopes, Public: d.Public, Declared: d.Declared}
 	ids := map[int]bool{}
 	for _, td := range d.Tables {
 		t, err := tableFrom(td)
