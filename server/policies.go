@@ -42,12 +42,13 @@ func (s *Server) functions(o hub.Options) hub.Options {
 
 // declaration is what holds for one database.
 type declaration struct {
-	file  string // "" when nothing is declared
-	apply func(*tidemark.Schema) (*tidemark.Schema, error)
-	rules func(*tidemark.Schema) (*tidemark.Rules, error)
+	file   string // "" when nothing is declared
+	apply  func(*tidemark.Schema) (*tidemark.Schema, error)
+	rules  func(*tidemark.Schema) (*tidemark.Rules, error)
+	scopes func(*tidemark.Schema) (*tidemark.Scopes, error)
 }
 
-// declared reads the policies and the rules of a database. Where principals are
+// declared reads the policies, the rules and the scopes of a database. Where principals are
 // known, nobody may write what no rule allows.
 func (s *Server) declared(database string) (declaration, error) {
 	file := s.opts.Policies
@@ -68,10 +69,10 @@ func (s *Server) declared(database string) (declaration, error) {
 		file = ""
 	}
 	f := policy.Functions{Merge: slices.Sorted(maps.Keys(s.opts.Merge)), Unique: slices.Sorted(maps.Keys(s.opts.Unique))}
-	return declaration{file, policy.For(c, f), policy.RulesFor(c, s.opts.Auth != nil)}, nil
+	return declaration{file, policy.For(c, f), policy.RulesFor(c, s.opts.Auth != nil), policy.ScopesFor(c)}, nil
 }
 
-// Reload reads the policies and rules of all open spaces again. Those that changed
+// Reload reads the policies, rules and scopes of all open spaces again. Those that changed
 // hold from the next changeset on; policies travel to every replica. Where they are
 // invalid or do not fit, what was in force stays, and the error says why; the
 // other spaces get theirs.

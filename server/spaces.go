@@ -124,7 +124,7 @@ func (s *Server) openSpace(name, path string, create bool) (*space, error) {
 	store, err := sqlite.Open(path, sqlite.Options{
 		Space: name, AcceptViolations: s.opts.AcceptViolations, Create: create,
 		Warn:     func(message string) { s.log.Warn(message, "space", name) },
-		Policies: declared.apply, Rules: declared.rules,
+		Policies: declared.apply, Rules: declared.rules, Scopes: declared.scopes,
 	})
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Server) openSpace(name, path string, create bool) (*space, error) {
 	}
 	sp, err := newSpace(s, name, path, s.tune.wrap(single))
 	if err == nil {
-		sp.redeclare = func(d declaration) error { return store.Declare(d.apply, d.rules) }
+		sp.redeclare = func(d declaration) error { return store.Declare(d.apply, d.rules, d.scopes) }
 		sp.declaredIn.Store(&declared.file)
 	}
 	return sp, err

@@ -127,7 +127,27 @@ func (s *Store) install(sc *tidemark.Schema, mode string, accepted int) error {
 	if err := s.db.Run(feedIndex); err != nil {
 		return err
 	}
+	if err := s.adoptScopes(sc); err != nil {
+		return err
+	}
 	return install(s.db, sc)
+}
+
+// adoptScopes puts every row into its scopes, with seq 0.
+func (s *Store) adoptScopes(sc *tidemark.Schema) error {
+	n, err := s.scopingFor(sc)
+	if err != nil || n == nil {
+		return err
+	}
+	f := &follower{x: &tx{view: view{s: s, db: s.db, schema: sc}}, n: n}
+	if err := f.remake(); err != nil {
+		return err
+	}
+	if err := s.book.flush(s.db); err != nil {
+		return err
+	}
+	s.book.drop()
+	return nil
 }
 
 // adoptRows gives every row its hash, with seq 0: it was there before the first changeset.

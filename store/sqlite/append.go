@@ -21,9 +21,14 @@ func (x *tx) Append(e tidemark.LogEntry) error {
 	if e.Schema == "" {
 		e.Schema = x.schema.Hash
 	}
-	before, err := x.stampAll(seq, tidemark.Text(e.Name.Replica), e.Effects)
+	before, rows, err := x.stampAll(seq, tidemark.Text(e.Name.Replica), e.Effects)
 	if err != nil {
 		return err
+	}
+	if x.schema.Scoped() {
+		if err := x.keepScopes(seq, rows); err != nil {
+			return err
+		}
 	}
 	err = x.db.Run(`INSERT INTO main._tm_changeset (seq, replica, n, hash, author, at, schema, effects, prevs)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
@@ -38,18 +43,23 @@ func (x *tx) Append(e tidemark.LogEntry) error {
 }
 
 // stampAll stamps the rows and returns at which seqs they were changed before.
-func (x *tx) stampAll(seq tidemark.Seq, writer tidemark.Value, effects []tidemark.Change) (prevs, error) {
+// Where rows are in scopes it also returns what each was and is.
+func (x *tx) stampAll(seq tidemark.Seq, writer tidemark.Value, effects []tidemark.Change) (prevs, []stamped, error) {
 	befores := make([]tidemark.Seq, len(effects))
+	var rows []stamped
 	for i := range effects {
-		var err error
-		if befores[i], err = x.stamp(seq, writer, &effects[i]); err != nil {
-			return nil, err
+		r, err := x.stamp(seq, writer, &effects[i])
+		if err != nil {
+			return nil, nil, err
 		}
-		if befores[i] == seq { // the row occurs a second time
+		if befores[i] = r.was.seq; befores[i] == seq { // the row occurs a second time
 			befores[i] = befores[x.firstOf(effects[:i], &effects[i])]
 		}
+		if r.t != nil && x.schema.Scoped() {
+			rows = append(rows, r)
+		}
 	}
-	return encodePrevs(seq, befores), nil
+	return encodePrevs(seq, befores), rows, nil
 }
 
 // firstOf finds where the row of c occurs first.
@@ -64,29 +74,39 @@ func (x *tx) firstOf(effects []tidemark.Change, c *tidemark.Change) int {
 	return len(effects)
 }
 
-// stamp keeps _tm_row and the sums for one effect, and returns the seq at which
-// the row was changed before.
-func (x *tx) stamp(seq tidemark.Seq, writer tidemark.Value, c *tidemark.Change) (tidemark.Seq, error) {
+// stamped is a row that a changeset was at.
+type stamped struct {
+	t       *tidemark.Table
+	id      string // KeyID
+	c       *tidemark.Change
+	again   []*tidemark.Change // where the row occurs again
+	was, is record
+}
+
+// stamp keeps _tm_row and the sums for one effect, and returns what the row was
+// before and is; of a table that does not sync nothing.
+func (x *tx) stamp(seq tidemark.Seq, writer tidemark.Value, c *tidemark.Change) (stamped, error) {
 	t := x.schema.Table(c.Table)
 	if t == nil || t.Out != "" {
-		return 0, nil
+		return stamped{}, nil
 	}
-	id := t.KeyID(c.Key)
-	was, err := x.recordOf(t, id)
+	r := stamped{t: t, id: t.KeyID(c.Key), c: c}
+	var err error
+	if r.was, err = x.recordOf(t, r.id); err != nil {
+		return r, err
+	}
+	after, gone, err := x.account(t, r.id, c, r.was.hash, r.was.live)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-	after, gone, err := x.account(t, id, c, was.hash, was.live)
-	if err != nil {
-		return 0, err
-	}
+	r.is = record{seq, after, !gone}
 	hash := tidemark.Int(int64(after))
 	if gone {
-		hash = tidemark.Null
+		r.is.hash, hash = 0, tidemark.Null
 	}
-	return was.seq, x.db.Run(`INSERT INTO main._tm_row (t, key, seq, writer, hash) VALUES (?1, ?2, ?3, ?4, ?5)
+	return r, x.db.Run(`INSERT INTO main._tm_row (t, key, seq, writer, hash) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (t, key) DO UPDATE SET seq = ?3, writer = ?4, hash = ?5`,
-		tidemark.Int(int64(t.ID)), tidemark.BlobString(id), tidemark.Int(int64(seq)), writer, hash)
+		tidemark.Int(int64(t.ID)), tidemark.BlobString(r.id), tidemark.Int(int64(seq)), writer, hash)
 }
 
 // record is what _tm_row says of a row.

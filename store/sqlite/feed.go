@@ -66,6 +66,9 @@ func (v *view) Ranges(scopes []string, table int, after, upto []tidemark.Value, 
 	if err != nil {
 		return nil, err
 	}
+	if scopes != nil {
+		return v.rangesWithin(scopes, t, after, upto, bounds)
+	}
 	sums := make([]tidemark.RangeSum, 0, len(bounds)+1)
 	for i := 0; i <= len(bounds); i++ {
 		end := upto
@@ -93,6 +96,9 @@ func (v *view) Rows(scopes []string, table int, after, upto []tidemark.Value, li
 	t, err := v.table(table)
 	if err != nil {
 		return nil, false, err
+	}
+	if scopes != nil {
+		return v.rowsWithin(scopes, t, after, upto, limit)
 	}
 	err = row.Scan(v.db, t, after, upto, 0, func(r []tidemark.Value) error {
 		if !keyed(t, r) {

@@ -85,6 +85,7 @@ func (s *Store) reload(x *tx) error {
 		return nil
 	}
 	x.head, x.term = head, term
+	s.book.drop()
 	return s.ledger.load(s.db, "main")
 }
 
@@ -92,10 +93,13 @@ func (s *Store) commit(x *tx) error {
 	if x.owed {
 		return &tidemark.Error{Code: tidemark.CodeInternal, Op: "commit", Msg: "foreign changes were neither appended nor undone"}
 	}
-	if err := s.ledger.flush(s.db); err != nil {
+	err := s.ledger.flush(s.db)
+	if err == nil {
+		err = s.book.flush(s.db)
+	}
+	if err != nil {
 		return err
 	}
-	var err error
 	for range commitTries {
 		if err = s.db.Run("COMMIT"); !lite.Busy(err) {
 			break
@@ -105,10 +109,12 @@ func (s *Store) commit(x *tx) error {
 		return err
 	}
 	s.ledger.settle()
+	s.book.settle()
 	s.term = x.term
 	if x.asked {
 		s.version = x.version
 		s.relook.Store(false)
+		s.rescope.Store(false)
 	}
 	s.last.Store(&state{schema: x.schema, head: x.head, term: x.term, sum: s.ledger.total(x.schema)})
 	return nil
@@ -125,6 +131,7 @@ func (s *Store) rollback() {
 	// If it fails, the next group's writes fail as well, rather than slip through.
 	_ = s.loosen(loose{})
 	s.ledger.drop()
+	s.book.drop()
 	s.chronicle.forget(s.last.Load().head)
 	s.version = -1 // look at everything again
 	if s.fresh {

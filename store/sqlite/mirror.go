@@ -21,10 +21,13 @@ type mirror struct {
 	sql   string
 }
 
-// dress makes the TEMP capture, the mirrors and the rules for a schema, unless
-// it has them.
+// dress makes the TEMP capture, the mirrors, the rules and the scopes for a schema,
+// unless it has them.
 func (s *Store) dress(sc *tidemark.Schema) error {
 	if err := s.arm(sc); err != nil {
+		return err
+	}
+	if _, err := s.scopingFor(sc); err != nil {
 		return err
 	}
 	if s.dressed == sc.Hash {

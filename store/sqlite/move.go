@@ -83,6 +83,9 @@ func (x *tx) follow() (moved, error) {
 			return m, err
 		}
 	}
+	if err := forgetFeed(x.db, from, to); err != nil {
+		return m, err
+	}
 	x.schema = to
 	x.s.forgetJudge()
 	return m, nil
@@ -220,7 +223,11 @@ func (x *tx) widen(w *schema.Widened) error {
 		return err
 	}
 	for _, k := range ids {
-		hash := k.hash + x.s.ledger.cells(w.To, k.id, cols, values, 1)
+		added := x.s.ledger.cells(w.To, k.id, cols, values, 1)
+		hash := k.hash + added
+		if err := x.widenInScopes(w.To, k.id, added); err != nil {
+			return err
+		}
 		err := x.db.Run("UPDATE main._tm_row SET hash = ?3 WHERE t = ?1 AND key = ?2",
 			tidemark.Int(int64(w.To.ID)), tidemark.BlobString(k.id), tidemark.Int(int64(hash)))
 		if err != nil {

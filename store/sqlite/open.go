@@ -17,7 +17,10 @@ import (
 // Open opens a served file and adopts it first when it is a plain one.
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{path: path, opts: o, policies: o.Policies, declaredRules: o.Rules, version: -1, leftOut: map[string]bool{}, ended: make(chan struct{})}
+	s := &Store{
+		path: path, opts: o, policies: o.Policies, declaredRules: o.Rules, scopes: o.Scopes,
+		version: -1, leftOut: map[string]bool{}, ended: make(chan struct{}), book: newBook(),
+	}
 	if err := present(path, o); err != nil {
 		return nil, err
 	}

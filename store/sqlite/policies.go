@@ -1,18 +1,29 @@
 package sqlite
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
-// declared lays the policies over a schema that was read from the database.
-// Where something declared does not fit it returns an error and what fits.
+// declared lays the policies and the scopes over a schema that was read from the
+// database. Where something declared does not fit it returns an error and what fits.
 func (s *Store) declared(sc *tidemark.Schema) (*tidemark.Schema, error) {
-	if s.policies == nil {
-		return policy.Overlay(nil, sc), nil
+	to, err := policy.Overlay(nil, sc), error(nil)
+	if s.policies != nil {
+		to, err = s.policies(sc)
 	}
-	return s.policies(sc)
+	if to == nil {
+		return nil, err
+	}
+	to, serr := s.lay(to)
+	if err == nil {
+		err = serr
+	}
+	return to, err
 }
 
 // declaredLater is declared for a schema that moved while it was served: the
@@ -32,33 +43,51 @@ func (s *Store) declaredLater(sc *tidemark.Schema) *tidemark.Schema {
 func (s *Store) SetPolicies(policies func(*tidemark.Schema) (*tidemark.Schema, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.setPolicies(policies)
+	return s.setDeclared(policies, s.scopes)
 }
 
-// Declare is SetPolicies and SetRules in one: either both hold, or nothing changed.
-func (s *Store) Declare(policies func(*tidemark.Schema) (*tidemark.Schema, error), rules func(*tidemark.Schema) (*tidemark.Rules, error)) error {
+// SetScopes declares other scopes while the space is served, in the form of
+// Options.Scopes, as SetPolicies does with policies. The next group moves the
+// rows between the scopes.
+func (s *Store) SetScopes(scopes func(*tidemark.Schema) (*tidemark.Scopes, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.setDeclared(s.policies, scopes)
+}
+
+// Declare is SetPolicies, SetRules and SetScopes in one: either all hold, or nothing changed.
+func (s *Store) Declare(
+	policies func(*tidemark.Schema) (*tidemark.Schema, error), rules func(*tidemark.Schema) (*tidemark.Rules, error),
+	scopes func(*tidemark.Schema) (*tidemark.Scopes, error),
+) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, armed := s.declaredRules, s.armed
 	if err := s.setRules(rules); err != nil {
 		return err
 	}
-	err := s.setPolicies(policies)
+	err := s.setDeclared(policies, scopes)
 	if err != nil {
 		s.declaredRules, s.armed = before, armed
 	}
 	return err
 }
 
-func (s *Store) setPolicies(policies func(*tidemark.Schema) (*tidemark.Schema, error)) error {
-	before := s.policies
-	s.policies = policies
+func (s *Store) setDeclared(policies func(*tidemark.Schema) (*tidemark.Schema, error), scopes func(*tidemark.Schema) (*tidemark.Scopes, error)) error {
+	beforePolicies, beforeScopes, last := s.policies, s.scopes, s.lastScopes
+	s.policies, s.scopes = policies, scopes
+	if scopes == nil && beforeScopes != nil {
+		s.scopes = unscoped
+	}
 	err := s.redeclare()
 	if err != nil {
-		s.policies = before
+		s.policies, s.scopes, s.lastScopes = beforePolicies, beforeScopes, last
 	}
 	return err
 }
+
+// unscoped declares one scope that has everything.
+func unscoped(*tidemark.Schema) (*tidemark.Scopes, error) { return nil, nil }
 
 // redeclare has the next group look whether what is declared is what is in use.
 func (s *Store) redeclare() error {
@@ -70,11 +99,14 @@ func (s *Store) redeclare() error {
 	if to.Hash != now.Hash {
 		s.version = -1
 		s.relook.Store(true)
+		s.rescope.Store(to.Declared != now.Declared)
+		return nil
 	}
-	return nil
+	_, err = s.scopingFor(now)
+	return err
 }
 
-// movePolicies takes over policies that were declared anew.
+// movePolicies takes over policies and scopes that were declared anew.
 func (x *tx) movePolicies() (*tidemark.SchemaMove, error) {
 	to := x.s.declaredLater(x.schema)
 	if to.Hash == x.schema.Hash {
@@ -82,6 +114,9 @@ func (x *tx) movePolicies() (*tidemark.SchemaMove, error) {
 	}
 	to.Hash = schema.HashOf(to)
 	if err := install(x.db, to); err != nil {
+		return nil, err
+	}
+	if err := forgetFeed(x.db, x.schema, to); err != nil {
 		return nil, err
 	}
 	x.schema = to
@@ -93,6 +128,7 @@ func (x *tx) movePolicies() (*tidemark.SchemaMove, error) {
 // use for them, and new ones the defaults.
 func keepPolicies(from, to *tidemark.Schema) *tidemark.Schema {
 	to = policy.Overlay(nil, to)
+	to.Scopes, to.Declared = from.Scopes, from.Declared
 	for _, t := range to.Tables {
 		was := from.Table(t.ID)
 		if was == nil || was.Out != "" {
@@ -103,9 +139,21 @@ func keepPolicies(from, to *tidemark.Schema) *tidemark.Schema {
 			c := &t.Columns[i]
 			c.Policy, c.Custom, c.Group = was.Columns[i].Policy, was.Columns[i].Custom, was.Columns[i].Group
 		}
-		for i := range was.ForeignKeys[:min(len(was.ForeignKeys), len(t.ForeignKeys))] {
-			t.ForeignKeys[i].SetNull = was.ForeignKeys[i].SetNull
+		for i := range t.ForeignKeys {
+			if k := sameKey(was.ForeignKeys, &t.ForeignKeys[i]); k != nil {
+				t.ForeignKeys[i].SetNull, t.ForeignKeys[i].Loose = k.SetNull, k.Loose
+			}
 		}
 	}
 	return to
+}
+
+// sameKey finds a foreign key among others. A copy may lack some, see ForeignKey.Loose.
+func sameKey(keys []tidemark.ForeignKey, k *tidemark.ForeignKey) *tidemark.ForeignKey {
+	for i := range keys {
+		if slices.Equal(keys[i].Columns, k.Columns) && strings.EqualFold(keys[i].Parent, k.Parent) {
+			return &keys[i]
+		}
+	}
+	return nil
 }

@@ -27,7 +27,8 @@ type snapshot struct {
 	gone   []string // names of objects that could not be made
 }
 
-// Snapshot writes the current state as a plain file; see tidemark.Store.
+// Snapshot writes the current state as a plain file; see tidemark.Store. Of a
+// scoped space it holds the schema alone: rows come by scopes.
 func (s *Store) Snapshot(ctx context.Context, path string) (tidemark.SnapshotInfo, error) {
 	if _, err := os.Stat(path); s.opts.VFS == "" && !errors.Is(err, fs.ErrNotExist) {
 		return tidemark.SnapshotInfo{}, &tidemark.Error{Code: tidemark.CodeExists, Op: "snapshot", Space: s.opts.Space, Msg: path + " is there already"}
@@ -141,7 +142,11 @@ func (n *snapshot) create(which func(tidemark.Object) bool) error {
 			n.leave(o, "it needs "+needs)
 			continue
 		}
-		if err := n.db.Script(o.SQL); err != nil {
+		sql, err := n.wordsOf(o)
+		if err != nil {
+			return err
+		}
+		if err := n.db.Script(sql); err != nil {
 			if lite.Full(err) || lite.Interrupted(err) {
 				return err
 			}
@@ -149,6 +154,16 @@ func (n *snapshot) create(which func(tidemark.Object) bool) error {
 		}
 	}
 	return nil
+}
+
+// wordsOf is how an object is made in a copy: a table without the foreign keys that
+// a copy cannot honour.
+func (n *snapshot) wordsOf(o tidemark.Object) (string, error) {
+	t := n.schema.Named(o.Name)
+	if o.Type != "table" || t == nil || t.Out != "" {
+		return o.SQL, nil
+	}
+	return schema.LooseSQL(t)
 }
 
 func (n *snapshot) leave(o tidemark.Object, why string) {
@@ -173,6 +188,10 @@ func (n *snapshot) needsGone(o tidemark.Object) string {
 
 // rows copies the synced tables.
 func (n *snapshot) rows() error {
+	if n.schema.Scoped() {
+		n.info.State.Sum = 0
+		return nil
+	}
 	for _, t := range n.schema.Tables {
 		if t.Out != "" {
 			continue
@@ -220,8 +239,12 @@ func (n *snapshot) copied(t *tidemark.Table) (string, error) {
 	return columns, err
 }
 
-// sequences carries the counters of AUTOINCREMENT tables over.
+// sequences carries the counters of AUTOINCREMENT tables over. In a scoped space
+// how far they are is nobody's business.
 func (n *snapshot) sequences() error {
+	if n.schema.Scoped() {
+		return nil
+	}
 	for _, t := range n.schema.Tables {
 		if !t.Autoinc || t.Out != "" {
 			continue

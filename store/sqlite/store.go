@@ -7,7 +7,8 @@
 // given what it lacks. Check says beforehand what Open would do, Doctor says
 // whether a served file is sound, Migrate changes its schema in ways that
 // capture's triggers would stand against. SetPolicies declares anew, while the
-// space is served, how concurrent edits merge, SetRules who may write what.
+// space is served, how concurrent edits merge, SetRules who may write what,
+// SetScopes who may hold what.
 //
 // # How it works
 //
@@ -67,6 +68,13 @@ type Options struct {
 	// Observe sees every verdict of the rules, for programs that explain them.
 	Observe func(rules.Verdict)
 
+	// Scopes says which rows replicas may hold, and which scopes principals may
+	// read, for a schema; nil, or a function that returns nil: everybody everything.
+	// It is called and its errors are treated as those of Policies: later, where it
+	// returns an error and nothing with it, what was declared before holds as far as
+	// it fits. Rows whose scope cannot be told are in none.
+	Scopes func(*tidemark.Schema) (*tidemark.Scopes, error)
+
 	// Progress is called now and then while rows are adopted.
 	Progress func(table string, rows int64)
 	// Warn is told of a trigger of the app's that failed while a changeset was
@@ -109,7 +117,9 @@ type Store struct {
 
 	id        *identity
 	chronicle chronicle
-	relook    atomic.Bool // policies were declared anew; the next group takes them over
+	relook    atomic.Bool                         // policies or scopes were declared anew; the next group takes them over
+	rescope   atomic.Bool                         // scopes are among them: until then nobody reads
+	scopings  atomic.Pointer[map[string]*scoping] // by the hash of the schema that they are ready for
 
 	mu       sync.Mutex // holds everything below: one group at a time
 	policies func(*tidemark.Schema) (*tidemark.Schema, error)
@@ -118,6 +128,9 @@ type Store struct {
 	declaredRules func(*tidemark.Schema) (*tidemark.Rules, error)
 	rulings       *rules.Judge
 	armed         string
+	scopes        func(*tidemark.Schema) (*tidemark.Scopes, error)
+	lastScopes    *tidemark.Scopes // what it said last
+	book          *book
 
 	db       *lite.DB
 	hasher   *digest.Hasher

@@ -27,7 +27,23 @@ var bookkeeping = []string{
 	 PRIMARY KEY (replica, i)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_refused (replica TEXT, t INTEGER, key BLOB, n INTEGER, PRIMARY KEY (replica, t, key)) WITHOUT ROWID`,
 	`CREATE TABLE main._tm_lease (replica TEXT, t INTEGER, first INTEGER, last INTEGER, PRIMARY KEY (replica, t)) WITHOUT ROWID`,
+	`CREATE TABLE main._tm_scope (i INTEGER PRIMARY KEY, name TEXT UNIQUE, sum INTEGER)`,
+	// s is _tm_scope.i, seq when the row was last changed in the scope, entered or
+	// left it, joined when it entered, live one of the three below.
+	`CREATE TABLE main._tm_feed (t INTEGER, key BLOB, s INTEGER, seq INTEGER, live INTEGER, joined INTEGER,
+	 PRIMARY KEY (t, key, s)) WITHOUT ROWID`,
+	`CREATE INDEX main._tm_feed_s ON _tm_feed (s, seq, t, key, live)`,
+	// The row (t, key) that the conflict with the KeyID id speaks of.
+	`CREATE TABLE main._tm_about (id BLOB PRIMARY KEY, t INTEGER, key BLOB) WITHOUT ROWID`,
+	`CREATE INDEX main._tm_about_row ON _tm_about (t, key)`,
 }
+
+// How a row is to a scope, in _tm_feed.
+const (
+	rowIn   = 1  // it is in the scope
+	rowDied = 0  // it was in the scope when it was deleted
+	rowLeft = -1 // it left the scope and was elsewhere then, wherever it is now
+)
 
 // feedIndex orders the rows for catch-up. It is made after adoption filled the table.
 const feedIndex = `CREATE INDEX main._tm_row_seq ON _tm_row (seq, t, key)`
@@ -37,6 +53,8 @@ const (
 	keyLogSeen  = "log_seen" // rowid of the last record of _tm_log that was sequenced
 	keyScrub    = "scrub"    // 1: rows changed without capture, compare them all
 	keyAccepted = "accepted" // violations that were there at adoption and were accepted
+	keyScopes   = "scopes"   // the declaration by which _tm_feed was made, as JSON
+	keyFeed     = "feed"     // names what _tm_feed was made by; another: make it anew
 )
 
 func makeBookkeeping(db *lite.DB) error {

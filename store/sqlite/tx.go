@@ -20,6 +20,8 @@ type tx struct {
 	deferred bool // foreign keys are deferred until the commit
 	// Foreign keys were off for writes since the last Effects: look them up.
 	unsettled bool
+	concern   concern // whose grants may be others
+	fed       bool    // the feed is made by what is declared now
 }
 
 // State is where the space will be after the commit, so far.
@@ -39,8 +41,9 @@ func (x *tx) StartTerm(term string) error {
 
 // Savepoint runs fn and undoes what it did when it fails.
 func (x *tx) Savepoint(fn func() error) error {
-	head, owed := x.head, x.owed
+	head, owed, concern := x.head, x.owed, x.concern.mark()
 	x.s.ledger.begin()
+	x.s.book.begin()
 	depth := len(x.s.ledger.frames)
 	err := x.db.Savepoint("_tm_changeset", fn)
 	if !x.db.InTransaction() {
@@ -49,9 +52,12 @@ func (x *tx) Savepoint(fn func() error) error {
 	// A panic inside fn is cleaned up by the group.
 	if len(x.s.ledger.frames) == depth {
 		x.s.ledger.end(err == nil)
+		x.s.book.end(err == nil)
 	}
 	if err != nil {
 		x.head, x.owed = head, owed
+		x.concern.back(concern)
+		x.fed = false
 		x.s.chronicle.forget(head)
 	}
 	return err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -11,7 +12,11 @@ import (
 // lacks. What was logged before does not know its rows' past.
 func (s *Store) upgrade() error {
 	format, err := meta.Int(s.db, meta.KeyFormat)
-	if err != nil || format >= meta.Format {
+	if err != nil {
+		return err
+	}
+	there, err := ownTables(s.db)
+	if err != nil || format >= meta.Format && complete(there) {
 		return err
 	}
 	return s.db.Transaction(func() error {
@@ -30,9 +35,17 @@ func (s *Store) upgrade() error {
 				return err
 			}
 		}
+		if format >= meta.Format {
+			return nil
+		}
 		// A table like any other: the next group sequences it.
 		return makeConflicts(s.db, s.path)
 	})
+}
+
+// complete reports whether the bookkeeping has everything that this build makes.
+func complete(there map[string]bool) bool {
+	return !slices.ContainsFunc(bookkeeping, func(sql string) bool { return !there[nameIn(sql)] })
 }
 
 // addMissing makes tables and columns of the bookkeeping that are not there.
@@ -56,9 +69,10 @@ func addMissing(db *lite.DB) error {
 	return db.Run("ALTER TABLE main._tm_changeset ADD COLUMN prevs BLOB")
 }
 
+// ownTables names the tables and indexes of the bookkeeping that are there.
 func ownTables(db *lite.DB) (map[string]bool, error) {
 	there := map[string]bool{}
-	err := db.Each("SELECT name FROM main.sqlite_master WHERE type = 'table' AND substr(name, 1, 4) = '_tm_'", func(s *lite.Stmt) error {
+	err := db.Each("SELECT name FROM main.sqlite_master WHERE type IN ('table', 'index') AND substr(name, 1, 4) = '_tm_'", func(s *lite.Stmt) error {
 		there[s.Text(0)] = true
 		return nil
 	})

@@ -36,6 +36,9 @@ func (s *Store) View(ctx context.Context, fn func(tidemark.View) error) error {
 		if err := sealed(db, "main"); err != nil {
 			return err
 		}
+		if s.rescope.Load() {
+			return &tidemark.Error{Code: tidemark.CodeBusy, Op: "view", Msg: "other scopes were declared and are not in force yet"}
+		}
 		sc, err := s.schemaIn(db)
 		if err != nil {
 			return err

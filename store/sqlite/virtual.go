@@ -10,6 +10,9 @@ import (
 // virtual fills the virtual tables of a snapshot that follow synced tables: what
 // a trigger of the app writes there comes from rows that the clone has.
 func (n *snapshot) virtual() error {
+	if n.schema.Scoped() {
+		return nil
+	}
 	for _, o := range n.schema.Objects {
 		if !isVirtual(o) || n.needsGone(tidemark.Object{Type: "index", Table: o.Name}) != "" || !n.followsSynced(o.Name) {
 			continue
