@@ -2,6 +2,7 @@ import type { AppCode, Code } from "./codes.ts";
 import type { ConflictState, Winner } from "./conflict.ts";
 import type { CallOptions, WatchOptions } from "./options.ts";
 import type { Presence } from "./presence.ts";
+import type { ScopeInfo, ScopeNews, ScopeStatus, SubscribeOptions, Subscription } from "./scope.ts";
 import type { Query } from "./sql.ts";
 import type { WatchCost } from "./watch/watches.ts";
 
@@ -75,9 +76,10 @@ export interface Storage {
   readonly persisted: boolean;
 }
 
-/** How far a download or the taking in of it is. */
+/** How far a download or the taking in of it is, or the first scopes that fill. */
 export interface Progress {
-  readonly stage: "download" | "install";
+  readonly stage: "download" | "install" | "scopes";
+  /** 0: not counted. */
   readonly bytes: number;
   /** 0: not known. */
   readonly total: number;
@@ -159,6 +161,8 @@ export interface Status {
   readonly server: string;
   /** Tables that do not sync, each with the reason. */
   readonly out: Readonly<Record<string, string>>;
+  /** Scopes that this device wants, that are granted or here, by their names; empty in a space without. */
+  readonly scopes: readonly ScopeStatus[];
 }
 
 /** A change with names in place of places. */
@@ -274,6 +278,7 @@ export type DatabaseEvent =
   | { readonly type: "suspended"; readonly changeset: PendingChangeset }
   | { readonly type: "conflict"; readonly conflict: Conflict }
   | { readonly type: "risk"; readonly risk: Risk }
+  | { readonly type: "scope"; readonly scope: ScopeNews }
   | { readonly type: "error"; readonly error: ErrorInfo };
 
 /** Result of comparing every row with the server. */
@@ -353,8 +358,23 @@ export interface Database {
   ): () => void;
 
   /**
+   * Wants a scope on this device, for all its tabs and until unsubscribe; what is
+   * granted of it comes, and stays without network. Where the device takes everything
+   * it only sets the priority.
+   */
+  subscribe(scope: string, options?: SubscribeOptions): Subscription;
+  /**
+   * Wants a scope no longer: its rows leave this device with the next contact,
+   * those that are in another scope excepted. Nothing is deleted. A device that
+   * took everything takes what it has by name from then on.
+   */
+  unsubscribe(scope: string): Promise<void>;
+  /** The scopes of `status.scopes`, with how many rows of each are here. */
+  scopes(): Promise<ScopeInfo[]>;
+
+  /**
    * This tab's part in who is present in a scope: the same object for one scope.
-   * Until the space declares scopes there is one, `all`, the default.
+   * In a space that declares no scopes there is one, `all`, the default.
    */
   presence<S extends object = Record<string, unknown>>(scope?: string): Presence<S>;
 
@@ -364,7 +384,7 @@ export interface Database {
   onStatus(fn: (status: Status) => void): () => void;
   /** Calls fn with news. Returns the function that ends it. */
   onEvent(fn: (event: DatabaseEvent) => void): () => void;
-  /** Resolves when queries see the space's rows; fails when that will never be. */
+  /** Resolves when queries see the space's rows, with scopes the first of them; fails when that will never be. */
   readonly ready: Promise<void>;
 
   /** Changesets without an outcome, the oldest first. */

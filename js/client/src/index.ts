@@ -36,5 +36,13 @@ export { id } from "./id.ts";
 export { open } from "./open.ts";
 export type { CallOptions, MergeFunction, MergeFunctions, OpenOptions, TokenSource, WatchOptions } from "./options.ts";
 export type { Cast, Peer, Presence } from "./presence.ts";
+export type {
+  ScopeInfo,
+  ScopeNews,
+  ScopeStatus,
+  ScopeWant,
+  SubscribeOptions,
+  Subscription,
+} from "./scope.ts";
 export { type Query, sql } from "./sql.ts";
 export type { WatchCost } from "./watch/watches.ts";

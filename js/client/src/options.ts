@@ -1,4 +1,5 @@
 import type { Level } from "./database.ts";
+import type { ScopeWant } from "./scope.ts";
 import type { Value } from "./value.ts";
 
 /**
@@ -34,6 +35,12 @@ export interface OpenOptions {
    * in time before it is over, so that the connection stays.
    */
   readonly token?: TokenSource;
+  /**
+   * Scopes that this device wants: these and no others when it makes its copy, by
+   * default everything that is granted. A copy that is there already wants them in
+   * addition, see Database.subscribe. They come in the order of their priorities.
+   */
+  readonly scopes?: readonly (string | ScopeWant)[];
   /** How to reach the server; default "auto": a WebSocket, and plain HTTP where none can be had. */
   readonly transport?: "auto" | "websocket" | "http";
   /** Highest level of storage to try; default "opfs". The levels below it follow in their order. */

@@ -26,6 +26,7 @@ const OPENING: Status = {
   space: "",
   server: "",
   out: {},
+  scopes: [],
 };
 
 const opening = (): Status => OPENING;

@@ -1,18 +1,21 @@
-import type { Change, Outcome, Seq } from "../change.ts";
+import type { Outcome, Seq } from "../change.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
-import { tableByID } from "../schema.ts";
+import { scoped, tableByID } from "../schema.ts";
+import type { Row } from "../value.ts";
 import type { Batch } from "../wire/down.ts";
-import { Attempt, type Job, QUICK, run, TooNarrow, type Way, WHOLE } from "./attempt.ts";
+import { Attempt, type Job, noJob, type Piece, QUICK, run, TooNarrow, type Way, WHOLE } from "./attempt.ts";
 import { Moved } from "./connection.ts";
 import { flag, keyContact, keyHead, keyProven, keyRepair, store } from "./facts.ts";
 import { checkFence } from "./identity.ts";
 import { countInBlocks } from "./lease.ts";
-import { withoutMirrors } from "./mirror.ts";
 import type { Pending } from "./pending.ts";
 import type { Replica } from "./replica.ts";
+import type { ScopeNews } from "./scope-list.ts";
+import { partsOf, proveScopes } from "./scope-sums.ts";
+import { scrubbed } from "./scrub.ts";
 import { seal } from "./seal.ts";
-import { clearStage, stage, staged } from "./stage.ts";
+import { clearStage, stage, staged, stagedCursor } from "./stage.ts";
 import type { Tally } from "./tally.ts";
 import { engineTransaction, transaction } from "./transaction.ts";
 
@@ -32,6 +35,16 @@ export interface Applied {
   schema: boolean;
   /** Objects of a new schema that could not be made, each with its reason. */
   skipped: string[];
+
+  // Where scopes are declared.
+
+  scopes: ScopeNews[];
+  /** Keys of rows that left this copy without being deleted, by table. */
+  left: Map<number, Row[]>;
+  /** Changes in the chunk that was kept. */
+  stagedRows: number;
+  /** Chunks that were kept came in with it. */
+  gathered: boolean;
 }
 
 /**
@@ -43,16 +56,16 @@ export interface Applied {
  */
 export function apply(r: Replica, b: Batch, outcomes: readonly Outcome[], now: number): Applied {
   if (b.more) return transaction(r, "apply", now, () => keep(r, b));
-  return withoutMirrors(r, () => engineTransaction(r, "apply", now, () => bring(r, b, outcomes)));
+  return scrubbed(r, () => engineTransaction(r, "apply", now, () => bring(r, b, outcomes)));
 }
 
 /** Settles outcomes whose seq the replica has already reached. */
 export function settle(r: Replica, outcomes: readonly Outcome[], now: number): Applied {
-  return withoutMirrors(r, () =>
+  return scrubbed(r, () =>
     engineTransaction(r, "settle", now, () => {
       checkFence(r);
       const seq = meta.getInt(r.db, meta.keySeq);
-      const a = advance(r, { changes: () => [], outcomes, seq, schema: "" });
+      const a = advance(r, { ...noJob, outcomes, seq });
       a.tally.save();
       a.out.seq = seq;
       return a.out;
@@ -62,8 +75,10 @@ export function settle(r: Replica, outcomes: readonly Outcome[], now: number): A
 
 function keep(r: Replica, b: Batch): Applied {
   atCheckpoint(r, b.from);
-  stage(r.db, b);
-  return { ...nothing(b.from), staged: true };
+  const parts = partsOf(r, b);
+  stage(r, b);
+  const stagedRows = parts.reduce((n, p) => n + p.changes.length, 0);
+  return { ...nothing(b.from), staged: true, stagedRows };
 }
 
 /** What changed nothing. */
@@ -78,18 +93,24 @@ export function nothing(seq: Seq): Applied {
     staged: false,
     schema: false,
     skipped: [],
+    scopes: [],
+    left: new Map(),
+    stagedRows: 0,
+    gathered: false,
   };
 }
 
 function bring(r: Replica, b: Batch, outcomes: readonly Outcome[]): Applied {
   atCheckpoint(r, b.from);
-  const last = b.changes;
-  function* changes(): Generator<readonly Change[]> {
+  const parts = partsOf(r, b);
+  const gathered = stagedCursor(r.db, b.from) !== "";
+  function* changes(): Generator<Piece> {
     yield* staged(r.db, b.from);
-    yield last;
+    for (const p of parts) yield { scope: p.scope, message: -1, changes: p.changes };
   }
-  const a = advance(r, { changes, outcomes, seq: b.to, schema: b.schema });
+  const a = advance(r, { changes, leave: [], outcomes, seq: b.to, schema: b.schema });
   arrive(r, b, a);
+  a.out.gathered = gathered;
   return a.out;
 }
 
@@ -122,6 +143,10 @@ function arrive(r: Replica, b: Batch, a: Attempt): void {
  * again; so before the copy is called different, its rows are counted anew.
  */
 function prove(r: Replica, b: Batch, a: Attempt): void {
+  if (scoped(r.server)) {
+    proveScopes(r, b, a);
+    return;
+  }
   const whole = a.damage.length === 0;
   const cut = partial(r);
   if (whole && !cut && a.tally.total() !== b.sum) countAnew(r, a.tally);
@@ -140,8 +165,12 @@ function prove(r: Replica, b: Batch, a: Attempt): void {
  * Counts every table, unless the copy is marked for repair already: then all
  * rows are going to be compared anyway.
  */
-function countAnew(r: Replica, tally: Tally): void {
+export function countAnew(r: Replica, tally: Tally): void {
   if (meta.get(r.db, keyRepair) !== "") return;
+  if (tally.scopes) {
+    tally.countScopes();
+    return;
+  }
   for (const t of r.schema.tables) if (t.out === "") tally.count(t);
 }
 

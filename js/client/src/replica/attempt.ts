@@ -7,15 +7,17 @@ import type { Move } from "../schema/compare.ts";
 import type { Schema, Table } from "../schema.ts";
 import type { Patch } from "../splice/splice.ts";
 import type { Row } from "../value.ts";
-import type { Applied } from "./apply.ts";
+import { type Applied, nothing } from "./apply.ts";
 import { anyBase, type Images, keyIDOf, type RowID } from "./base.ts";
 import { confirm } from "./confirm.ts";
 import type { Forecast } from "./forecast.ts";
 import { Held } from "./held.ts";
+import type { Source } from "./member.ts";
 import { Fallen } from "./misfit.ts";
 import { rebase } from "./rebase.ts";
 import { forgetRenumbered, renumber } from "./renumber.ts";
 import type { Replica } from "./replica.ts";
+import { noteLeft } from "./scrub.ts";
 import { match, type Settlement } from "./settle.ts";
 import { newTally, type Tally } from "./tally.ts";
 
@@ -44,10 +46,17 @@ export class TooNarrow {
   }
 }
 
+/** Confirmed changes that come from one place. */
+export interface Piece extends Source {
+  readonly changes: readonly Change[];
+}
+
 /** What one transaction does to the confirmed rows. */
 export interface Job {
   /** Confirmed changes, in order; may be read more than once. */
-  readonly changes: () => Iterable<readonly Change[]>;
+  readonly changes: () => Iterable<Piece>;
+  /** Rows that are in no scope any more. */
+  readonly leave: readonly RowID[];
   readonly outcomes: readonly Outcome[];
   /** Where the replica is afterwards. */
   readonly seq: Seq;
@@ -68,17 +77,7 @@ export class Attempt {
   readonly db: Database;
   readonly job: Job;
   readonly way: Way;
-  readonly out: Applied = {
-    seq: 0,
-    tables: [],
-    settled: [],
-    suspended: [],
-    resumed: [],
-    repair: "",
-    staged: false,
-    schema: false,
-    skipped: [],
-  };
+  readonly out: Applied = nothing(0);
   /** Whose visible rows changed. */
   readonly tables = new Set<number>();
   readonly tally: Tally;
@@ -113,6 +112,11 @@ export class Attempt {
   /** Suspended in this rebase. */
   readonly down = new Fallen();
 
+  /** Rows that the job deletes. */
+  readonly died = new Set<RowID>();
+  /** Rows that leave the copy without being deleted, with their keys. */
+  readonly left = new Map<RowID, Row>();
+
   /** The schema that the job brings, with its body and what changes; null when it stays. */
   next: { readonly schema: Schema; readonly body: Uint8Array; readonly move: Move } | null = null;
 
@@ -127,7 +131,7 @@ export class Attempt {
 }
 
 /** A job that changes nothing, for retries. */
-export const noJob: Job = { changes: () => [], outcomes: [], seq: 0, schema: "" };
+export const noJob: Job = { changes: () => [], leave: [], outcomes: [], seq: 0, schema: "" };
 
 /** Names a cell in maps. */
 export function cellOf(id: RowID, col: number): string {
@@ -142,6 +146,7 @@ export function run(a: Attempt): void {
   survey(a);
   if (a.way === QUICK) confirm(a);
   else rebase(a);
+  noteLeft(a);
   forgetRenumbered(a);
 }
 

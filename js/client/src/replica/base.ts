@@ -1,4 +1,4 @@
-import { type Change, DELETE, INSERT, UPDATE } from "../change.ts";
+import { type Change, DELETE, FORGET, INSERT, UPDATE } from "../change.ts";
 import { type KeyID, keyID, rowID as nameOf } from "../key.ts";
 import type { Database } from "../lite/database.ts";
 import { type Schema, type Table, tableByID } from "../schema.ts";
@@ -56,6 +56,11 @@ export function wellFormed(t: Table, c: Change): boolean {
   if (c.key.length !== t.key.length || c.values.length > t.columns.length) return false;
   if (c.op !== UPDATE) return c.op === DELETE || c.op === INSERT;
   return c.columns.every((col) => col >= 0 && col < t.columns.length) && c.columns.length === c.values.length;
+}
+
+/** Whether a change takes a row of this table out of a scope. */
+export function forgets(t: Table, c: Change): boolean {
+  return c.op === FORGET && c.key.length === t.key.length;
 }
 
 /** The rows that a change touches: one, or two when a row moves. */

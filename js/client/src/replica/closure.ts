@@ -1,5 +1,5 @@
 import { type Attempt, narrow, WHOLE } from "./attempt.ts";
-import { idOf, inOrder, type RowID, rowArgs, rowID, synced, tableOf, wellFormed } from "./base.ts";
+import { forgets, idOf, inOrder, type RowID, rowArgs, rowID, synced, tableOf, wellFormed } from "./base.ts";
 
 /** The pending changesets to be undone, in order, and their rows. */
 export function concerned(a: Attempt): { ns: number[]; ids: RowID[] } {
@@ -27,11 +27,12 @@ function allBase(a: Attempt): RowID[] {
 function seed(a: Attempt): Set<RowID> {
   const rows = new Set<RowID>(a.renamed);
   for (const { p } of a.settle) for (const id of rowsOfPending(a, p.n)) rows.add(id);
-  for (const changes of a.job.changes()) {
+  for (const id of a.job.leave) if (a.pending.has(tableOf(id)) && a.held.has(id)) rows.add(id);
+  for (const { changes } of a.job.changes()) {
     for (const c of changes) {
       if (!a.pending.has(c.table)) continue;
       const t = synced(a.r.schema, c.table);
-      if (!t || !wellFormed(t, c)) continue;
+      if (!t || !(wellFormed(t, c) || forgets(t, c))) continue;
       const id = idOf(t, c.key);
       if (a.held.has(id)) rows.add(id);
     }

@@ -1,7 +1,7 @@
 import { type Change, INSERT } from "../change.ts";
 import { type Row, sameRow } from "../value.ts";
 import { type Attempt, CONNECTED, checkSteps, narrow } from "./attempt.ts";
-import { baseImage, dropBase, type Images, idOf, inOrder, keyAfter, setBase, synced } from "./base.ts";
+import { baseImage, dropBase, type Images, idOf, inOrder, keyAfter, type RowID, setBase, synced } from "./base.ts";
 import { bringIn, confirmedAfter } from "./incoming.ts";
 import { stillPending } from "./rebase.ts";
 import { unfold } from "./renumber.ts";
@@ -15,10 +15,10 @@ import { settleAll } from "./settle.ts";
 export function confirm(a: Attempt): void {
   const foretold = foretell(a);
   const now: Images = new Map();
-  bringIn(a, (id) => {
+  const check = (id: RowID): void => {
     if (!foretold.has(id)) narrow(a, CONNECTED, "a row with pending changed");
-    return now;
-  });
+  };
+  bringIn(a, { rows: now, check });
   for (const [id, want] of foretold) {
     const image = now.has(id) ? now.get(id)! : (baseImage(a.db, id) ?? null);
     if (!sameRow(want, image)) narrow(a, CONNECTED, "a settled change is not confirmed");

@@ -4,11 +4,13 @@ import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
 import { decode } from "../schema/encode.ts";
-import type { Schema } from "../schema.ts";
+import { type Schema, scoped } from "../schema.ts";
 import { bytesOf } from "../value.ts";
+import type { Want } from "../wire/scope.ts";
 import type { SpaceState } from "../wire/state.ts";
 import { asEngine, guarded } from "./connection.ts";
 import * as facts from "./facts.ts";
+import { noScopes, saveWants } from "./scopes.ts";
 import { Tally } from "./tally.ts";
 
 /** Options of `Replica.create`. */
@@ -22,6 +24,10 @@ export interface CreateOptions {
   readonly schema: string;
   /** What the file had before; it is put back when the bookkeeping is taken off. */
   readonly journal?: string;
+  /** Of a space with scopes: those of `want` and no others. */
+  readonly only?: boolean;
+  /** Scopes by priority. */
+  readonly want?: readonly Want[];
 }
 
 /**
@@ -54,7 +60,7 @@ function adopt(db: Database, o: CreateOptions, schema: Schema): void {
     [meta.keyDigestKey]: state.digestKey,
     journal_mode: o.journal ?? "delete",
     [meta.keySeq]: BigInt(state.head),
-    [meta.keySum]: BigInt.asIntN(64, state.sum),
+    [meta.keySum]: scoped(schema) ? 0n : BigInt.asIntN(64, state.sum),
     [facts.keyHead]: BigInt(state.head),
     [facts.keyServer]: o.server,
     [facts.keyReplica]: "",
@@ -63,7 +69,18 @@ function adopt(db: Database, o: CreateOptions, schema: Schema): void {
     [facts.keyProven]: 1n,
     [facts.keyReadOnly]: facts.flag(o.readOnly === true),
   });
+  keepWants(db, o, schema);
   markStructure(db);
+}
+
+/** Keeps what the replica is going to ask for. */
+function keepWants(db: Database, { only = false, want = [] }: CreateOptions, schema: Schema): void {
+  if (!scoped(schema)) {
+    if (only || want.length > 0) throw noScopes("clone it without naming scopes");
+    return;
+  }
+  saveWants(db, only, want);
+  facts.store(db, { [facts.keyWants]: 1n });
 }
 
 /** Proves that the rows are those that the server sent. */
@@ -76,7 +93,7 @@ function prove(db: Database, schema: Schema, state: CreateOptions["state"]): voi
     const message = `the snapshot's rows sum up to ${digits(got)}, the server said ${digits(state.sum)}`;
     throw new TidemarkError("corrupt", message, { hint: "remove what was downloaded and clone again" });
   }
-  tally.save();
+  if (!scoped(schema)) tally.save(); // else there are no rows yet; sums are kept by scope
 }
 
 /** Remembers the structure that capture was made for. */

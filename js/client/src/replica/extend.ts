@@ -1,7 +1,7 @@
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
 import { markStructure } from "./create.ts";
-import { historyBookkeeping, idBookkeeping, textBookkeeping } from "./facts.ts";
+import { historyBookkeeping, idBookkeeping, scopeBookkeeping, textBookkeeping } from "./facts.ts";
 
 /** What later builds added to the bookkeeping: what is looked for (no column: the table), and the SQL. */
 const additions: readonly (readonly [table: string, column: string, sql: string])[] = [
@@ -9,6 +9,9 @@ const additions: readonly (readonly [table: string, column: string, sql: string]
   ["_tm_text", "", textBookkeeping],
   ["_tm_history", "", historyBookkeeping],
   ["_tm_renumbered", "", idBookkeeping],
+  ["_tm_stage", "scope", "ALTER TABLE main._tm_stage ADD COLUMN scope TEXT"],
+  ["_tm_stage", "part", "ALTER TABLE main._tm_stage ADD COLUMN part INTEGER NOT NULL DEFAULT 0"],
+  ["_tm_scope", "", scopeBookkeeping],
 ];
 
 /**

@@ -29,6 +29,16 @@ export const keyStopped = "stopped";
 export const keyFence = "fence";
 /** 1: nobody may write here. */
 export const keyReadOnly = "read_only";
+/** 1: the scopes of _tm_want are wanted and no others. */
+export const keyOnly = "only";
+/** Counts how often what is wanted changed. */
+export const keyWants = "wants";
+/** What keyWants was when the server listed what is granted of it. */
+export const keyAnswered = "answered";
+/** 1: a welcome listed no scope, and its schema is to come. */
+export const keyUnlisted = "unlisted";
+/** 1: rows left, and the WAL may still hold them. */
+export const keyScrub = "scrub";
 
 /**
  * Names, for each cell that merges as text, the pending changesets that wrote
@@ -62,6 +72,23 @@ CREATE INDEX main._tm_taken_n ON _tm_taken (n);
 CREATE TABLE main._tm_lease (t INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 `;
 
+/**
+ * Keeps the scopes that the server listed (held: all their rows are here), those
+ * that are wanted by name, and which confirmed rows are in which scope. _tm_lost
+ * names rows that left while pending touches them, as long as it does; _tm_left
+ * counts, by table, rows that left, for other processes.
+ */
+export const scopeBookkeeping = `
+CREATE TABLE main._tm_scope (i INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, held INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE main._tm_want (name TEXT PRIMARY KEY, priority INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE main._tm_member (t INTEGER NOT NULL, key BLOB NOT NULL, s INTEGER NOT NULL,
+  PRIMARY KEY (t, key, s)) WITHOUT ROWID;
+CREATE INDEX main._tm_member_s ON _tm_member (s);
+CREATE TABLE main._tm_lost (t INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY (t, key)) WITHOUT ROWID;
+CREATE TABLE main._tm_left (t INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+`;
+
 /** What a replica keeps in its file beside _tm_meta and what capture makes, byte for byte that of other builds. */
 export const bookkeeping = `
 CREATE TABLE IF NOT EXISTS main._tm_table (t INTEGER PRIMARY KEY, name TEXT, out TEXT);
@@ -77,10 +104,11 @@ CREATE TABLE main._tm_base (t INTEGER NOT NULL, key BLOB NOT NULL, image BLOB, P
 CREATE TABLE main._tm_rejected (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash BLOB, code TEXT NOT NULL,
   message TEXT, tbl TEXT, key BLOB, cols BLOB, seq INTEGER NOT NULL, made_at INTEGER NOT NULL,
   at INTEGER NOT NULL, schema TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE main._tm_stage (pos INTEGER PRIMARY KEY, since INTEGER NOT NULL, cursor TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE main._tm_stage (pos INTEGER PRIMARY KEY, since INTEGER NOT NULL, cursor TEXT NOT NULL, body BLOB NOT NULL,
+  scope TEXT, part INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE main._tm_digest (t INTEGER PRIMARY KEY, sums BLOB NOT NULL);
 CREATE TABLE main._tm_touch (t INTEGER PRIMARY KEY, counter INTEGER NOT NULL);
-${textBookkeeping}${historyBookkeeping}${idBookkeeping}`;
+${textBookkeeping}${historyBookkeeping}${idBookkeeping}${scopeBookkeeping}`;
 
 /** A truth as it is stored. */
 export function flag(on: boolean): bigint {

@@ -3,15 +3,20 @@ import type { Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import * as meta from "../meta/meta.ts";
+import { scoped } from "../schema.ts";
 import { bytesOf, sameBytes, type Value } from "../value.ts";
 import type { Welcome } from "../wire/down.ts";
 import type { Hello } from "../wire/up.ts";
 import { protocol } from "../wire/wire.ts";
+import type { Applied } from "./apply.ts";
 import { guarded, Moved } from "./connection.ts";
 import * as facts from "./facts.ts";
 import type { Replica } from "./replica.ts";
+import { welcomeList } from "./scope-list.ts";
+import { heldScopes, wants } from "./scopes.ts";
+import { scrubbed } from "./scrub.ts";
 import { clearStage, stagedCursor } from "./stage.ts";
-import { transaction } from "./transaction.ts";
+import { engineTransaction, transaction } from "./transaction.ts";
 
 /** Makes the message that opens a session. */
 export function hello(r: Replica): Hello {
@@ -38,9 +43,8 @@ export function hello(r: Replica): Hello {
       agent: r.opts.agent ?? "",
       clock: 0, // of the session
       token: "", // likewise
-      held: [],
-      only: false,
-      want: [],
+      held: heldScopes(r.db),
+      ...wants(r.db),
     };
   });
 }
@@ -56,22 +60,27 @@ export const resyncReason = "the server does not know the state of this copy";
 /**
  * Stores what the server said of itself and of this replica, durably. After a
  * resync the checkpoint is the server's head: what differs from it is found by
- * comparing, and until then the copy is marked for repair.
+ * comparing, and until then the copy is marked for repair. What it held of scopes
+ * that are not listed leaves; gives null when no scope came or went.
  */
-export function welcome(r: Replica, w: Welcome, now: number): void {
-  transaction(r, "welcome", now, () => {
-    recogniseServer(facts.allFacts(r.db), w);
-    facts.store(r.db, {
-      [facts.keyReplica]: w.replica,
-      [facts.keyTicket]: w.ticket,
-      [meta.keySpace]: w.space,
-      [meta.keyIncarnation]: w.incarnation,
-      [facts.keyHead]: BigInt(w.head),
-      [facts.keyContact]: BigInt(now),
-      [facts.keyStopped]: "",
-      [facts.keyPrincipal]: w.principal,
-    });
-    if (!w.resync) return;
+export function welcome(r: Replica, w: Welcome, now: number): Applied | null {
+  const run = scoped(r.server) ? engineTransaction : transaction;
+  return scrubbed(r, () => run(r, "welcome", now, () => greeted(r, w, now)));
+}
+
+function greeted(r: Replica, w: Welcome, now: number): Applied | null {
+  recogniseServer(facts.allFacts(r.db), w);
+  facts.store(r.db, {
+    [facts.keyReplica]: w.replica,
+    [facts.keyTicket]: w.ticket,
+    [meta.keySpace]: w.space,
+    [meta.keyIncarnation]: w.incarnation,
+    [facts.keyHead]: BigInt(w.head),
+    [facts.keyContact]: BigInt(now),
+    [facts.keyStopped]: "",
+    [facts.keyPrincipal]: w.principal,
+  });
+  if (w.resync) {
     facts.store(r.db, {
       [meta.keyTerm]: w.term,
       [meta.keySeq]: BigInt(w.head),
@@ -79,7 +88,8 @@ export function welcome(r: Replica, w: Welcome, now: number): void {
       [facts.keyRepair]: resyncReason,
     });
     clearStage(r.db);
-  });
+  }
+  return welcomeList(r, w);
 }
 
 function recogniseServer(f: ReadonlyMap<string, Value>, w: Welcome): void {

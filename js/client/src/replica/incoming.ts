@@ -3,28 +3,52 @@ import { TidemarkError } from "../error.ts";
 import { violation } from "../lite/failure.ts";
 import { apply } from "../merge/merge.ts";
 import { get } from "../row/row.ts";
-import { keyOf, type Table } from "../schema.ts";
+import { keyOf, scoped, type Table } from "../schema.ts";
 import { compose } from "../splice/algebra.ts";
 import { parseBody } from "../splice/edit.ts";
 import { type Row, sameRow, type Value } from "../value.ts";
 import { type Attempt, CONNECTED, cellOf, meets, narrow, visible, WHOLE } from "./attempt.ts";
-import { baseImage, type Images, idOf, type RowID, synced, wellFormed } from "./base.ts";
+import { baseImage, forgets, type Images, idOf, type RowID, synced, wellFormed } from "./base.ts";
+import { leave, part, type Source } from "./member.ts";
 import { RowWriter } from "./put.ts";
 import { refusedConfirmed } from "./rebase.ts";
 
 /** Where what is confirmed of a row that pending touches is kept instead of being written. */
-export type Aside = (id: RowID) => Images;
+export interface Aside {
+  readonly rows: Images;
+  /** Ends the attempt where the row may not change. */
+  readonly check: (id: RowID) => void;
+}
+
+/** The confirmed rows of a job on their way into the tables. */
+export interface Incoming {
+  readonly a: Attempt;
+  readonly w: RowWriter;
+  readonly aside: Aside | null;
+
+  // Where scopes are declared.
+
+  /** Whose changes are being taken, and the rows that it changed. */
+  message: number;
+  readonly once: Set<RowID>;
+  readonly numbers: Map<string, number>;
+  /** Rows that left a scope. */
+  readonly leaving: Set<RowID>;
+}
 
 /** Writes the job's confirmed rows. Where aside is given, rows that pending touches are not written but kept there. */
 export function bringIn(a: Attempt, aside: Aside | null): void {
   const w = new RowWriter(a.db, true);
-  for (const changes of a.job.changes()) {
+  const sets = { once: new Set<RowID>(), numbers: new Map<string, number>(), leaving: new Set<RowID>() };
+  const in_: Incoming = { a, w, aside, message: 0, ...sets };
+  for (const piece of a.job.changes()) {
     let t: Table | null = null;
-    for (const c of changes) {
+    for (const c of piece.changes) {
       if (t?.id !== c.table) t = synced(a.r.schema, c.table);
-      if (t) take(a, w, t, c, aside);
+      if (t) take(in_, piece, t, c);
     }
   }
+  leave(in_);
   w.finish((t, _id, after, why) => {
     refusedConfirmed(a, t, why);
     if (after) a.tally.change(t, after, null); // the sums count it already
@@ -32,16 +56,24 @@ export function bringIn(a: Attempt, aside: Aside | null): void {
 }
 
 /** Applies one confirmed change. */
-function take(a: Attempt, w: RowWriter, t: Table, c: Change, aside: Aside | null): void {
-  if (!wellFormed(t, c)) throw new TidemarkError("protocol", `a change of ${t.name} does not fit the table`);
-  const id = idOf(t, c.key);
+function take(in_: Incoming, from: Source, t: Table, c: Change): void {
+  const declared = scoped(in_.a.r.server);
+  if (!wellFormed(t, c) && !(declared && forgets(t, c)))
+    throw new TidemarkError("protocol", `a change of ${t.name} does not fit the table`);
+  if (declared) part(in_, from, t, c);
+  else change(in_, t, idOf(t, c.key), c);
+}
+
+/** Makes of a row what a confirmed change says. */
+export function change({ a, w, aside }: Incoming, t: Table, id: RowID, c: Change): void {
   const shown = w.shown(id);
   if (shown !== undefined) {
     follow(a, w, t, id, shown, c);
     return;
   }
   if (aside && a.pending.has(t.id) && a.held.has(id)) {
-    putAside(a, t, id, c, aside(id));
+    aside.check(id);
+    putAside(a, t, id, c, aside.rows);
     return;
   }
   if (a.suspended.has(t.id)) narrow(a, WHOLE, "a suspended changeset may depend on it");

@@ -14,6 +14,7 @@ import { mergingOf } from "./intent.ts";
 import { findMirrors } from "./mirror.ts";
 import { newReferences } from "./references.ts";
 import type { Replica } from "./replica.ts";
+import { overwriteDeleted } from "./scrub.ts";
 import { seal } from "./seal.ts";
 import { forgetSums } from "./tally.ts";
 
@@ -45,6 +46,7 @@ function load(r: Replica): void {
   }
   overlay(r);
   r.hasher = new Hasher(bytesOf(meta.value(db, meta.keyDigestKey)));
+  overwriteDeleted(r);
   r.readOnly = meta.getInt(db, keyReadOnly) !== 0;
 }
 
@@ -131,7 +133,7 @@ function sealWithout(r: Replica, gone: ReadonlySet<number>): void {
  */
 export function leaveSync(db: Database, t: number, why: string): void {
   db.run("UPDATE main._tm_table SET out = ?1 WHERE t = ?2", why, BigInt(t));
-  for (const table of ["_tm_base", "_tm_pending_row", "_tm_text"]) {
+  for (const table of ["_tm_base", "_tm_pending_row", "_tm_text", "_tm_member", "_tm_lost"]) {
     db.run(`DELETE FROM main.${table} WHERE t = ?1`, BigInt(t));
   }
   forgetSums(db, t);

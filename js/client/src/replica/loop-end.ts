@@ -3,6 +3,7 @@ import { TidemarkError } from "../error.ts";
 import { Moved } from "./connection.ts";
 import { type Event, type Loop, messageOf, type State } from "./loop.ts";
 import { dial } from "./loop-session.ts";
+import { isOtherKind } from "./scopes.ts";
 import { checkTries } from "./verify.ts";
 
 /** How often a session may begin anew at once, without a pause and without progress, before it counts as a failure. */
@@ -139,7 +140,9 @@ export function fileError(l: Loop, err: unknown): void {
     err instanceof Moved
       ? new TidemarkError("busy", "another process syncs this file", { op, cause: err })
       : (known(err) ?? new TidemarkError("internal", String(err), { op, cause: err }));
-  if (l.state === "greeting" && stops(why.code)) {
+  if (l.state === "offline" || l.state === "auth needed" || l.state === "stopped" || l.state === "backoff") {
+    l.notify({ error: why });
+  } else if ((l.state === "greeting" && stops(why.code)) || isOtherKind(why)) {
     // The welcome was one of another server.
     end(l, "stopped", why);
     try {
@@ -147,8 +150,6 @@ export function fileError(l: Loop, err: unknown): void {
     } catch {
       // The file fails, and that is told already.
     }
-  } else if (l.state === "offline" || l.state === "auth needed" || l.state === "stopped" || l.state === "backoff") {
-    l.notify({ error: why });
   } else if (needsAuth(why.code)) {
     end(l, "auth needed", why); // the welcome was one of another principal
   } else backOff(l, why);

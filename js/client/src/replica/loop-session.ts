@@ -5,6 +5,7 @@ import type { Applied } from "./apply.ts";
 import { resyncReason } from "./identity.ts";
 import { type Event, type Loop, messageOf, type State } from "./loop.ts";
 import { anew, dropCheck } from "./loop-end.ts";
+import { moving, rescoped, rewant } from "./loop-scopes.ts";
 import { checkTries, startCheck, want } from "./verify.ts";
 
 export function skip(): void {}
@@ -25,7 +26,9 @@ export function dial(l: Loop): void {
  */
 export function greet(l: Loop, now: number): void {
   const sealed = l.e.seal(now);
+  l.told = l.e.wanted();
   const hello = { ...l.e.hello(), clock: now };
+  l.asking = 0;
   resetSession(l, hello.seq);
   const said = l.fresh ? { ...hello, seq: 0, term: "", sum: 0n, staged: "" } : hello;
   l.enter("greeting", l.opts.patience);
@@ -57,7 +60,7 @@ export function welcome(l: Loop, now: number, event: Event): void {
     anew(l, "protocol", "the server greets another replica");
     return;
   }
-  l.e.welcome(w, now);
+  rescoped(l, l.e.welcome(w, now));
   l.seq = l.e.hello().seq;
   l.head = Math.max(w.head, l.seq);
   l.limits = w.limits;
@@ -68,6 +71,7 @@ export function welcome(l: Loop, now: number, event: Event): void {
   l.fresh = false;
   l.welcomed = now;
   ack(l);
+  rewant(l);
   decide(l, now, true);
 }
 
@@ -81,7 +85,8 @@ function ack(l: Loop, cursor = ""): void {
  */
 export function renew(l: Loop, now: number, event: Event): void {
   const w = messageOf<"welcome">(event);
-  l.e.welcome(w, now);
+  const news = l.e.welcome(w, now);
+  if (news) rescoped(l, news);
   l.head = Math.max(l.head, w.head);
   l.limits = w.limits;
   // A round trip that brings nothing else must not wind the timer up for ever.
@@ -136,6 +141,7 @@ export function batch(l: Loop, now: number, event: Event): void {
     ack(l, b.cursor);
   } else {
     applied(l, a);
+    if (l.filling) l.filling = l.e.filling();
     l.unsent = true; // applying seals
     ack(l);
   }
@@ -155,6 +161,7 @@ function applied(l: Loop, a: Applied): void {
 export function local(l: Loop, now: number): void {
   noteSealed(l, l.e.seal(now));
   l.unsent = true; // a rejected one may be tried again
+  rewant(l);
   decide(l, now, false);
 }
 
@@ -169,7 +176,7 @@ export function seal(l: Loop, now: number): void {
  * up again; a local write does not, or a busy writer would hide a silent server.
  */
 export function decide(l: Loop, now: number, heard: boolean): void {
-  if (!l.check && l.wanted && l.seq >= l.head && !l.staging) startCheck(l, now);
+  if (!l.check && l.wanted && l.seq >= l.head && !moving(l)) startCheck(l, now);
   push(l);
   const next = waitingFor(l);
   if (next === l.state && !heard) return;
@@ -178,7 +185,7 @@ export function decide(l: Loop, now: number, heard: boolean): void {
 
 function waitingFor(l: Loop): State {
   if (l.check) return "verifying";
-  if (l.seq < l.head || l.staging) return "catching up";
+  if (l.seq < l.head || moving(l)) return "catching up";
   return l.flying.size > 0 || l.held.length > 0 ? "pushing" : "idle";
 }
 
@@ -188,6 +195,7 @@ function waitingFor(l: Loop): State {
  */
 function push(l: Loop): void {
   if (!l.unsent || l.flight >= l.opts.pushBytes || l.check?.code === "recovered") return;
+  if (l.filling && l.wanted && l.wantCode === "recovered") return;
   const list = l.e.unsent(l.sent, l.opts.pushBytes - l.flight);
   l.unsent = list.length > 0;
   const pushes = list.map((p) => withhold(l, p));

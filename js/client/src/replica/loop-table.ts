@@ -1,5 +1,6 @@
 import { type Event, type Loop, STATES, type State } from "./loop.ts";
 import { garbage, hangup, lost, probe, refused, silence } from "./loop-end.ts";
+import { resubscribe, scopes } from "./loop-scopes.ts";
 import {
   batch,
   blocks,
@@ -38,11 +39,13 @@ export const table = {
   ranges: [skip, skip, skip, skip, skip, skip, ranges, skip, skip, skip],
   rows: [skip, skip, skip, skip, skip, skip, rows, skip, skip, skip],
   leases: [skip, skip, early, blocks, blocks, blocks, blocks, skip, skip, skip],
+  scopes: [skip, skip, skip, scopes, scopes, scopes, scopes, skip, skip, skip],
   refusal: [skip, skip, refused, refused, refused, refused, refused, skip, skip, skip],
   garbage: [skip, garbage, garbage, garbage, garbage, garbage, garbage, skip, skip, skip],
   disconnected: [skip, lost, lost, lost, lost, lost, lost, skip, skip, skip],
   local: [seal, seal, seal, local, local, local, local, seal, seal, seal],
   tick: [skip, silence, silence, silence, silence, probe, silence, dial, skip, skip],
+  rewant: [skip, skip, skip, resubscribe, resubscribe, resubscribe, resubscribe, skip, skip, skip],
   verify: [later, later, later, verify, verify, verify, verify, later, later, later],
   hangup: [skip, hangup, hangup, hangup, hangup, hangup, hangup, hangup, hangup, hangup],
 } satisfies Record<string, readonly Action[]>;
@@ -52,8 +55,7 @@ export type Kind = keyof typeof table;
 
 /** The row of an event. */
 export function kindOf(event: Event): Kind {
-  if (event.type !== "received") return event.type;
-  return event.message && event.message.type !== "scopes" ? event.message.type : "garbage";
+  return event.type === "received" ? (event.message?.type ?? "garbage") : event.type;
 }
 
 /** The cell of an event in a state. */

@@ -3,11 +3,12 @@ import type { Code } from "../codes.ts";
 import type { TidemarkError } from "../error.ts";
 import type { Schema } from "../schema.ts";
 import { sameBytes } from "../value.ts";
-import type { Batch, Leases, Said, Schema as SchemaMessage, Welcome } from "../wire/down.ts";
+import type { Batch, Leases, Said, Schema as SchemaMessage, Scopes, Welcome } from "../wire/down.ts";
 import type { Hello, Push, Up } from "../wire/up.ts";
 import type { Applied } from "./apply.ts";
 import { fileError } from "./loop-end.ts";
 import { actionFor } from "./loop-table.ts";
+import type { Wants } from "./scopes.ts";
 import type { Status } from "./status.ts";
 import type { Check, Comparer, VerifyReport } from "./verify.ts";
 
@@ -45,6 +46,8 @@ export type Event =
   | { readonly type: "local" }
   /** The timer that an effect asked for. */
   | { readonly type: "tick" }
+  /** The scopes that are wanted may be others. */
+  | { readonly type: "rewant" }
   /** Compare every row with the server. */
   | { readonly type: "verify" }
   /** Stop now; pending stays. */
@@ -100,13 +103,22 @@ export interface Engine extends Comparer {
   seal(now: number): number;
   unsent(after: number, bytes: number): Push[];
   hello(): Hello;
-  welcome(m: Welcome, now: number): void;
+  welcome(m: Welcome, now: number): Applied | null;
+  takeScopes(m: Scopes, now: number): Applied | null;
   reidentify(): void;
   saveSchema(m: SchemaMessage): void;
   lease(m: Leases, now: number): void;
   apply(m: Batch, outcomes: Outcome[], now: number): Applied;
   settle(outcomes: Outcome[], now: number): Applied;
   status(): Status;
+  /** What the replica subscribes to. */
+  wants(): Wants;
+  /** How often that changed. */
+  wanted(): number;
+  /** Notes that the server knows it as of then. */
+  answered(n: number): void;
+  /** Whether scopes that the server listed are not whole. */
+  filling(): boolean;
 }
 
 /**
@@ -136,6 +148,10 @@ export class Loop {
   staging = false; // chunks were staged, the last one has not come
   fresh = false; // hello must deny its checkpoint: the server went back
 
+  told = 0; // what wanted gave when the server was told last what is wanted
+  asking = 0; // subscribes without an answer
+  filling = false; // scopes are not whole yet
+
   sent = 0; // highest n pushed in this session
   flying = new Map<number, number>(); // bytes of each push without an outcome
   flight = 0; // their sum
@@ -155,12 +171,14 @@ export class Loop {
   }
 
   /**
-   * Whether everything captured is sealed, has its outcome, and the replica is
-   * at the head that the server last told. It reads the file.
+   * Whether everything captured is sealed, has its outcome, the replica is at the
+   * head that the server last told, and has the scopes that it was granted of those
+   * that it wants. It reads the file.
    */
   settled(): boolean {
     const s = this.e.status();
-    return s.pending === 0 && !s.unsealed && s.staged === 0 && !s.stopped && s.seq >= s.head;
+    const still = s.pending === 0 && !s.unsealed && s.staged === 0 && s.filling === 0 && !s.unasked;
+    return still && !s.stopped && s.seq >= s.head;
   }
 
   /** Takes one event at a time now, in Unix milliseconds. The effects are to be carried out in order, also when there is a fault. */

@@ -8,6 +8,7 @@ import { fit } from "./fit.ts";
 import { foresee } from "./forecast.ts";
 import { bringIn } from "./incoming.ts";
 import { noteMoved } from "./intent.ts";
+import { forbidden, loseArrivals } from "./member.ts";
 import { Misfit } from "./misfit.ts";
 import type { PendingRecord } from "./pending.ts";
 import { RowWriter } from "./put.ts";
@@ -27,6 +28,7 @@ export function rebase(a: Attempt): void {
   bringIn(a, null);
   reconcileObjects(a);
   settleAll(a);
+  loseArrivals(a);
   keepConfirmed(a, ids);
   foresee(a);
   putBack(a, ns);
@@ -123,7 +125,7 @@ function tryOne(a: Attempt, p: PendingRecord): Misfit | null {
     // What they changed stays changed: only the server's word is to come.
     return new Misfit({ code: "stale", message: "somebody else changed the same meanwhile" });
   }
-  const m = numberGone(a, p) ?? built(a, p) ?? a.forecast?.adapt(p) ?? null;
+  const m = forbidden(a, p) ?? numberGone(a, p) ?? built(a, p) ?? a.forecast?.adapt(p) ?? null;
   if (m) return m;
   try {
     a.db.savepoint("fit", () => fit(a, p.changes ?? [], false));

@@ -3,11 +3,11 @@ import { quote } from "../lite/quote.ts";
 import * as meta from "../meta/meta.ts";
 import { compare, type Move, type Widened } from "../schema/compare.ts";
 import { decode } from "../schema/encode.ts";
-import type { Schema, SchemaObject, Table } from "../schema.ts";
+import { type Schema, type SchemaObject, scoped, type Table } from "../schema.ts";
 import { bytesOf } from "../value.ts";
 import type { Schema as SchemaMessage } from "../wire/schema.ts";
 import { advance } from "./apply.ts";
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, noJob } from "./attempt.ts";
 import { synced } from "./base.ts";
 import { allPending } from "./closure.ts";
 import { keyRepair, store } from "./facts.ts";
@@ -17,6 +17,8 @@ import { leaveSync, overlay, structureChanged } from "./know.ts";
 import { dropMirrors, mirror } from "./mirror.ts";
 import { unfolded } from "./renumber.ts";
 import type { Replica } from "./replica.ts";
+import { listedNothing } from "./scope-list.ts";
+import { otherKind } from "./scopes.ts";
 import { forgetSums } from "./tally.ts";
 import { engineTransaction } from "./transaction.ts";
 
@@ -31,15 +33,18 @@ import { engineTransaction } from "./transaction.ts";
  */
 export function saveSchema(r: Replica, s: SchemaMessage): void {
   const body = bytesOf(s.body);
+  let next: Schema;
   try {
-    decode(body);
+    next = decode(body);
   } catch (cause) {
     throw new TidemarkError("protocol", "the server sent a schema that cannot be read", { op: "schema", cause });
   }
   engineTransaction(r, "schema", 0, () => {
+    if (scoped(next) !== scoped(r.server)) throw otherKind(scoped(next));
+    listedNothing(r);
     r.db.run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", s.hash, body);
     if (meta.get(r.db, keyRepair) !== resyncReason || s.hash === r.server.hash) return;
-    advance(r, { changes: () => [], outcomes: [], seq: 0, schema: s.hash }).tally.save();
+    advance(r, { ...noJob, schema: s.hash }).tally.save();
   });
 }
 
@@ -152,6 +157,7 @@ function recount(a: Attempt, widened: readonly Widened[]): void {
   for (const w of widened) forgetSums(a.db, w.to.id);
   tally.bare = true;
   tally.load();
+  if (tally.scopes) tally.countScopes();
   tally.bare = false;
 }
 

@@ -96,10 +96,11 @@ export function of(lists: ReadonlyMap<number, readonly Reference[]>, t: number):
 
 /**
  * Null for what cannot be judged here: a parent that does not sync has no rows
- * on a copy, and generated columns are not in an image.
+ * on a copy, one behind a loose key need not be here, and generated columns are
+ * not in an image.
  */
 function newReference(s: Schema, child: Table, fk: ForeignKey): Reference | null {
-  const parent = tableNamed(s, fk.parent);
+  const parent = fk.loose ? null : tableNamed(s, fk.parent);
   if (parent?.out !== "" || child.out !== "" || fk.to.length !== fk.columns.length) return null;
   const cols = fk.columns;
   const to = fk.to.map((name) => place(parent, name));

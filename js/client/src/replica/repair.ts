@@ -1,19 +1,21 @@
-import { type Change, DELETE, INSERT, UPDATE } from "../change.ts";
+import { type Change, DELETE, FORGET, INSERT, UPDATE } from "../change.ts";
 import type { Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import { keyID } from "../key.ts";
 import { getInt, keySeq, keySum } from "../meta/meta.ts";
 import { scan } from "../row/row.ts";
-import { keyOf, type Table } from "../schema.ts";
+import { keyOf, scoped, type Table } from "../schema.ts";
 import { type Row, same, sameRow } from "../value.ts";
 import { appendChanges } from "../wire/changes.ts";
 import type { RangeSum } from "../wire/ranges.ts";
 import { hashOf } from "../wire/wire.ts";
 import { advance, partial } from "./apply.ts";
-import { type Images, idOf, inOrder, synced } from "./base.ts";
+import { noJob, type Piece } from "./attempt.ts";
+import { type Images, idOf, inOrder, type RowID, rowArgs, synced } from "./base.ts";
 import { flag, keyProven, keyRepair, store } from "./facts.ts";
 import { checkFence } from "./identity.ts";
 import { expelKeylessOf } from "./keyless.ts";
+import { membersOf } from "./member.ts";
 import { withoutMirrors } from "./mirror.ts";
 import { compareKeys, within } from "./order.ts";
 import { keepRejected } from "./reject.ts";
@@ -26,7 +28,8 @@ import type { RangeRows } from "./verify.ts";
 /**
  * Counts and sums confirmed rows as they are stored, pending laid aside: up to
  * and including the first bound, then up to the second, ..., then everything
- * behind the last.
+ * behind the last. Where scopes are declared a sum also counts of each row in
+ * which scopes it is.
  */
 export function confirmedRanges(
   r: Replica,
@@ -40,6 +43,7 @@ export function confirmedRanges(
     seal(r);
     const t = syncing(r, table);
     expelKeylessOf(r, t);
+    const member = memberHashes(r);
     let i = 0;
     confirmed(r, t, after, upto, (key, image, ordered) => {
       let at = ordered ? i : 0;
@@ -47,7 +51,7 @@ export function confirmedRanges(
       if (ordered) i = at;
       const into = list[at]!;
       into.count++;
-      into.sum = BigInt.asUintN(64, into.sum + r.hasher.row(t, image));
+      into.sum = BigInt.asUintN(64, into.sum + r.hasher.row(t, image) + member(t, key));
     });
   });
   return list;
@@ -89,39 +93,92 @@ export function repairAll(r: Replica, list: readonly RangeRows[], code: Code, no
     engineTransaction(r, "repair", now, () => {
       checkFence(r);
       seal(r);
-      const found = list.map((p) => differences(r, p));
-      const theirs = found.flatMap((d) => d.theirs);
-      if (theirs.length === 0) return 0;
-      saveDifference(
-        r,
-        found.flatMap((d) => d.mine),
-        code,
-      );
-      advance(r, { changes: () => [theirs], outcomes: [], seq: 0, schema: "" }).tally.save();
+      const d: Differences = { n: 0, theirs: [], mine: [] };
+      for (const p of list) find(r, d, p);
+      if (d.n === 0) return 0;
+      saveDifference(r, d.mine, code);
+      const { tally } = advance(r, { ...noJob, changes: () => d.theirs });
       // What differed was not in the sums as it was stored.
-      for (const p of list) forgetSums(r.db, p.table);
-      return theirs.length;
+      if (tally.scopes) tally.countScopes();
+      tally.save();
+      if (!tally.scopes) for (const p of list) forgetSums(r.db, p.table);
+      return d.n;
     }),
   );
 }
 
-/** Compares a range: theirs makes the replica's rows the server's, mine the other way round. */
-function differences(r: Replica, p: RangeRows): { theirs: Change[]; mine: Change[] } {
+/** What differs between a copy and the server's rows. */
+interface Differences {
+  /** Rows that differ. */
+  n: number;
+  /** Makes the replica's rows the server's. */
+  readonly theirs: Piece[];
+  /** Makes rows, though not in which scopes they are, what they were. */
+  readonly mine: Change[];
+}
+
+/** Compares a range. */
+function find(r: Replica, d: Differences, p: RangeRows): void {
   const t = syncing(r, p.table);
+  const scopes = new Map<RowID, readonly string[]>();
   const here: Images = new Map();
   const there: Images = new Map();
   confirmed(r, t, p.after, p.upto, (key, image) => here.set(idOf(t, key), image));
-  for (const image of p.rows) there.set(idOf(t, keyOf(t, image)), image);
-  const theirs: Change[] = [];
-  const mine: Change[] = [];
-  for (const id of inOrder(new Set([...here.keys(), ...there.keys()]))) {
-    const a = here.get(id) ?? null;
-    const b = there.get(id) ?? null;
-    if (sameRow(a, b)) continue;
-    theirs.push(stepTo(t, a, b));
-    mine.push(stepTo(t, b, a));
+  for (const [i, image] of p.rows.entries()) {
+    const id = idOf(t, keyOf(t, image));
+    there.set(id, image);
+    scopes.set(id, p.scopes[i] ?? []);
   }
-  return { theirs, mine };
+  for (const id of inOrder(new Set([...here.keys(), ...there.keys()]))) {
+    differ(r, d, t, id, here.get(id) ?? null, there.get(id) ?? null, scopes.get(id) ?? []);
+  }
+}
+
+function differ(
+  r: Replica,
+  d: Differences,
+  t: Table,
+  id: RowID,
+  here: Row | null,
+  there: Row | null,
+  scopes: readonly string[],
+): void {
+  const same = sameRow(here, there);
+  const was = there ? scopesOf(r, id) : [];
+  if (same && was.length === scopes.length && was.every((s) => scopes.includes(s))) return;
+  d.n++;
+  if (!same) d.mine.push(stepTo(t, there, here));
+  // Each row is a message of its own, so that all of its words count.
+  const add = (scope: string, c: Change): void => void d.theirs.push({ scope, message: d.n, changes: [c] });
+  if (!scoped(r.server) || !there) {
+    add("", stepTo(t, here, there));
+    return;
+  }
+  const put = stepTo(t, null, there);
+  const forget: Change = { ...put, op: FORGET, values: [] };
+  for (const s of scopes) add(s, put);
+  for (const s of was) if (!scopes.includes(s)) add(s, forget);
+}
+
+/** The names of the scopes that a row is in. */
+function scopesOf(r: Replica, id: RowID): string[] {
+  const names: string[] = [];
+  const query = `SELECT s.name FROM main._tm_member m JOIN main._tm_scope s ON s.i = m.s
+    WHERE m.t = ?1 AND m.key = ?2 ORDER BY s.name`;
+  if (scoped(r.server)) r.db.each(query, (s) => names.push(s.text(0)), ...rowArgs(id));
+  return names;
+}
+
+/** Sums, for a row, the hashes of the scopes that it is in. */
+function memberHashes(r: Replica): (t: Table, key: Row) => bigint {
+  if (!scoped(r.server)) return () => 0n;
+  const names = new Map<number, string>();
+  r.db.each("SELECT i, name FROM main._tm_scope", (s) => names.set(s.int(0), s.text(1)));
+  return (t, key) => {
+    let sum = 0n;
+    for (const s of membersOf(r.db, idOf(t, key))) sum += r.hasher.member(t.id, keyID(t, key), names.get(s) ?? "");
+    return sum;
+  };
 }
 
 /** The change that makes one image the other; one of the two is a row. */
@@ -181,6 +238,7 @@ export function prove(r: Replica, now: number): void {
     seal(r);
     r.db.run("DELETE FROM main._tm_digest");
     const tally = newTally(r);
+    if (tally.scopes) tally.countScopes();
     tally.load();
     tally.save();
     const sum = BigInt.asIntN(64, tally.total());

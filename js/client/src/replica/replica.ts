@@ -6,8 +6,9 @@ import type { Database } from "../lite/database.ts";
 import type { MergeFunction } from "../merge/merge.ts";
 import type { Schema } from "../schema.ts";
 import type { Row } from "../value.ts";
-import type { Batch, Leases, Schema as SchemaMessage, Welcome } from "../wire/down.ts";
+import type { Batch, Leases, Schema as SchemaMessage, Scopes, Welcome } from "../wire/down.ts";
 import type { RangeSum } from "../wire/ranges.ts";
+import type { Want } from "../wire/scope.ts";
 import type { Hello, Push } from "../wire/up.ts";
 import { type Applied, apply, settle } from "./apply.ts";
 import { guarded, prepareConnection, requireReplica } from "./connection.ts";
@@ -23,6 +24,8 @@ import { newReferences, type References } from "./references.ts";
 import { discard, exportRejected, type Rejected, rejected } from "./reject.ts";
 import { confirmedRanges, prove, repairAll } from "./repair.ts";
 import { editAndRetry, type Replacement, replaceAndRetry, retry } from "./retry.ts";
+import { takeScopes } from "./scope-list.ts";
+import { answered, filling, type ScopeStatus, scopes, subscribe, type Wants, wanted, wants } from "./scopes.ts";
 import { sealNow } from "./seal.ts";
 import { readStatus, type Status } from "./status.ts";
 import { type RangeRows, splitKeys } from "./verify.ts";
@@ -124,8 +127,41 @@ export class Replica {
     return hello(this);
   }
 
-  welcome(w: Welcome, now: number): void {
-    welcome(this, w, now);
+  /** Null: no scope came or went. */
+  welcome(w: Welcome, now: number): Applied | null {
+    return welcome(this, w, now);
+  }
+
+  /** Takes over the list of the scopes of the session. */
+  takeScopes(m: Scopes, now: number): Applied | null {
+    return takeScopes(this, m, now);
+  }
+
+  /** The scopes by name; none where none are declared. */
+  scopes(count: boolean): ScopeStatus[] {
+    return scopes(this, count);
+  }
+
+  /** What it subscribes to. */
+  wants(): Wants {
+    return guarded("scopes", () => wants(this.db));
+  }
+
+  /** Replaces what it subscribes to; rows come and go when the server has been told. */
+  subscribe(only: boolean, want: readonly Want[]): void {
+    subscribe(this, only, want);
+  }
+
+  wanted(): number {
+    return wanted(this);
+  }
+
+  answered(n: number): void {
+    answered(this, n);
+  }
+
+  filling(): boolean {
+    return filling(this);
   }
 
   reidentify(): void {

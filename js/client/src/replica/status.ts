@@ -1,5 +1,6 @@
 import type { Seq } from "../change.ts";
 import * as meta from "../meta/meta.ts";
+import { scoped } from "../schema.ts";
 import { guarded } from "./connection.ts";
 import * as facts from "./facts.ts";
 import type { Replica } from "./replica.ts";
@@ -34,6 +35,14 @@ export interface Status {
   readonly out: ReadonlyMap<string, string>;
   /** Code of the refusal that stopped syncing, or "". */
   readonly stopped: string;
+  /** Scopes are declared; `scopes` lists them. */
+  readonly scoped: boolean;
+  /** Those that are wanted by name and no others. */
+  readonly only: boolean;
+  /** Scopes that the server listed and that are not whole here yet. */
+  readonly filling: number;
+  /** The server has not answered yet what is wanted. */
+  readonly unasked: boolean;
 }
 
 /** Reads the state. */
@@ -44,7 +53,8 @@ export function readStatus(r: Replica): Status {
     const number = (key: string) => facts.numberFact(f, key);
     const counts = r.db.get(`SELECT (SELECT count(*) FROM main._tm_pending),
       (SELECT count(*) FROM main._tm_pending WHERE suspended = 1),
-      (SELECT count(*) FROM main._tm_rejected), (SELECT count(*) FROM main._tm_stage)`);
+      (SELECT count(*) FROM main._tm_rejected), (SELECT count(*) FROM main._tm_stage WHERE part = 0),
+      (SELECT count(*) FROM main._tm_scope WHERE held = 0)`);
     const count = (i: number) => Number(counts?.[i]);
     return {
       space: text(meta.keySpace),
@@ -65,6 +75,10 @@ export function readStatus(r: Replica): Status {
       readOnly: number(facts.keyReadOnly) !== 0,
       out: new Map(r.schema.tables.filter((t) => t.out).map((t) => [t.name, t.out])),
       stopped: text(facts.keyStopped),
+      scoped: scoped(r.server),
+      only: number(facts.keyOnly) !== 0,
+      filling: count(4),
+      unasked: number(facts.keyWants) !== number(facts.keyAnswered),
     };
   });
 }

@@ -3,10 +3,12 @@ import { Sums } from "../digest/sums.ts";
 import { type KeyID, keyID } from "../key.ts";
 import type { Database } from "../lite/database.ts";
 import { scan } from "../row/row.ts";
-import { keyOf, type Schema, type Table } from "../schema.ts";
+import { keyOf, type Schema, scoped, type Table } from "../schema.ts";
 import { binaryOf, bytesOf, type Row, type Value } from "../value.ts";
 import { decodeValues, encodeValues } from "../wire/value.ts";
+import { idOf } from "./base.ts";
 import type { Replica } from "./replica.ts";
+import { ScopeSums } from "./scope-sums.ts";
 
 /**
  * Keeps the sums of the confirmed rows during one transaction. A table without
@@ -21,6 +23,8 @@ export class Tally {
   dirty = new Set<number>();
   /** The tables show confirmed rows only: pending is undone. */
   bare = false;
+  /** Where scopes are declared: these sums and no others are kept. */
+  scopes: ScopeSums | null = null;
 
   constructor(db: Database, schema: Schema, hasher: Hasher) {
     this.db = db;
@@ -32,23 +36,45 @@ export class Tally {
   load(): void {
     this.sums = new Sums();
     this.dirty.clear();
+    if (this.scopes) return;
     this.db.each("SELECT t, sums FROM main._tm_digest", (s) => this.sums.read(s.int(0), s.blob(1)));
     for (const t of this.schema.tables) if (!t.out && !this.sums.has(t.id)) this.count(t);
   }
 
   /** Sums a table's confirmed rows as they are stored. */
   count(t: Table): void {
-    const base: Map<KeyID, Row | null> = this.bare ? new Map() : loadBase(this.db, t);
     this.sums.clear(t.id, t.columns.length);
     this.dirty.add(t.id);
+    this.#confirmed(t, (image) => this.sums.add(this.hasher, t, image, 1));
+  }
+
+  /** Sums the confirmed rows of all scopes as they are stored. */
+  countScopes(): void {
+    const { scopes } = this;
+    scopes?.clear();
+    for (const t of this.schema.tables) {
+      if (t.out === "")
+        this.#confirmed(t, (image) => scopes?.addTo(idOf(t, keyOf(t, image)), this.hasher.row(t, image)));
+    }
+  }
+
+  /** Passes a table's confirmed rows as they are stored. */
+  #confirmed(t: Table, fn: (image: Row) => void): void {
+    const base: Map<KeyID, Row | null> = this.bare ? new Map() : loadBase(this.db, t);
     scan(this.db, t, null, null, 0, (row) => {
-      if (base.size === 0 || !base.has(keyID(t, keyOf(t, row)))) this.sums.add(this.hasher, t, row, 1);
+      if (base.size === 0 || !base.has(keyID(t, keyOf(t, row)))) fn(row);
     });
-    for (const image of base.values()) this.sums.add(this.hasher, t, image, 1);
+    for (const image of base.values()) if (image) fn(image);
   }
 
   /** Replaces a confirmed row by another; null is no row. */
   change(t: Table, before: Row | null, after: Row | null): void {
+    const image = after ?? before;
+    if (this.scopes) {
+      const hash = this.hasher.row(t, after) - this.hasher.row(t, before);
+      if (image) this.scopes.addTo(idOf(t, keyOf(t, image)), hash);
+      return;
+    }
     this.sums.add(this.hasher, t, before, -1);
     this.sums.add(this.hasher, t, after, 1);
     this.dirty.add(t.id);
@@ -60,6 +86,7 @@ export class Tally {
 
   /** Stores the sums of the tables that changed. */
   save(): void {
+    this.scopes?.save();
     for (const { id } of this.schema.tables) {
       if (!this.dirty.has(id)) continue;
       const sql = "INSERT OR REPLACE INTO main._tm_digest (t, sums) VALUES (?1, ?2)";
@@ -71,7 +98,9 @@ export class Tally {
 
 /** A tally of the replica's tables, not loaded yet. */
 export function newTally(r: Replica): Tally {
-  return new Tally(r.db, r.schema, r.hasher);
+  const tally = new Tally(r.db, r.schema, r.hasher);
+  if (scoped(r.server)) tally.scopes = new ScopeSums(r.db);
+  return tally;
 }
 
 /** Makes the next tally count a table from its rows. */

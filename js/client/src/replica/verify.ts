@@ -1,9 +1,10 @@
 import type { Seq } from "../change.ts";
 import type { Code } from "../codes.ts";
 import { scan } from "../row/row.ts";
-import { keyOf, type Schema, tableByID } from "../schema.ts";
+import { keyOf, type Schema, scoped, tableByID } from "../schema.ts";
 import { type Row, sizeOf } from "../value.ts";
 import type { RangeSum } from "../wire/ranges.ts";
+import type { Rows } from "../wire/rows.ts";
 import type { Up } from "../wire/up.ts";
 import { type Event, type Loop, messageOf } from "./loop.ts";
 import { anew, garbage } from "./loop-end.ts";
@@ -50,6 +51,8 @@ interface Range {
 /** The server's rows of one range. */
 export interface RangeRows extends Range {
   readonly rows: readonly Row[];
+  /** Parallel to `rows`, where scopes are declared. */
+  readonly scopes: readonly (readonly string[])[];
 }
 
 /** What a verification asks of a replica; see repair.ts. */
@@ -200,7 +203,7 @@ export function rows(l: Loop, now: number, event: Event): void {
     return;
   }
   const t = tableByID(l.e.schema, q.table);
-  if (!q.fetch || !t || a.list.some((r) => r.length !== t.columns.length)) {
+  if (!q.fetch || !t || a.list.some((r) => r.length !== t.columns.length) || !belong(l, a)) {
     garbage(l);
     return;
   }
@@ -214,8 +217,14 @@ export function rows(l: Loop, now: number, event: Event): void {
     upto = keyOf(t, last);
     c.leaves.push(leaf({ ...q, after: upto }));
   }
-  keep(l, c, { table: q.table, after: q.after, upto, rows: a.list }, now);
+  keep(l, c, { table: q.table, after: q.after, upto, rows: a.list, scopes: a.scopes }, now);
   proceed(l, c, now);
+}
+
+/** Whether it is said of all rows in which scopes they are, if there are any. */
+function belong(l: Loop, { list, scopes }: Rows): boolean {
+  if (!scoped(l.e.schema)) return scopes.length === 0;
+  return scopes.length === list.length && scopes.every((of) => of.length > 0);
 }
 
 /**

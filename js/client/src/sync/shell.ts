@@ -159,8 +159,13 @@ export class Shell {
     return this.#wait(signal, true, () => {
       if (!this.live || this.state === "catching up") return false;
       const s = this.#host.replica.status();
-      return s.seq >= s.head && s.staged === 0;
+      return s.seq >= s.head && s.staged === 0 && !s.unasked && s.filling === 0;
     });
+  }
+
+  /** Waits for something that a step may bring, in a session or not. */
+  until(done: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.#wait(signal, true, done);
   }
 
   async verify(signal: AbortSignal): Promise<VerifyReport> {

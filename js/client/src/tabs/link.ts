@@ -14,6 +14,9 @@ const PATIENT: readonly Method[] = [
   "verify",
   "exportFile",
   "wipe",
+  "subscribe",
+  "unsubscribe",
+  "whole",
 ];
 
 /** Calls whose answers the worker remembers, so that they are never done twice. */

@@ -25,7 +25,9 @@ import {
   type Upward,
   upwardOf,
   type Version,
+  type Wish,
 } from "./messages.ts";
+import { mergeScopes, wishOf } from "./scopes.ts";
 import { Tab, type TabHost } from "./tab.ts";
 
 /** How often a tab that waits for something looks whether the leader is alive, milliseconds. */
@@ -51,7 +53,7 @@ const LONG_LIFE = 10_000;
 
 const DEADLINE = 10_000;
 
-const unknown: Shared = {
+const unknown: Omit<Status, "leader"> = {
   phase: "opening",
   waiting: "the tab that leads is being looked for",
   storage: null,
@@ -73,6 +75,7 @@ const unknown: Shared = {
   space: "",
   server: "",
   out: {},
+  scopes: [],
 };
 
 /**
@@ -94,6 +97,7 @@ export class Member implements TabHost {
   readonly #options: OpenOptions;
   readonly #server: string;
   readonly #version: Version;
+  readonly #wishes: readonly Wish[] | null;
   readonly #id = id();
   /** Without locks tabs cannot know of each other: each has a database of its own, in memory. */
   readonly #alone = navigator.locks === undefined;
@@ -130,7 +134,10 @@ export class Member implements TabHost {
     this.#upward = new BroadcastChannel(upwardOf(this.name));
     this.#downward = new BroadcastChannel(downwardOf(this.name, this.#id));
     this.link = new Link(this.#id, options.deadline ?? DEADLINE, (leader, up) => this.#post(leader, up));
+    this.#wishes = options.scopes?.map((s) => wishOf(typeof s === "string" ? { scope: s } : s)) ?? null;
     this.tab = new Tab(this);
+    // Where a copy is there already, it wants those too from here on.
+    if (this.#wishes) this.link.call("subscribe", this.#wishes).catch((err) => this.#refused(err));
     this.#election = new Election(
       this.name,
       () => this.#lead(),
@@ -140,6 +147,11 @@ export class Member implements TabHost {
     this.#downward.onmessage = (e) => this.#hear(e.data as Lobby);
     this.#look = setInterval(() => this.#watchdog(), LOOK);
     this.#begin();
+  }
+
+  /** The scopes that were asked for at open cannot be had: the space has none. */
+  #refused(err: unknown): void {
+    if (!this.#ended.signal.aborted) reportError(err);
   }
 
   #begin(): void {
@@ -255,7 +267,9 @@ export class Member implements TabHost {
   }
 
   #setStatus(shared: Shared): void {
-    this.status = { ...shared, leader: this.#worker !== null };
+    const { scopes } = this.status;
+    const now = shared.scopes === null ? scopes : mergeScopes(scopes, shared.scopes);
+    this.status = { ...shared, scopes: now, leader: this.#worker !== null };
     const { phase, error } = shared;
     if (phase === "failed") {
       const err = decodeError(error ?? { code: "internal", message: "the database cannot be opened" });
@@ -302,6 +316,7 @@ export class Member implements TabHost {
       hasToken: token !== undefined,
       wasm,
       rescued: this.#rescued,
+      scopes: this.#wishes,
     };
     this.#rescued = null;
     this.#home(boot);

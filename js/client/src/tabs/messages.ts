@@ -13,6 +13,7 @@ import type {
   SyncResult,
   VerifyReport,
 } from "../database.ts";
+import type { ScopeInfo, ScopeStatus } from "../scope.ts";
 import type { Cell, Cells } from "../watch/difference.ts";
 import type { Patch, Spec } from "../watch/watches.ts";
 import type { Rescued } from "../worker/spare.ts";
@@ -74,6 +75,12 @@ export interface TransactionStep {
 /** `gone`: the worker knows nothing of the steps before; send all. `changed`: run the function again. */
 export type TransactionAnswer = "gone" | "changed" | { readonly results: readonly StepResult[]; readonly mark: string };
 
+/** A scope that a tab wants; priority null: the one that it has. */
+export interface Wish {
+  readonly scope: string;
+  readonly priority: number | null;
+}
+
 /** What a tab may ask of the worker: arguments and result of each method. */
 export interface Methods {
   query: [Statement, Rowset];
@@ -102,6 +109,11 @@ export interface Methods {
   inspect: [null, Inspection];
   present: [{ readonly scope: string; readonly state: string | null }, null];
   cast: [{ readonly scope: string; readonly body: string }, null];
+  subscribe: [readonly Wish[], null];
+  unsubscribe: [string, null];
+  scopes: [null, ScopeInfo[]];
+  /** Waits until a scope is whole. */
+  whole: [string, null];
 }
 
 export type Method = keyof Methods;
@@ -125,6 +137,8 @@ export interface Boot {
   readonly wasm: string | undefined;
   /** What a worker before it could save when its storage was lost. */
   readonly rescued: Rescued | null;
+  /** What a new copy wants; null: everything. */
+  readonly scopes: readonly Wish[] | null;
 }
 
 /** From a tab to the worker that leads. */
@@ -172,8 +186,8 @@ export type Home =
   /** The storage is gone: begin again with a new worker. */
   | { readonly type: "restart"; readonly rescued: Rescued };
 
-/** What all tabs know alike. */
-export type Shared = Omit<Status, "leader">;
+/** What all tabs know alike; scopes null: those of the status before. */
+export type Shared = Omit<Status, "leader" | "scopes"> & { readonly scopes: readonly ScopeStatus[] | null };
 
 /** What goes over the channel that everyone hears. */
 export type Lobby = { readonly v: Version } & (

@@ -21,6 +21,7 @@ import type {
 } from "../database.ts";
 import type { CallOptions, WatchOptions } from "../options.ts";
 import type { Presence } from "../presence.ts";
+import type { ScopeInfo, SubscribeOptions, Subscription } from "../scope.ts";
 import { checkValue, type Query, queryOf } from "../sql.ts";
 import { LiveQueries, rowOf } from "../watch/live-queries.ts";
 import { decodeError, type ErrorMessage } from "./errors.ts";
@@ -28,6 +29,7 @@ import type { Link } from "./link.ts";
 import { type Listeners, listen } from "./listeners.ts";
 import type { Executed, Methods, Rowset, Statement } from "./messages.ts";
 import { TabPresences } from "./presence.ts";
+import { TabSubscription } from "./scopes.ts";
 import { TabTransaction } from "./transaction.ts";
 
 type First = TemplateStringsArray | string | Query;
@@ -82,6 +84,18 @@ export class Tab implements Database {
 
   presence<S extends object = Record<string, unknown>>(scope = "all"): Presence<S> {
     return this.presences.of<S>(scope);
+  }
+
+  subscribe(scope: string, options: SubscribeOptions = {}): Subscription {
+    return new TabSubscription(this.#link, this, scope, options);
+  }
+
+  async unsubscribe(scope: string): Promise<void> {
+    await this.#link.call("unsubscribe", scope);
+  }
+
+  scopes(): Promise<ScopeInfo[]> {
+    return this.#link.call("scopes", null);
   }
 
   get online(): boolean {

@@ -4,6 +4,7 @@ import { codeOf, TidemarkError } from "../error.ts";
 import type { Method, Methods, Up } from "../tabs/messages.ts";
 import type { Copy } from "./copy.ts";
 import type { Host } from "./host.ts";
+import { subscribe, unsubscribe } from "./scopes.ts";
 import { stored } from "./statements.ts";
 import { conflictView, pendingView, rejectedView } from "./views.ts";
 
@@ -61,7 +62,7 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
   sync: (_, { host, signal }) => host.shellOrTrouble().then((shell) => shell.sync(signal)),
   flushed: (_, { host, signal }) => host.shellNow.then((shell) => shell.flushed(signal)).then(() => null),
   caughtUp: (_, { host, signal }) => host.shellNow.then((shell) => shell.caughtUp(signal)).then(() => null),
-  ready: (_, { host }) => host.shellNow.then(() => null),
+  ready: (_, { host, signal }) => host.filled(signal).then(() => null),
   network: (on, { host }) => nothing(host.setNetwork(on)),
   reconnect: (_, { host }) => nothing(host.reconnect()),
   verify: (_, { host, signal }) => host.shellOrTrouble().then((shell) => shell.verify(signal)),
@@ -75,6 +76,10 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
     if (host.presences.cast(call.tab, scope, body)) return null;
     throw new TidemarkError("offline", "there is no session with the server", { hint: "casts are not kept" });
   },
+  subscribe: (wishes, { host, copy }) => nothing(host.want(() => subscribe(copy.replica, wishes))),
+  unsubscribe: (scope, { host, copy }) => nothing(host.want(() => unsubscribe(copy.replica, scope))),
+  scopes: (_, { host, copy }) => host.scopes.infos(copy.replica),
+  whole: (scope, { host, signal }) => host.whole(scope, signal).then(() => null),
   inspect: (_, { host, copy }) => ({
     watches: host.watches.costs(),
     tabs: host.heard.size,
@@ -99,7 +104,16 @@ const early: readonly Method[] = [
 ];
 
 /** What leaves a transaction of a tab alone. */
-const beside: readonly Method[] = ["transaction", "rollback", "ready", "flushed", "caughtUp", "present", "cast"];
+const beside: readonly Method[] = [
+  "transaction",
+  "rollback",
+  "ready",
+  "flushed",
+  "caughtUp",
+  "whole",
+  "present",
+  "cast",
+];
 
 /** Carries a call out; what it wrote is stored when it resolves. */
 export async function answer(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {

@@ -5,7 +5,7 @@ import type { Copy } from "./copy.ts";
 /** The part of a status that is read from the database. */
 type Counts = Omit<
   Shared,
-  "phase" | "waiting" | "storage" | "progress" | "online" | "sync" | "connected" | "error" | "server"
+  "scopes" | "phase" | "waiting" | "storage" | "progress" | "online" | "sync" | "connected" | "error" | "server"
 >;
 
 /** What a copy says of itself; without one nothing is known. */

@@ -123,7 +123,9 @@ export class FirstSync {
     const db = openFile(host.sqlite, host.storage!, "/db-1");
     for (const o of decode(schema).objects) attempt(db, o.sql);
     const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: PROVISIONAL_KEY };
-    Replica.create(db, { server: address.base, state, schema });
+    const { scopes } = host.boot;
+    const want = scopes?.map((w) => ({ scope: w.scope, priority: w.priority ?? 0 })) ?? [];
+    Replica.create(db, { server: address.base, state, schema, only: scopes !== null, want });
     return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
   }
 
@@ -134,7 +136,7 @@ export class FirstSync {
     const db = openFile(host.sqlite, host.storage!, name);
     let copy: Copy;
     try {
-      Replica.create(db, { server: address.base, state, schema });
+      Replica.create(db, { server: address.base, state, schema, ...old.replica.wants() });
       copy = new Copy(name, db, host.merge, (t) => host.committed(t));
     } catch (err) {
       db.close();

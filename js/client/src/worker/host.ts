@@ -19,8 +19,9 @@ import { Copy, openFile, random } from "./copy.ts";
 import { countsOf } from "./counts.ts";
 import { FirstSync } from "./first-sync.ts";
 import { Keeper } from "./keeper.ts";
-import { eventsOf, touchedTables } from "./news.ts";
+import { eventsOf, leftOf, touchedTables } from "./news.ts";
 import { Presences } from "./presences.ts";
+import { notGranted, Scopes } from "./scopes.ts";
 import { missing, type Rescued, Spare } from "./spare.ts";
 import { Token } from "./tokens.ts";
 import { nextTurn, Teller } from "./turns.ts";
@@ -53,6 +54,7 @@ export class Host {
   readonly merge: MergeFunctions;
   readonly watches: Watches;
   readonly presences: Presences;
+  readonly scopes = new Scopes();
   readonly token: Token;
   readonly address: Address | null;
   sqlite!: Sqlite;
@@ -82,6 +84,8 @@ export class Host {
   readonly #spare = new Spare();
   readonly #keeper: Keeper;
   #told = 0;
+  /** Whether rows are to be seen: not while the first scopes fill. */
+  #filled = false;
   #ended = false;
 
   constructor(boot: Boot, links: HostLinks, merge: MergeFunctions) {
@@ -195,6 +199,7 @@ export class Host {
   /** Another file is the database from here on. */
   use(copy: Copy): void {
     this.copy = copy;
+    this.scopes.changed();
     this.watches.moved();
     if (copy.provisional) this.#phase = "snapshot";
     this.#open();
@@ -362,6 +367,7 @@ export class Host {
   #note(note: Note, batch: Batch | null): void {
     const { applied, error } = note;
     if (note.verify) this.#committed(null);
+    if (applied?.staged && batch) this.scopes.staged(batch);
     if (applied && !applied.staged) this.#applied(applied, batch);
     if (error) {
       this.#error = error;
@@ -373,10 +379,45 @@ export class Host {
   #applied(a: Applied, batch: Batch | null): void {
     const { replica } = this.#copyNow();
     if (a.schema) this.watches.moved();
-    this.watches.commit(touchedTables(replica, a, batch));
+    this.scopes.changed();
+    this.watches.commit(touchedTables(replica, a, batch), leftOf(replica.schema, a));
     this.later();
     for (const event of eventsOf(replica, a, this.#told)) this.links.event(event);
     this.#told = Math.max(this.#told, a.seq);
+  }
+
+  /** Changes what the device wants, and tells the server. */
+  want(change: () => void): void {
+    change();
+    this.scopes.changed();
+    this.shell?.step({ type: "rewant" });
+    this.publish();
+  }
+
+  /** Waits until a scope is whole, or the server said that it does not grant it. */
+  async whole(scope: string, signal: AbortSignal): Promise<void> {
+    const shell = await this.shellNow;
+    const { replica } = this.#copyNow();
+    const known = () => this.scopes.list(replica).find((s) => s.scope === scope);
+    const denied = () => shell.live && !replica.status().unasked && !known()?.granted;
+    await shell.until(() => known()?.ready === true || denied(), signal);
+    if (!known()?.ready) throw notGranted(scope);
+  }
+
+  /** Waits until there are rows to be seen. */
+  async filled(signal: AbortSignal): Promise<void> {
+    const shell = await this.shellNow;
+    await shell.until(() => this.#isFilled(), signal);
+  }
+
+  /** Where scopes are declared the first copy is empty until the first of them are whole. */
+  #isFilled(): boolean {
+    if (this.#filled || this.copy === null) return this.#filled;
+    const { replica } = this.copy;
+    const { scoped, unasked } = replica.status();
+    const list = this.scopes.list(replica);
+    this.#filled = !scoped || list.some((s) => s.ready) || (!unasked && !list.some((s) => s.granted));
+    return this.#filled;
   }
 
   /** The error to tell of one that came up. */
@@ -478,11 +519,13 @@ export class Host {
 
   status(): Shared {
     const { shell, copy, boot } = this;
+    const filling = this.#phase === "ready" && !this.#ended && !this.#isFilled();
     return {
-      phase: this.#phase,
+      phase: filling ? "snapshot" : this.#phase,
       waiting: this.#waiting,
       storage: this.#keeper.place,
-      progress: this.#progress,
+      progress: filling ? { stage: "scopes", bytes: 0, total: 0, rows: this.scopes.incoming } : this.#progress,
+      scopes: copy && !this.#ended ? this.scopes.list(copy.replica) : [],
       online: this.online,
       sync: shell?.state ?? "offline",
       connected: shell?.live ?? false,

@@ -62,6 +62,8 @@ class Server {
   /** Calls under way, by tab and id, with what ends them. */
   readonly #running = new Map<string, AbortController>();
   readonly #tokens: ((token: string) => void)[] = [];
+  /** The scopes that all tabs know. */
+  #scopes: Shared["scopes"] = null;
   #announced = false;
 
   constructor(boot: Boot, scope: Scope, merge: MergeFunctions) {
@@ -108,7 +110,7 @@ class Server {
 
   #links(): HostLinks {
     return {
-      status: (status) => this.#all({ type: "status", status }),
+      status: (status) => this.#status(status),
       event: (event) => this.#all({ type: "event", event }),
       patches: (patches) => this.#patches(patches),
       presence: (news) => this.#all({ type: "presence", news }),
@@ -134,10 +136,18 @@ class Server {
     this.#shout(down);
   }
 
+  /** Scopes may be many, and seldom change. */
+  #status(status: Shared): void {
+    const scopes = status.scopes === this.#scopes ? null : status.scopes;
+    this.#scopes = status.scopes;
+    this.#all({ type: "status", status: { ...status, scopes } });
+  }
+
   /** The status goes with the announcement, and is told to those who come later. */
   #announce(): void {
     this.#announced = true;
     const status: Shared = this.#host.status();
+    this.#scopes = status.scopes;
     this.#all({ type: "lead", status });
   }
 

@@ -24,6 +24,7 @@ export const CALM: Status = {
   space: "tracker",
   server: "http://127.0.0.1:7420",
   out: {},
+  scopes: [],
 };
 
 /** A database that says what a test lets it say, and remembers what it was asked to do. */

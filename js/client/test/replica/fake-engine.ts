@@ -1,15 +1,17 @@
 import { createHash } from "node:crypto";
 import type { Outcome } from "../../src/change.ts";
 import type { Code } from "../../src/codes.ts";
-import type { Applied } from "../../src/replica/apply.ts";
+import { type Applied, nothing } from "../../src/replica/apply.ts";
 import { resyncReason } from "../../src/replica/identity.ts";
 import { type Effect, type Engine, type Event, Loop, type Note } from "../../src/replica/loop.ts";
+import type { Wants } from "../../src/replica/scopes.ts";
 import type { Status } from "../../src/replica/status.ts";
 import type { RangeRows } from "../../src/replica/verify.ts";
 import type { Schema } from "../../src/schema.ts";
 import type { Row } from "../../src/value.ts";
 import type { Said } from "../../src/wire/down.ts";
 import type { RangeSum } from "../../src/wire/ranges.ts";
+import type { Want } from "../../src/wire/scope.ts";
 import type { Hello, Push, Up } from "../../src/wire/up.ts";
 
 /** Rows of one table: an integer key and an integer. */
@@ -34,18 +36,6 @@ export function below(rand: (n: number) => Uint8Array, n: number): number {
   return new DataView(b.buffer, b.byteOffset).getUint32(0, true) % n;
 }
 
-const nothing: Applied = {
-  seq: 0,
-  tables: [],
-  settled: [],
-  suspended: [],
-  resumed: [],
-  repair: "",
-  staged: false,
-  schema: false,
-  skipped: [],
-};
-
 /** A replica without a file: numbers instead of rows. */
 export class FakeEngine implements Engine {
   seq = 0;
@@ -58,6 +48,12 @@ export class FakeEngine implements Engine {
   renamed = 0;
   proved = 0;
   repaired = 0;
+  /** Those that the server listed; whether they are whole. */
+  scopes = new Map<string, boolean>();
+  only = false;
+  want: Want[] = [];
+  subscribed = 0;
+  heard = 0;
   /** Thrown by the next call that can fail. */
   fail: unknown = null;
   schema: Schema = { hash: "", tables: [], objects: [], scopes: [], declared: "" };
@@ -116,7 +112,7 @@ export class FakeEngine implements Engine {
     };
   }
 
-  welcome(w: Extract<Said, { type: "welcome" }>): void {
+  welcome(w: Extract<Said, { type: "welcome" }>): Applied | null {
     if (w.resync) {
       this.seq = w.head;
       this.repair = resyncReason;
@@ -124,6 +120,40 @@ export class FakeEngine implements Engine {
     this.head = w.head;
     this.stopped = "";
     this.take();
+    return this.list(w.scopes);
+  }
+
+  takeScopes(m: Extract<Said, { type: "scopes" }>): Applied | null {
+    this.take();
+    return this.list(m.list);
+  }
+
+  /** Takes over which scopes there are; what is gained is to be filled. */
+  private list(names: readonly string[]): Applied | null {
+    const old = this.scopes;
+    this.scopes = new Map(names.map((n) => [n, old.get(n) ?? false]));
+    const same = old.size === this.scopes.size && names.every((n) => old.has(n));
+    return same ? null : nothing(this.seq);
+  }
+
+  wants(): Wants {
+    this.take();
+    return { only: this.only, want: this.want };
+  }
+
+  wanted(): number {
+    this.take();
+    return this.subscribed;
+  }
+
+  answered(n: number): void {
+    this.take();
+    this.heard = n;
+  }
+
+  filling(): boolean {
+    this.take();
+    return [...this.scopes.values()].includes(false);
   }
 
   reidentify(): void {
@@ -169,13 +199,18 @@ export class FakeEngine implements Engine {
       readOnly: false,
       out: new Map(),
       stopped: this.stopped,
+      scoped: this.scopes.size > 0,
+      only: this.only,
+      filling: [...this.scopes.values()].filter((whole) => !whole).length,
+      unasked: this.subscribed !== this.heard,
     };
   }
 
   apply(b: Extract<Said, { type: "batch" }>, outcomes: Outcome[]): Applied {
     this.take();
     if (b.from !== this.seq) throw new Error("the checkpoint moved");
-    if (b.more) return { ...nothing, seq: this.seq, staged: true };
+    if (b.more) return { ...nothing(this.seq), staged: true };
+    for (const p of b.parts) this.scopes.set(p.scope, true);
     this.seq = b.to;
     this.head = Math.max(this.head, b.to);
     return this.settle(outcomes);
@@ -189,7 +224,7 @@ export class FakeEngine implements Engine {
       this.settledOnes.push(o);
     }
     this.take();
-    return { ...nothing, seq: this.seq, settled: outcomes, repair: this.repair };
+    return { ...nothing(this.seq), settled: outcomes, repair: this.repair };
   }
 
   confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): RangeSum[] {

@@ -18,6 +18,7 @@ const start: Event = { type: "start" };
 const connected: Event = { type: "connected" };
 const tick: Event = { type: "tick" };
 const local: Event = { type: "local" };
+const rewant: Event = { type: "rewant" };
 const gone: Event = { type: "disconnected", error: new Error("gone") };
 
 function outcomes(...list: [n: number, seq: number][]): Event {
@@ -72,11 +73,13 @@ const samples: Record<Kind, Event[]> = {
     down({ type: "rows", id: 99, seq: 0, more: true, list: [], scopes: [] }),
   ],
   leases: [down({ type: "leases", list: [] }), down({ type: "leases", list: [{ table: 1, first: 5n, last: 9n }] })],
+  scopes: [down({ type: "scopes", list: [] }), down({ type: "scopes", list: ["a", "b/1"] })],
   refusal: codes.flatMap((c) => [refusal(c), refusal(c, { fatal: true })]),
   garbage: [down(null)],
   disconnected: [{ type: "disconnected" }, gone, { type: "disconnected", error: new TidemarkError("forbidden", "no") }],
   local: [local],
   tick: [tick],
+  rewant: [rewant],
   verify: [{ type: "verify" }],
   hangup: [{ type: "hangup" }],
 };
@@ -321,4 +324,69 @@ test.each([1, 2, 3])("random events, seed %i", (seed) => {
       hasTimer(l.loop.state),
     );
   }
+});
+
+const listed = (...list: string[]): Event => down({ type: "scopes", list });
+const part = (scope: string) => ({ scope, sum: 0n, changes: [], raw: "" });
+
+test("scopes that are granted are waited for until they are whole", () => {
+  const l = reach("greeting");
+  l.must(welcome({ scopes: ["a", "b"] }));
+  expect(l.loop.state).toBe("catching up");
+  l.must(batch(0, 0, { parts: [part("a")] }));
+  expect(l.loop.state).toBe("catching up");
+  expect(l.loop.settled()).toBe(false);
+  l.must(batch(0, 3, { more: true, parts: [part("b")] }), batch(0, 3, { parts: [part("b")] }));
+  expect(l.loop.state).toBe("idle");
+  expect(l.loop.settled()).toBe(true);
+  l.must(listed("a", "b", "c"));
+  expect(l.loop.state).toBe("catching up");
+  l.must(listed("a"));
+  expect(l.loop.state).toBe("idle");
+});
+
+test("what is wanted is told once, and its answer waited for", () => {
+  const l = reach("idle");
+  l.sent();
+  const asked = (): Up[] => l.sent().filter((m) => m.type === "subscribe");
+  l.must(rewant, local);
+  expect(asked()).toEqual([]);
+  const { copy } = l;
+  copy.only = true;
+  copy.want = [{ scope: "a", priority: 2 }];
+  copy.subscribed = 1;
+  l.must(rewant, rewant, local);
+  expect(asked()).toEqual([{ type: "subscribe", only: true, want: copy.want }]);
+  expect([l.loop.state, copy.heard]).toEqual(["catching up", 0]);
+  // Somebody subscribes once more: the first answer is not that to the second question.
+  copy.subscribed = 2;
+  l.must(local);
+  expect(asked().length).toBe(1);
+  l.must(listed());
+  expect([l.loop.state, copy.heard]).toEqual(["catching up", 0]);
+  l.must(listed());
+  expect([l.loop.state, copy.heard, l.loop.settled()]).toEqual(["idle", 2, true]);
+  // A hello says it too.
+  copy.subscribed = 3;
+  l.must({ type: "disconnected" }, start, connected);
+  expect(asked()).toEqual([]);
+  l.must(welcome());
+  expect([copy.heard, asked()]).toEqual([3, []]);
+});
+
+test("a list of scopes makes staged chunks void and a comparison begin anew", () => {
+  const l = reach("verifying");
+  expect(l.loop.check).not.toBeNull();
+  l.sent();
+  l.must(listed("a"));
+  expect([l.loop.check, l.loop.state]).toEqual([null, "catching up"]);
+  l.must(batch(0, 0, { parts: [part("a")] }));
+  expect(l.loop.state).toBe("verifying");
+  expect(l.sent().some((m) => m.type === "askRanges")).toBe(true);
+
+  const other = reach("idle");
+  other.must(batch(0, 5, { more: true }));
+  expect(other.loop.staging).toBe(true);
+  other.must(listed());
+  expect(other.loop.staging).toBe(false);
 });

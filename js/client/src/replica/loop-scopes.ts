@@ -1,0 +1,47 @@
+import type { Applied } from "./apply.ts";
+import { type Event, type Loop, messageOf } from "./loop.ts";
+import { decide } from "./loop-session.ts";
+
+/** Takes over which scopes the session has from here on. */
+export function scopes(l: Loop, now: number, event: Event): void {
+  const news = l.e.takeScopes(messageOf<"scopes">(event), now);
+  l.staging = false; // chunks that were staged are void
+  l.asking = Math.max(0, l.asking - 1);
+  rescoped(l, news);
+  decide(l, now, true);
+}
+
+/** Follows a list of scopes; news is null where none came or went. */
+export function rescoped(l: Loop, news: Applied | null): void {
+  if (l.asking === 0) l.e.answered(l.told);
+  l.filling = l.e.filling();
+  if (!news) return;
+  l.progressed();
+  l.unsent = true; // what went was sealed first
+  if (l.check) {
+    l.check = null; // it compared other scopes; begin anew
+    l.wanted = true;
+  }
+  l.notify({ applied: news });
+}
+
+/** Whether scopes or chunks are on their way. */
+export function moving(l: Loop): boolean {
+  return l.staging || l.filling || l.asking > 0;
+}
+
+/** Tells the server what is wanted, if that is not what it was told. */
+export function rewant(l: Loop): void {
+  const n = l.e.wanted();
+  if (n === l.told) return;
+  const wants = l.e.wants();
+  l.told = n;
+  l.asking++;
+  l.send({ type: "subscribe", ...wants });
+}
+
+/** Looks whether something else is wanted. */
+export function resubscribe(l: Loop, now: number): void {
+  rewant(l);
+  decide(l, now, false);
+}

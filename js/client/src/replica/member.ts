@@ -1,0 +1,176 @@
+import { type Change, DELETE, FORGET, INSERT } from "../change.ts";
+import { TidemarkError } from "../error.ts";
+import type { Database } from "../lite/database.ts";
+import { get } from "../row/row.ts";
+import { keyOf, scoped, type Table } from "../schema.ts";
+import type { Row } from "../value.ts";
+import { type Attempt, readRow } from "./attempt.ts";
+import { baseImage, idOf, inOrder, keyAfter, type RowID, rowArgs, synced, tableOf, wellFormed } from "./base.ts";
+import { change, type Incoming } from "./incoming.ts";
+import { Misfit } from "./misfit.ts";
+import type { PendingRecord } from "./pending.ts";
+import { unfold } from "./renumber.ts";
+
+/** Where confirmed changes come from. */
+export interface Source {
+  /** Whose part they stand in; "" where none are declared, or none is meant. */
+  readonly scope: string;
+  /** A row that stands in several parts of one message is changed once. */
+  readonly message: number;
+}
+
+/**
+ * Applies a change as one scope tells it. Rows that leave a scope wait to the end:
+ * they may come in by another.
+ */
+export function part(in_: Incoming, from: Source, t: Table, c: Change): void {
+  if (from.message !== in_.message) {
+    in_.message = from.message;
+    in_.once.clear();
+  }
+  const id = idOf(t, c.key);
+  if (c.op === DELETE) {
+    remove(in_, t, id, c);
+    return;
+  }
+  const s = numberOf(in_, from.scope);
+  if (c.op === FORGET) forget(in_, t, id, s);
+  else if (c.op === INSERT) enter(in_, t, id, s, c);
+  else once(in_, t, id, c);
+}
+
+/** Changes a row, unless the message did so already. */
+function once(in_: Incoming, t: Table, id: RowID, c: Change): void {
+  if (in_.once.has(id)) return;
+  in_.once.add(id);
+  change(in_, t, id, c);
+}
+
+/** The number of a scope. */
+function numberOf(in_: Incoming, name: string): number {
+  let s = in_.numbers.get(name);
+  if (s === undefined) {
+    s = in_.a.db.int("SELECT i FROM main._tm_scope WHERE name = ?1", name);
+    if (s === 0)
+      throw new TidemarkError("protocol", `changes came of ${name}, which the server does not list for this copy`);
+    in_.numbers.set(name, s);
+  }
+  return s;
+}
+
+/** Puts a row into a scope. */
+function enter(in_: Incoming, t: Table, id: RowID, s: number, c: Change): void {
+  const { db, tally } = in_.a;
+  once(in_, t, id, c);
+  found(in_, id);
+  db.run("INSERT OR IGNORE INTO main._tm_member (t, key, s) VALUES (?1, ?2, ?3)", ...rowArgs(id), BigInt(s));
+  if (db.changes() > 0) tally.scopes?.add(s, tally.hasher.row(t, nowOf(in_, t, id)));
+}
+
+/** Takes a row out of a scope. */
+function forget(in_: Incoming, t: Table, id: RowID, s: number): void {
+  const { db, tally } = in_.a;
+  db.run("DELETE FROM main._tm_member WHERE t = ?1 AND key = ?2 AND s = ?3", ...rowArgs(id), BigInt(s));
+  if (db.changes() === 0) return;
+  in_.leaving.add(id);
+  tally.scopes?.add(s, -tally.hasher.row(t, nowOf(in_, t, id)));
+}
+
+/** Deletes a row, whatever scopes it was in. */
+function remove(in_: Incoming, t: Table, id: RowID, c: Change): void {
+  change(in_, t, id, c);
+  found(in_, id);
+  in_.a.died.add(id);
+  in_.a.db.run("DELETE FROM main._tm_member WHERE t = ?1 AND key = ?2", ...rowArgs(id));
+}
+
+/** Takes back that a row is lost: what became of it is known again. */
+function found({ a }: Incoming, id: RowID): void {
+  a.died.delete(id);
+  if (a.pending.has(tableOf(id))) a.db.run("DELETE FROM main._tm_lost WHERE t = ?1 AND key = ?2", ...rowArgs(id));
+}
+
+/** Takes rows out of the copy that are in no scope any more. */
+export function leave(in_: Incoming): void {
+  const { a } = in_;
+  for (const id of a.job.leave) in_.leaving.add(id);
+  const query = "SELECT EXISTS (SELECT 1 FROM main._tm_member WHERE t = ?1 AND key = ?2)";
+  for (const id of inOrder(in_.leaving)) {
+    const t = synced(a.r.schema, tableOf(id));
+    if (t && a.db.int(query, ...rowArgs(id)) === 0) leaveOne(in_, t, id);
+  }
+}
+
+function leaveOne(in_: Incoming, t: Table, id: RowID): void {
+  const { a } = in_;
+  const image = nowOf(in_, t, id);
+  if (!image) return;
+  const key = keyOf(t, image);
+  change(in_, t, id, { table: t.id, op: DELETE, key, columns: [], values: [], old: null, edits: null, madeAt: 0 });
+  a.left.set(id, key);
+  if (a.pending.has(t.id) && baseImage(a.db, id) !== undefined) lose(a.db, id);
+}
+
+/** Notes that a row left which pending touches. */
+function lose(db: Database, id: RowID): void {
+  db.run("INSERT OR IGNORE INTO main._tm_lost (t, key) VALUES (?1, ?2)", ...rowArgs(id));
+}
+
+/** What a row is confirmed to be at this moment of the job. */
+function nowOf({ a, w, aside }: Incoming, t: Table, id: RowID): Row | null {
+  const shown = w.shown(id);
+  if (shown !== undefined) return shown;
+  if (aside && a.pending.has(t.id)) {
+    const image = aside.rows.has(id) ? aside.rows.get(id) : baseImage(a.db, id);
+    if (image !== undefined) return image;
+  }
+  return readRow(a, t, id);
+}
+
+/** The numbers of the scopes that a row is in. */
+export function membersOf(db: Database, id: RowID): number[] {
+  const list: number[] = [];
+  db.each("SELECT s FROM main._tm_member WHERE t = ?1 AND key = ?2", (s) => list.push(s.int(0)), ...rowArgs(id));
+  return list;
+}
+
+/**
+ * Marks rows that accepted changesets brought and that are not here now: they are
+ * in no scope of this copy, and what is pending on them is going to be refused.
+ */
+export function loseArrivals(a: Attempt): void {
+  if (!scoped(a.r.server)) return;
+  for (const { p, o } of a.settle) {
+    if (o.kind !== "rejected") for (const c of unfold(a.r, p)) loseArrival(a, c);
+  }
+  a.db.run(`DELETE FROM main._tm_lost WHERE NOT EXISTS (SELECT 1 FROM main._tm_pending_row p
+    WHERE p.t = _tm_lost.t AND p.key = _tm_lost.key)`);
+}
+
+function loseArrival(a: Attempt, c: Change): void {
+  const t = synced(a.r.schema, c.table);
+  if (!t || c.op === DELETE) return;
+  const key = keyAfter(t, c);
+  const to = idOf(t, key);
+  if ((c.op !== INSERT && to === idOf(t, c.key)) || a.died.has(to) || readRow(a, t, to)) return;
+  a.left.set(to, key);
+  lose(a.db, to);
+}
+
+/**
+ * Finds out whether a changeset changes a row that left this copy: the server
+ * does not take that from who may not see it.
+ */
+export function forbidden(a: Attempt, p: PendingRecord): Misfit | null {
+  if (!scoped(a.r.server)) return null;
+  const query = "SELECT EXISTS (SELECT 1 FROM main._tm_lost WHERE t = ?1 AND key = ?2)";
+  for (const c of p.changes ?? []) {
+    const t = synced(a.r.schema, c.table);
+    if (!t || c.op === INSERT || !wellFormed(t, c)) continue;
+    const row = idOf(t, c.key);
+    if (a.db.int(query, ...rowArgs(row)) === 0 || get(a.db, t, c.key)) continue;
+    const message = "the row is in no scope of this copy any more";
+    return new Misfit({ code: "forbidden", message, table: t.name, key: c.key, row });
+  }
+  return null;
+}
