@@ -225,6 +225,7 @@ func (sp *space) renewed(p *peer, who tidemark.Principal) {
 	}
 	sp.expireAt(p)
 	p.put([]wire.Down{&wire.Renewed{Expires: hub.Expiry(who)}}, nil)
+	sp.settle(p) // other claims may grant other scopes
 }
 
 // auditEvery is how often it is asked whether somebody connected was revoked.

@@ -183,9 +183,16 @@ func (k *socket) judged(m wire.Up) bool {
 // cost is how many changesets of its principal's quota a message takes. A token
 // takes one, too: judging it is work.
 func cost(m wire.Up) int {
-	switch m.(type) {
-	case *wire.Push, *wire.Token, *wire.Hello:
+	switch m := m.(type) {
+	case *wire.Push, *wire.Token:
 		return 1
+	case *wire.Hello:
+		return 1 + (len(m.Held)+len(m.Want))/scopesPerCost
+	case *wire.Subscribe:
+		return 1 + len(m.Want)/scopesPerCost
 	}
 	return 0
 }
+
+// scopesPerCost is how many names of scopes cost what a changeset does.
+const scopesPerCost = 100

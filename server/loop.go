@@ -134,7 +134,7 @@ func (sp *space) commit() error {
 	sp.recovered()
 	sp.meter.group(c, time.Since(began))
 	sp.giveBack(subs, c)
-	sp.publish(c)
+	sp.publish(c, subs)
 	return nil
 }
 
@@ -243,24 +243,48 @@ func (sp *space) recovered() {
 	}
 }
 
-// publish delivers a commit to every session.
-func (sp *space) publish(c *hub.Commit) {
+// publish delivers a commit to the sessions that it concerns: all of them,
+// where no scopes are declared. subs is what was handed to it.
+func (sp *space) publish(c *hub.Commit, subs []hub.Submission) {
 	st := sp.hub.State()
+	sp.scoped.Store(c.Scoped)
 	sp.state.Store(&st)
 	sp.announce(c)
-	shared := &sharedBatch{batch: c.Batch}
-	for p := range sp.peers {
-		if p.outbox.room() {
-			p.put(p.session.Deliver(c), shared)
-		} else {
-			p.put(p.session.Answers(c), nil)
+	shared := sharing{}
+	list, all := c.Concerns()
+	if all {
+		for p := range sp.peers {
+			sp.deliver(p, c, shared)
 		}
-		sp.settle(p)
+		return
 	}
+	for _, s := range list {
+		if p := sp.owners[s]; p != nil {
+			sp.deliver(p, c, shared)
+		}
+	}
+	for _, s := range subs {
+		if p := sp.owners[s.Session]; p != nil {
+			sp.settle(p) // a round trip may have waited for just this
+		}
+	}
+	sp.meter.subscriptions.Set(float64(sp.hub.Subscriptions()))
+}
+
+func (sp *space) deliver(p *peer, c *hub.Commit, shared sharing) {
+	if p.outbox.room() {
+		p.put(p.session.Deliver(c), shared)
+	} else {
+		p.put(p.session.Answers(c), nil)
+	}
+	sp.settle(p)
 }
 
 // settle looks what is next for a peer: more to send, or the end of a round trip.
 func (sp *space) settle(p *peer) {
+	if p.session.GrantsMoved() {
+		sp.present.grant(p)
+	}
 	if p.session.Behind() {
 		sp.behind[p] = true
 		return

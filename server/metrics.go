@@ -22,6 +22,8 @@ type metrics struct {
 	bytes                              *prometheus.CounterVec
 	head                               *prometheus.GaugeVec
 	chunks                             *prometheus.CounterVec
+	grants                             *prometheus.CounterVec
+	subscriptions                      *prometheus.GaugeVec
 	foreign, foreignRejected           *prometheus.CounterVec
 	missed                             *prometheus.CounterVec
 	snapshots                          *prometheus.CounterVec
@@ -54,6 +56,8 @@ func newMetrics() *metrics {
 	m.bytes = counter("bytes_total", "Bytes of messages before compression.", "direction")
 	m.head = gauge("head_seq", "Newest seq.")
 	m.chunks = counter("catchup_chunks_total", "Messages sent to sessions that were behind.")
+	m.grants = counter("grants_evaluated_total", "Grant queries asked anew because of a commit.")
+	m.subscriptions = gauge("subscriptions", "Scopes that sessions hold whole, over all sessions.")
 	m.foreign = counter("foreign_changes_total", "Rows changed by other programs and sequenced.")
 	m.foreignRejected = counter("foreign_rejected_total", "Writes of other programs that broke a constraint and were undone.")
 	m.missed = counter("scrub_findings_total", "Rows that capture had missed and a scrub found.")
@@ -94,7 +98,8 @@ type spaceMeter struct {
 	received, sent                           prometheus.Counter
 	chunks, foreign, foreignRejected, missed prometheus.Counter
 	snapshots                                prometheus.Counter
-	present                                  prometheus.Gauge
+	present, subscriptions                   prometheus.Gauge
+	grants                                   prometheus.Counter
 	declined                                 prometheus.Counter
 	seconds                                  prometheus.Observer
 }
@@ -110,6 +115,7 @@ func (m *metrics) space(name string) *spaceMeter {
 		foreign: m.foreign.WithLabelValues(name), foreignRejected: m.foreignRejected.WithLabelValues(name),
 		missed: m.missed.WithLabelValues(name), snapshots: m.snapshots.WithLabelValues(name),
 		present: m.present.WithLabelValues(name), declined: m.declined.WithLabelValues(name),
+		grants: m.grants.WithLabelValues(name), subscriptions: m.subscriptions.WithLabelValues(name),
 		seconds: m.seconds.WithLabelValues(name),
 	}
 }
@@ -118,13 +124,14 @@ func (m *metrics) space(name string) *spaceMeter {
 func (m *metrics) forget(name string) {
 	label := prometheus.Labels{"space": name}
 	for _, v := range []*prometheus.CounterVec{
-		m.groups, m.commits, m.failures, m.retries, m.outcomes, m.bytes, m.chunks, m.foreign, m.foreignRejected, m.missed, m.snapshots, m.hooks,
+		m.groups, m.commits, m.failures, m.retries, m.outcomes, m.bytes, m.chunks, m.foreign, m.foreignRejected, m.missed, m.snapshots, m.hooks, m.grants,
 	} {
 		v.DeletePartialMatch(label)
 	}
 	m.sessions.DeletePartialMatch(label)
 	m.head.DeletePartialMatch(label)
 	m.present.DeletePartialMatch(label)
+	m.subscriptions.DeletePartialMatch(label)
 	m.declined.DeletePartialMatch(label)
 	m.seconds.DeletePartialMatch(label)
 	m.hookSeconds.DeletePartialMatch(label)
@@ -153,6 +160,7 @@ func (m *spaceMeter) group(c *hub.Commit, took time.Duration) {
 	m.foreign.Add(float64(c.Foreign))
 	m.foreignRejected.Add(float64(len(c.Rejected)))
 	m.missed.Add(float64(c.Missed))
+	m.grants.Add(float64(c.Granted))
 	m.seconds.Observe(took.Seconds())
 	for _, o := range c.Outcomes() {
 		m.all.outcomes.WithLabelValues(m.name, string(o.Kind), string(o.Code)).Inc()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -20,6 +21,23 @@ type sharedBatch struct {
 	once     sync.Once
 	bytes    []byte
 	prepared *websocket.PreparedMessage
+}
+
+// sharing are the live batches of one commit: one where no scopes are declared,
+// else one for all sessions that hear the same from the same seq on. Nil shares
+// nothing.
+type sharing map[*wire.Batch]*sharedBatch
+
+func (s sharing) of(b *wire.Batch) *sharedBatch {
+	if s == nil {
+		return nil
+	}
+	shared := s[b]
+	if shared == nil {
+		shared = &sharedBatch{batch: b}
+		s[b] = shared
+	}
+	return shared
 }
 
 // encode returns the batch without what both ends know.
@@ -154,12 +172,19 @@ func weight(m wire.Down) int {
 		if m.Raw != nil {
 			return n + len(m.Raw)
 		}
-		for i := range m.Changes {
-			n += 16
-			for _, v := range m.Changes[i].New {
-				n += v.Size()
+		n += weightOf(m.Changes)
+		for i := range m.Parts {
+			p := &m.Parts[i]
+			if n += len(p.Scope) + 16; p.Raw != nil {
+				n += len(p.Raw)
+			} else {
+				n += weightOf(p.Changes)
 			}
 		}
+	case *wire.Welcome:
+		n += weightOfNames(m.Scopes)
+	case *wire.Scopes:
+		n += weightOfNames(m.List)
 	case *wire.Schema:
 		n += len(m.Body)
 	case *wire.Rows:
@@ -170,6 +195,23 @@ func weight(m wire.Down) int {
 		}
 	case *wire.Outcomes:
 		n *= 1 + len(m.List)
+	}
+	return n
+}
+
+func weightOf(changes []tidemark.Change) (n int) {
+	for i := range changes {
+		n += 16
+		for _, v := range changes[i].New {
+			n += v.Size()
+		}
+	}
+	return n
+}
+
+func weightOfNames(list []string) (n int) {
+	for _, name := range list {
+		n += len(name) + 3
 	}
 	return n
 }

@@ -51,11 +51,11 @@ func (t *trip) full(p *peer) bool {
 }
 
 // put queues messages for the connection.
-func (p *peer) put(down []wire.Down, shared *sharedBatch) {
+func (p *peer) put(down []wire.Down, shared sharing) {
 	for _, m := range down {
 		f := frame{down: m}
-		if b, ok := m.(*wire.Batch); ok && shared != nil && b == shared.batch {
-			f.shared = shared
+		if b, ok := m.(*wire.Batch); ok {
+			f.shared = shared.of(b)
 		}
 		if w, ok := m.(*wire.Welcome); ok && p.trip == nil {
 			p.space.present.admit(p, w)

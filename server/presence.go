@@ -96,10 +96,22 @@ func (s *presences) tick() {
 
 // admit lets a connection be present as the replica that was welcomed on it.
 func (s *presences) admit(p *peer, w *wire.Welcome) {
+	scopes, scoped := p.session.Granted()
 	s.do(p, func(now int64, l *presence.Listener) {
 		l.Tag = p
 		s.hall.Admit(now, l, w.Replica, w.Principal)
+		s.hall.Grant(l, scopes, scoped)
 	})
+}
+
+// grant has a connection be present only where its principal may read by now.
+func (s *presences) grant(p *peer) {
+	scopes, scoped := p.session.Granted()
+	var out []*wire.Declined
+	s.do(p, func(_ int64, l *presence.Listener) { out = s.hall.Grant(l, scopes, scoped) })
+	for _, d := range out {
+		p.outbox.put(frame{down: d})
+	}
 }
 
 // receive takes a message if it is one of presence. wait is for how long the

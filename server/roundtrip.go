@@ -98,6 +98,7 @@ func parseWait(s string) (time.Duration, error) {
 func decodeLines(body []byte, limit int) ([]wire.Up, error) {
 	var msgs []wire.Up
 	var short wire.Shorthand
+	subscribes := 0
 	for line := range bytes.Lines(body) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -117,6 +118,11 @@ func decodeLines(body []byte, limit int) ([]wire.Up, error) {
 		}
 		if _, is := m.(*wire.Token); is {
 			return nil, &badMessage{fmt.Errorf("a request brings its token in the Authorization header")}
+		}
+		if _, is := m.(*wire.Subscribe); is {
+			if subscribes++; subscribes > subscribesAtOnce {
+				return nil, &badMessage{fmt.Errorf("more than %d changes of what the replica wants at once", subscribesAtOnce)}
+			}
 		}
 		short.ReadUp(m)
 		msgs = append(msgs, m)

@@ -49,6 +49,9 @@ type snapshots struct {
 func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, sp *space) {
 	form := formOf(r)
 	sh := sp.shots.find(form, r.Header.Get("If-Range"))
+	if sh != nil && sp.scoped.Load() && sh.info.State.SchemaHash != sp.State().SchemaHash {
+		sh = nil // it may hold what scopes keep back by now
+	}
 	if sh == nil {
 		var err error
 		if sh, err = sp.snapshot(r.Context()); err != nil {

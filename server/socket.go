@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/wire"
@@ -32,6 +33,7 @@ type socket struct {
 	newer *tidemark.Principal // what the token of a hello says, until the loop has it
 	gone  chan struct{}       // closed when the reader has returned
 	quit  chan struct{}       // closed when the writer has
+	turns *rate.Limiter       // of Subscribe; nil before the first
 }
 
 // serveSocket opens a session over a WebSocket. Web pages cannot send a header
@@ -137,12 +139,30 @@ func (k *socket) hand(m wire.Up, n int) bool {
 	if is, wait := k.space.present.receive(k.peer, m); is {
 		return k.pause(wait)
 	}
+	if _, is := m.(*wire.Subscribe); is && !k.pause(k.turn()) {
+		return false
+	}
 	if !k.peer.credit.take(n+overhead, k.quit) {
 		return false
 	}
 	ev := event{peer: k.peer, kind: evMessage, msg: m, size: n + overhead, who: k.newer}
 	k.newer = nil
 	return k.space.send(ev)
+}
+
+// Subscribe makes a session's catch-up begin anew: one connection may do so this
+// often, and as often at once.
+const (
+	subscribesPerSecond = 5
+	subscribesAtOnce    = 20
+)
+
+// turn returns for how long to wait before a Subscribe is taken.
+func (k *socket) turn() time.Duration {
+	if k.turns == nil {
+		k.turns = rate.NewLimiter(subscribesPerSecond, subscribesAtOnce)
+	}
+	return k.turns.Reserve().Delay()
 }
 
 // pause does not read for a while. It reports false when the connection ends meanwhile.

@@ -28,6 +28,7 @@ type space struct {
 	ended   chan struct{} // closed when loop has returned
 	state   atomic.Pointer[tidemark.SpaceState]
 	broken  atomic.Pointer[error] // why the store fails at present
+	scoped  atomic.Bool           // replicas hold some scopes, and not everything
 	shots   snapshots
 	present *presences
 

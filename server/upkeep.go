@@ -59,6 +59,6 @@ func (sp *space) sweepSome() {
 func (sp *space) spread(c *hub.Commit) {
 	if c.To > c.From {
 		sp.meter.group(c, 0)
-		sp.publish(c)
+		sp.publish(c, nil)
 	}
 }

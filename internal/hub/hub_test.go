@@ -22,6 +22,7 @@ type bench struct {
 	hub   *hub.Hub
 	now   int64
 	peers []*peer
+	moles []*mole
 }
 
 func newBench(t *testing.T, o hub.Options) *bench {
@@ -195,6 +196,9 @@ func (b *bench) deliver(c *hub.Commit) {
 	b.t.Helper()
 	for _, p := range b.peers {
 		p.hear(p.s.Deliver(c))
+	}
+	for _, m := range b.moles {
+		m.hear(m.s.Deliver(c))
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
@@ -83,6 +85,8 @@ type Listener struct {
 	Tag any // the shell's own
 
 	id, principal string // "" until it was admitted
+	scoped        bool
+	granted       []string // the scopes in which it may be present, sorted
 	heard         int64
 	seats         map[string]*seat // by scope
 	parts         int
@@ -97,6 +101,43 @@ func (h *Hall) Admit(now int64, l *Listener, id, principal string) {
 		h.End(now, l, true)
 	}
 	l.id, l.principal, l.heard = id, principal, now
+}
+
+// Grant says in which scopes the listener may be present, sorted; where none are
+// declared, in All. It leaves the others at once: out is what it is to be told.
+// The list is kept, and must not be changed.
+func (h *Hall) Grant(l *Listener, scopes []string, scoped bool) (out []*wire.Declined) {
+	l.granted, l.scoped = scopes, scoped
+	for _, scope := range slices.Sorted(maps.Keys(l.seats)) {
+		if l.may(scope) {
+			continue
+		}
+		for _, part := range slices.Sorted(maps.Keys(l.seats[scope].parts)) {
+			h.leave(l, scope, part)
+			out = append(out, notGranted(scope, part))
+		}
+	}
+	return out
+}
+
+// notGranted declines in the same words where there is no such scope.
+func notGranted(scope, part string) *wire.Declined {
+	d := &wire.Declined{
+		Scope: short(scope), Part: short(part), Code: tidemark.CodeForbidden,
+		Message: "there is no scope " + short(scope) + ", or this session's principal may not read it",
+	}
+	if scope == All {
+		d.Hint = "this space declares scopes: name one"
+	}
+	return d
+}
+
+func (l *Listener) may(scope string) bool {
+	if !l.scoped {
+		return scope == All
+	}
+	_, ok := slices.BinarySearch(l.granted, scope)
+	return ok
 }
 
 // Joined reports whether the listener is present anywhere.
@@ -152,7 +193,7 @@ func (h *Hall) present(now int64, l *Listener, m *wire.Presence) *wire.Declined 
 	no := func(code tidemark.Code, message, hint string) *wire.Declined {
 		return &wire.Declined{Scope: short(m.Scope), Part: short(m.Part), Code: code, Message: message, Hint: hint}
 	}
-	if d := h.closed(l, m.Scope, no); d != nil {
+	if d := h.closed(l, m.Scope, m.Part, no); d != nil {
 		return d
 	}
 	if m.State == nil {
@@ -173,11 +214,13 @@ func (h *Hall) present(now int64, l *Listener, m *wire.Presence) *wire.Declined 
 }
 
 // closed says why nobody can be present in a scope, or this listener not.
-func (h *Hall) closed(l *Listener, scope string, no func(tidemark.Code, string, string) *wire.Declined) *wire.Declined {
+func (h *Hall) closed(l *Listener, scope, part string, no func(tidemark.Code, string, string) *wire.Declined) *wire.Declined {
 	switch {
 	case l.id == "":
 		return no(tidemark.CodeProtocol, "the session was not welcomed yet", "say Hello first, and wait for Welcome")
-	case scope != All:
+	case l.scoped && !l.may(scope):
+		return notGranted(scope, part)
+	case !l.may(scope):
 		return no(tidemark.CodeNotFound, "there is no scope "+short(scope), "this space declares no scopes: its one scope is "+All)
 	case h.limits.Peers < 0:
 		return no(tidemark.CodeUsage, "this server has presence switched off", "")
@@ -262,7 +305,7 @@ func (h *Hall) cast(now int64, l *Listener, m *wire.Cast) *wire.Declined {
 	no := func(code tidemark.Code, message, hint string) *wire.Declined {
 		return &wire.Declined{Scope: short(m.Scope), Part: short(m.Part), Code: code, Message: message, Hint: hint}
 	}
-	if d := h.closed(l, m.Scope, no); d != nil {
+	if d := h.closed(l, m.Scope, m.Part, no); d != nil {
 		return d
 	}
 	s := l.seats[m.Scope]

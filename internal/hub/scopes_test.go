@@ -1,0 +1,880 @@
+package hub_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+)
+
+// mole is the other end of a session of a space with scopes. It believes
+// everything, keeps which row is in which scope, and checks every sum.
+type mole struct {
+	b       *bench
+	s       *hub.Session
+	hello   wire.Hello
+	n       int64
+	scopes  []string // of the session
+	welcome *wire.Welcome
+	rows    map[string]memoryRow       // by KeyID
+	members map[string]map[string]bool // by scope: KeyIDs
+	staged  []wire.Part
+	got     []wire.Down
+	refused *wire.Refusal
+}
+
+func (b *bench) newMole(who string, claims map[string]any) *mole {
+	m := &mole{b: b, rows: map[string]memoryRow{}, members: map[string]map[string]bool{}}
+	st := b.hub.State()
+	m.hello = wire.Hello{Protocol: wire.Protocol, Space: "shop", Incarnation: st.Incarnation, Term: st.Term, Schema: st.SchemaHash}
+	m.connect(who, claims)
+	return m
+}
+
+func (m *mole) connect(who string, claims map[string]any) {
+	m.b.t.Helper()
+	if !slices.Contains(m.b.moles, m) {
+		m.b.moles = append(m.b.moles, m)
+	}
+	m.s = m.b.hub.NewSession(tidemark.Principal{ID: who, Claims: claims})
+	m.hello.Held = slices.Sorted(maps.Keys(m.members))
+	m.send(&m.hello)
+}
+
+func (m *mole) send(up wire.Up) *hub.Submission {
+	m.b.t.Helper()
+	down, sub, err := m.s.Receive(ctx, m.b.now, up)
+	if err != nil {
+		m.b.t.Fatal(err)
+	}
+	m.hear(down)
+	return sub
+}
+
+func (m *mole) hear(down []wire.Down) {
+	m.b.t.Helper()
+	for _, d := range down {
+		m.got = append(m.got, d)
+		switch d := d.(type) {
+		case *wire.Welcome:
+			m.welcome = d
+			m.hello.Replica, m.hello.Ticket, m.hello.Incarnation = d.Replica, d.Ticket, d.Incarnation
+			if d.Resync {
+				m.hello.Seq, m.hello.Term = d.Head, d.Term
+			}
+			m.take(d.Scopes, false)
+		case *wire.Scopes:
+			m.take(d.List, true)
+		case *wire.Schema:
+			m.hello.Schema = d.Hash
+		case *wire.Batch:
+			m.batch(d)
+		case *wire.Refusal:
+			m.refused = d
+		}
+	}
+}
+
+// take drops what is not the session's any more.
+func (m *mole) take(scopes []string, void bool) {
+	m.scopes = scopes
+	for scope := range m.members {
+		if !slices.Contains(scopes, scope) {
+			delete(m.members, scope)
+			void = true
+		}
+	}
+	if void {
+		m.staged, m.hello.Staged = nil, ""
+	}
+	m.tidy()
+}
+
+// tidy forgets rows that are in no scope.
+func (m *mole) tidy() {
+	for id := range m.rows {
+		in := false
+		for _, members := range m.members {
+			in = in || members[id]
+		}
+		if !in {
+			delete(m.rows, id)
+		}
+	}
+}
+
+func (m *mole) batch(b *wire.Batch) {
+	t := m.b.t
+	t.Helper()
+	if b.From != m.hello.Seq || b.To < b.From {
+		t.Fatalf("a batch from %d to %d came at %d", b.From, b.To, m.hello.Seq)
+	}
+	if b.Schema != m.hello.Schema {
+		t.Fatalf("a batch of schema %q came before that schema", b.Schema)
+	}
+	for _, p := range b.Parts {
+		if !slices.Contains(m.scopes, p.Scope) {
+			t.Fatalf("a part of %q came, the session has %v", p.Scope, m.scopes)
+		}
+		if p.Raw != nil {
+			if back, err := wire.DecodeChanges(p.Raw); err != nil || len(back) != len(p.Changes) {
+				t.Fatalf("encoded changes differ: %v", err)
+			}
+		}
+	}
+	m.staged = append(m.staged, b.Parts...)
+	if b.More {
+		m.hello.Staged = b.Cursor
+		return
+	}
+	updated := map[string]bool{}
+	for _, p := range m.staged {
+		if m.members[p.Scope] == nil {
+			m.members[p.Scope] = map[string]bool{}
+		}
+		for _, c := range p.Changes {
+			m.change(p.Scope, c, updated)
+		}
+	}
+	m.staged, m.hello.Staged = nil, ""
+	m.tidy()
+	m.hello.Seq, m.hello.Term = b.To, b.Term
+	for _, p := range b.Parts {
+		if sum := m.sum(p.Scope); sum != p.Sum {
+			t.Fatalf("%s sums up to %x at %d, should be %x", p.Scope, sum, b.To, p.Sum)
+		}
+	}
+}
+
+func (m *mole) change(scope string, c tidemark.Change, updated map[string]bool) {
+	table := m.b.hub.Schema().Table(c.Table)
+	id := table.KeyID(c.Key)
+	switch c.Op {
+	case tidemark.Insert:
+		m.rows[id] = memoryRow{key: c.Key, values: c.New}
+		m.members[scope][id] = true
+	case tidemark.Update:
+		if !m.members[scope][id] {
+			m.b.t.Fatalf("an update of a row that was never sent in %s: %v", scope, c)
+		}
+		if updated[id] {
+			return
+		}
+		updated[id] = true
+		row := m.rows[id]
+		row.values = slices.Clone(row.values)
+		for i, col := range c.Cols {
+			row.values[col] = c.New[i]
+		}
+		m.rows[id] = row
+	case tidemark.Forget:
+		delete(m.members[scope], id)
+	case tidemark.Delete:
+		for _, members := range m.members {
+			delete(members, id)
+		}
+	}
+}
+
+func (m *mole) sum(scope string) (sum uint64) {
+	for id := range m.members[scope] {
+		sum += sumOf(m.rows[id].key, m.rows[id].values)
+	}
+	return sum
+}
+
+func (m *mole) catchUp() {
+	m.b.t.Helper()
+	for steps := 0; m.s.Behind(); steps++ {
+		if steps == 10_000 {
+			m.b.t.Fatal("catching up has no end")
+		}
+		down, err := m.s.Next(ctx)
+		if err != nil {
+			m.b.t.Fatal(err)
+		}
+		m.hear(down)
+	}
+}
+
+// right fails unless the mole holds its scopes as the store has them.
+func (m *mole) right(scopes ...string) {
+	m.b.t.Helper()
+	if held := slices.Sorted(maps.Keys(m.members)); !slices.Equal(held, scopes) || !slices.Equal(m.scopes, scopes) {
+		m.b.t.Fatalf("holds %v of %v, should be %v", held, m.scopes, scopes)
+	}
+	for _, scope := range scopes {
+		want := map[string]bool{}
+		for _, r := range m.b.store.now.rows {
+			if r.values != nil && slices.Contains(scopesIn(r.values), scope) {
+				want[r.keyID] = true
+				if got := m.rows[r.keyID].values; !slices.Equal(got, r.values) {
+					m.b.t.Fatalf("row %v of %s is %v, should be %v", r.key, scope, got, r.values)
+				}
+			}
+		}
+		if !maps.Equal(want, m.members[scope]) {
+			m.b.t.Fatalf("%s has %d rows, should have %d", scope, len(m.members[scope]), len(want))
+		}
+	}
+}
+
+func (m *mole) push(changes ...tidemark.Change) hub.Submission {
+	m.b.t.Helper()
+	m.n++
+	p := pushOf(m.n, m.hello.Schema, changes...)
+	p.Seen, p.MadeAt = m.hello.Seq, m.b.now
+	sub := m.send(p)
+	if sub == nil {
+		m.b.t.Fatalf("push %d made no submission: %v", m.n, m.got)
+	}
+	return *sub
+}
+
+// fate pushes, and returns the outcome.
+func (m *mole) fate(changes ...tidemark.Change) tidemark.Outcome {
+	m.b.t.Helper()
+	m.got = nil
+	m.b.group(m.push(changes...))
+	return m.outcome()
+}
+
+func (m *mole) outcome() tidemark.Outcome {
+	m.b.t.Helper()
+	for _, d := range m.got {
+		if o, ok := d.(*wire.Outcomes); ok {
+			return o.List[len(o.List)-1]
+		}
+	}
+	m.b.t.Fatalf("no outcome in %v", m.got)
+	return tidemark.Outcome{}
+}
+
+// kinds names the messages heard since the last look, and forgets them.
+func (m *mole) kinds() string {
+	var names []string
+	for _, d := range m.got {
+		names = append(names, strings.TrimPrefix(fmt.Sprintf("%T", d), "*wire."))
+	}
+	m.got = nil
+	return strings.Join(names, " ")
+}
+
+// in is an item that is in scopes.
+func in(id int64, name, scopes string) tidemark.Change {
+	c := insert(id, name)
+	c.New[2] = tidemark.Text(scopes)
+	return c
+}
+
+func move(id int64, scopes string) tidemark.Change { return update(id, 2, tidemark.Text(scopes)) }
+
+func newScopedBench(t *testing.T, o hub.Options, changes ...tidemark.Change) *bench {
+	b := &bench{t: t, store: newMemoryStore().scoped(), now: 1_000_000}
+	b.restart(o)
+	b.foreign(changes...)
+	return b
+}
+
+// foreign has another program write.
+func (b *bench) foreign(changes ...tidemark.Change) {
+	b.t.Helper()
+	if len(changes) > 0 {
+		b.store.foreignWrite(nil, changes...)
+		b.group()
+	}
+}
+
+const grants = 1000 // ids of grants begin here
+
+func grantTo(i int64, who, scopes string) tidemark.Change {
+	return insert(grants+i, "grant "+who+": "+scopes)
+}
+
+func regrantTo(i int64, who, scopes string) tidemark.Change {
+	return update(grants+i, 1, tidemark.Text("grant "+who+": "+scopes))
+}
+
+func TestScopesReachTheirListenersOnly(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), grantTo(2, "bob", "b"), grantTo(3, "cid", "c"),
+		in(1, "one", "a"), in(2, "two", "a,b"), in(3, "three", "c"))
+	ann, bob, cid := b.newMole("ann", nil), b.newMole("bob", nil), b.newMole("cid", nil)
+	for _, m := range b.moles {
+		m.catchUp()
+		m.got = nil
+	}
+	ann.right("a", "b")
+	bob.right("b")
+	cid.right("c")
+
+	if o := ann.fate(update(2, 1, tidemark.Text("zwei")), in(4, "four", "c")); o.Kind != tidemark.Accepted {
+		t.Fatalf("%+v", o)
+	}
+	ann.right("a", "b")
+	bob.right("b")
+	cid.right("c")
+	if got := bob.kinds(); got != "Batch" || cid.kinds() != "Batch" {
+		t.Fatalf("bob heard %s", got)
+	}
+	// What leaves one scope and enters another.
+	before := cid.hello.Seq
+	ann.fate(move(1, "b"))
+	bob.right("b")
+	if cid.kinds() != "" || cid.hello.Seq != before || cid.s.Behind() {
+		t.Fatal("cid heard of what is none of his")
+	}
+	b.foreign(move(2, "c"))
+	ann.right("a", "b")
+	bob.right("b")
+	cid.right("c")
+	if from := cid.got[0].(*wire.Batch).From; from != before {
+		t.Fatalf("from %d, cid was at %d", from, before)
+	}
+	b.foreign(remove(2))
+	cid.right("c")
+}
+
+func TestCommitConcernsFew(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), grantTo(2, "bob", "b"), in(1, "one", "a"))
+	ann, bob := b.newMole("ann", nil), b.newMole("bob", nil)
+	ann.catchUp()
+	bob.catchUp()
+	b.store.foreignWrite(nil, update(1, 1, tidemark.Text("uno")))
+	c, err := b.hub.Group(ctx, b.now, []hub.Submission{bob.push(in(9, "lost", "z"))}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, all := c.Concerns()
+	if all || len(list) != 2 || !slices.Contains(list, ann.s) || !slices.Contains(list, bob.s) {
+		t.Fatalf("concerns %v, all %v", list, all)
+	}
+	b.deliver(c)
+	if o := bob.outcome(); o.Kind != tidemark.Accepted || bob.hello.Seq != o.Seq {
+		t.Fatalf("%+v, bob at %d", o, bob.hello.Seq)
+	}
+	bob.got = nil
+	c, err = b.hub.Group(ctx, b.now, []hub.Submission{bob.push(update(9, 1, tidemark.Text("mine?")))}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, all := c.Concerns(); all || len(list) != 1 || list[0] != bob.s {
+		t.Fatalf("concerns %v, all %v", list, all)
+	}
+	b.deliver(c)
+	if o := bob.outcome(); o.Code != tidemark.CodeForbidden {
+		t.Fatalf("%+v", o)
+	}
+}
+
+// A batch of the same parts from the same seq is one for all.
+func TestListenersShareBatches(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), grantTo(2, "bob", "a"), in(1, "one", "a"), in(2, "two", "b"))
+	ann, ann2, bob := b.newMole("ann", nil), b.newMole("ann", nil), b.newMole("bob", nil)
+	for _, m := range b.moles {
+		m.catchUp()
+		m.got = nil
+	}
+	b.foreign(update(1, 1, tidemark.Text("uno")), update(2, 1, tidemark.Text("due")))
+	if ann.got[0] != ann2.got[0] || ann.got[0] == bob.got[0] {
+		t.Fatal("ann's batches are two, or bob's is ann's")
+	}
+	mine, his := ann.got[0].(*wire.Batch), bob.got[0].(*wire.Batch)
+	if len(mine.Parts) != 2 || len(his.Parts) != 1 || &mine.Parts[0].Raw[0] != &his.Parts[0].Raw[0] {
+		t.Fatalf("a was encoded twice: %v %v", mine, his)
+	}
+	b.foreign(update(1, 1, tidemark.Text("one")))
+	if ann.got[1] != bob.got[1] {
+		t.Fatal("both hear the same from the same seq on, in two batches")
+	}
+}
+
+func TestGrantsAreLive(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), in(1, "one", "a"), in(2, "two", "a,b"), in(3, "three", "c"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	ann.kinds()
+	b.foreign(regrantTo(1, "ann", "b c"), update(1, 1, tidemark.Text("secret")), update(2, 1, tidemark.Text("open")))
+	if got := ann.kinds(); got != "Scopes Batch" {
+		t.Fatalf("heard %s", got)
+	}
+	if len(ann.rows) != 1 || ann.members["b"] == nil {
+		t.Fatalf("holds %v", ann.rows)
+	}
+	if list, scoped := ann.s.Granted(); !scoped || !slices.Equal(list, []string{"b", "c"}) || !ann.s.GrantsMoved() || ann.s.GrantsMoved() {
+		t.Fatalf("granted %v", list)
+	}
+	ann.catchUp()
+	ann.right("b", "c")
+	// Back, after rows went while it was away.
+	b.foreign(remove(1), in(5, "five", "a"))
+	b.foreign(regrantTo(1, "ann", "a b c"))
+	ann.catchUp()
+	ann.right("a", "b", "c")
+	b.foreign(remove(grants + 1))
+	ann.right()
+	if ann.s.Behind() {
+		t.Fatal("nothing is left to send")
+	}
+}
+
+// A changeset is judged by the grants that those before it in the group left.
+func TestGrantsChangeWithinAGroup(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), grantTo(2, "bob", "a"), in(1, "one", "a"), grantTo(3, "ann", "admin"), in(7, "seven", "admin"))
+	b.foreign(update(grants+2, 2, tidemark.Text("admin"))) // ann may see bob's grant
+	ann, bob := b.newMole("ann", nil), b.newMole("bob", nil)
+	ann.catchUp()
+	bob.catchUp()
+	bob.got = nil
+	revoke := ann.push(regrantTo(2, "bob", ""))
+	edit := bob.push(update(1, 1, tidemark.Text("too late")))
+	b.group(revoke, edit)
+	if o := bob.outcome(); o.Code != tidemark.CodeForbidden {
+		t.Fatalf("%+v", o)
+	}
+	if got := bob.kinds(); got != "Scopes Outcomes Batch" {
+		t.Fatalf("bob heard %s", got)
+	}
+	bob.right()
+	// And the reverse.
+	grant := ann.push(regrantTo(2, "bob", "a"))
+	edit = bob.push(update(1, 1, tidemark.Text("in time")))
+	b.group(grant, edit)
+	if o := bob.outcome(); o.Kind != tidemark.Accepted {
+		t.Fatalf("%+v", o)
+	}
+	bob.catchUp()
+	bob.right("a")
+	ann.right("a", "admin")
+}
+
+func TestForbiddenTellsNothing(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), in(1, "one", "a"), in(2, "hidden", "b"), in(3, "nowhere", ""), in(4, "was b", "b"), in(5, "was a", "a"), in(6, "was a, then b", "a"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	b.foreign(remove(4), move(6, "b"))
+	b.foreign(remove(5), remove(6))
+	ann.catchUp()
+	messages := map[string]bool{}
+	for _, change := range []func(int64) tidemark.Change{
+		func(id int64) tidemark.Change { return update(id, 1, tidemark.Text("guess")) },
+		remove,
+	} {
+		for _, id := range []int64{2, 3, 4, 6, 99} {
+			o := ann.fate(change(id))
+			if o.Kind != tidemark.Rejected || o.Code != tidemark.CodeForbidden || o.Key[0] != tidemark.Int(id) || o.Columns != nil {
+				t.Fatalf("row %d: %+v", id, o)
+			}
+			messages[fmt.Sprint(o.Message, o.Table, len(o.Lost), len(o.Over))] = true
+		}
+	}
+	if len(messages) != 1 {
+		t.Fatalf("the messages differ: %v", messages)
+	}
+	// What was seen to go is a conflict like others.
+	if o := ann.fate(update(5, 1, tidemark.Text("late"))); o.Kind != tidemark.Merged {
+		t.Fatalf("%+v", o)
+	}
+	if o := ann.fate(remove(5)); o.Kind != tidemark.Accepted {
+		t.Fatalf("%+v", o)
+	}
+}
+
+// What depends on the author's own rejected insert says so, whatever is there.
+func TestUnseenRowsUnderOwnRejectedInserts(t *testing.T) {
+	for _, hidden := range []bool{false, true} {
+		b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"))
+		ann := b.newMole("ann", nil)
+		ann.catchUp()
+		if o := ann.fate(in(5, "bad", "a")); o.Code != tidemark.CodeCheck {
+			t.Fatalf("%+v", o)
+		}
+		if hidden {
+			b.foreign(in(5, "hidden", "b"))
+		}
+		if o := ann.fate(update(5, 1, tidemark.Text("mine"))); o.Code != tidemark.CodeDependsOn || !strings.Contains(o.Message, "changeset 1 inserted") {
+			t.Fatalf("%+v", o)
+		}
+		if o := ann.fate(remove(5)); o.Kind != tidemark.Accepted {
+			t.Fatalf("%+v", o)
+		}
+		if r := b.store.now.rows[rowOf(b, 5)]; hidden && (r.values == nil || r.values[1] != tidemark.Text("hidden")) {
+			t.Fatalf("the hidden row is %v", r.values)
+		}
+	}
+}
+
+func rowOf(b *bench, id int64) string {
+	return fmt.Sprintf("1/%s", b.hub.Schema().Table(1).KeyID([]tidemark.Value{tidemark.Int(id)}))
+}
+
+func TestInsertIntoAScopeThatOneMayNotRead(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), in(2, "hidden", "b"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	if o := ann.fate(in(1, "drop box", "b")); o.Kind != tidemark.Accepted || ann.hello.Seq != o.Seq {
+		t.Fatalf("%+v", o)
+	}
+	ann.right("a")
+	// A key that is taken unseen: the same answer for the same and for other values.
+	for _, name := range []string{"hidden", "other"} {
+		if o := ann.fate(in(2, name, "b")); o.Code != tidemark.CodeUnique || strings.Contains(o.Message, "hidden") {
+			t.Fatalf("%+v", o)
+		}
+	}
+}
+
+func TestCatchUpInRounds(t *testing.T) {
+	var rows []tidemark.Change
+	for i := int64(1); i <= 60; i++ {
+		rows = append(rows, in(i, strings.Repeat("x", 20)+fmt.Sprint(i), []string{"a", "b", "c", "a,c"}[i%4]))
+	}
+	b := newScopedBench(t, hub.Options{Chunk: 150}, append(rows, grantTo(1, "ann", "a b c"))...)
+	ann := b.newMole("ann", nil)
+	ann.send(&wire.Subscribe{Only: true, Want: []wire.Want{{Scope: "c", Priority: -1}, {Scope: "a", Priority: 5}, {Scope: "z"}}})
+	var order []string
+	for ann.s.Behind() {
+		down, err := ann.s.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ann.hear(down)
+		if held := slices.Sorted(maps.Keys(ann.members)); len(held) > len(order) {
+			order = held
+			if len(order) == 1 && order[0] != "c" {
+				t.Fatalf("%v came first", order)
+			}
+		}
+		if len(ann.got) == 9 {
+			b.foreign(move(5, "c"), remove(7), update(11, 1, tidemark.Text("new")))
+		}
+	}
+	ann.right("a", "c")
+	ann.send(&wire.Subscribe{})
+	ann.catchUp()
+	ann.right("a", "b", "c")
+	ann.send(&wire.Subscribe{Only: true})
+	ann.right()
+}
+
+func TestStagedChunksOfScopes(t *testing.T) {
+	var rows []tidemark.Change
+	for i := int64(1); i <= 40; i++ {
+		rows = append(rows, in(i, strings.Repeat("x", 20)+fmt.Sprint(i), []string{"a", "b"}[i%2]))
+	}
+	b := newScopedBench(t, hub.Options{Chunk: 150}, append(rows, grantTo(1, "ann", "a b"))...)
+	ann := b.newMole("ann", nil)
+	steps := func(n int) {
+		for range n {
+			down, err := ann.s.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ann.hear(down)
+		}
+	}
+	steps(3)
+	if ann.hello.Staged == "" || len(ann.staged) == 0 {
+		t.Fatal("nothing is staged")
+	}
+	// It goes on where it was.
+	staged := len(ann.staged)
+	b.foreign(remove(1), move(2, "b"))
+	ann.got = nil
+	ann.connect("ann", nil)
+	if got := ann.kinds(); got != "Welcome" || len(ann.staged) != staged {
+		t.Fatalf("heard %s, has %d staged parts of %d", got, len(ann.staged), staged)
+	}
+	steps(2)
+	if ann.staged[0].Changes[0].Key[0] == ann.staged[len(ann.staged)-1].Changes[0].Key[0] {
+		t.Fatal("it began anew")
+	}
+	ann.catchUp()
+	ann.right("a", "b")
+
+	// Other scopes: void.
+	bob := b.newMole("ann", nil)
+	ann = bob
+	steps(2)
+	cursor := ann.hello.Staged
+	b.foreign(regrantTo(1, "ann", "a"))
+	if ann.staged != nil {
+		t.Fatal("chunks of other scopes are not void")
+	}
+	ann.hello.Staged = cursor
+	ann.got = nil
+	ann.connect("ann", nil)
+	if got := ann.kinds(); got != "Welcome Scopes" {
+		t.Fatalf("heard %s", got)
+	}
+	ann.catchUp()
+	ann.right("a")
+}
+
+func TestForgedCursors(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), in(1, "one", "a"), in(2, "two", "b"), in(3, "three", "c"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	term := b.hub.State().Term
+	for _, cursor := range []string{
+		"x", "......", term + ".1.1.1", term + ".-1.0.1..1.", term + ".1.cbf29ce484222325.99..1.", term + ".99.cbf29ce484222325.1..1.",
+		"no-such-term.1.0.1..1.", term + ".1.0.9223372036854775808..1.", term + ".1.0.1.zz.1.", term + ".1.0.1.63.1.00" + strings.Repeat("ff", 1000), "\x00\n",
+	} {
+		ann.hello.Staged = cursor
+		ann.got = nil
+		ann.connect("ann", nil)
+		if got := ann.kinds(); got != "Welcome Scopes" {
+			t.Fatalf("%q: heard %s", cursor, got)
+		}
+		ann.catchUp()
+		ann.right("a", "b")
+	}
+}
+
+func TestForgedHeldScopes(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), in(1, "one", "a"), in(3, "three", "c"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	for _, held := range [][]string{
+		{"c"}, {"a", "a", "c", "c"}, {"c", "a"}, {"", "\x00", "a/\x1b[2J", strings.Repeat("c", 10_000)},
+	} {
+		ann.members = map[string]map[string]bool{}
+		for _, scope := range held {
+			ann.members[scope] = map[string]bool{}
+		}
+		ann.rows = map[string]memoryRow{}
+		if slices.Contains(held, "a") {
+			ann.members["a"][b.hub.Schema().Table(1).KeyID([]tidemark.Value{tidemark.Int(1)})] = true
+			ann.rows[b.hub.Schema().Table(1).KeyID([]tidemark.Value{tidemark.Int(1)})] = b.store.now.rows[rowOf(b, 1)]
+		}
+		ann.connect("ann", nil)
+		ann.hello.Held = append(held, held...)
+		ann.send(&ann.hello)
+		b.foreign(update(3, 1, tidemark.Text("c"+fmt.Sprint(len(held)))), update(1, 1, tidemark.Text("a"+fmt.Sprint(len(held)))))
+		ann.catchUp()
+		ann.right("a")
+	}
+	many := make([]string, 100_000)
+	for i := range many {
+		many[i] = fmt.Sprintf("s/%d", i)
+	}
+	for _, change := range []func(*wire.Hello){
+		func(h *wire.Hello) { h.Held = many },
+		func(h *wire.Hello) { h.Want = make([]wire.Want, 10_001) },
+	} {
+		h := ann.hello
+		change(&h)
+		s := b.hub.NewSession(tidemark.Principal{ID: "ann"})
+		down, _, err := s.Receive(ctx, b.now, &h)
+		if err != nil || len(down) != 1 {
+			t.Fatalf("%v %v", down, err)
+		}
+		if r, ok := down[0].(*wire.Refusal); !ok || r.Code != tidemark.CodeTooLarge || !r.Fatal {
+			t.Fatalf("%+v", down[0])
+		}
+	}
+	ann.send(&wire.Subscribe{Want: make([]wire.Want, 10_001)})
+	if ann.refused == nil || ann.refused.Code != tidemark.CodeTooLarge || ann.refused.Fatal {
+		t.Fatalf("%+v", ann.refused)
+	}
+	ann.send(&wire.Subscribe{Only: true, Want: []wire.Want{{Scope: "c"}, {Scope: "\x00"}, {Scope: "a"}, {Scope: "a", Priority: 3}}})
+	ann.catchUp()
+	ann.right("a")
+}
+
+func TestTooManyScopes(t *testing.T) {
+	names := make([]string, 10_001)
+	for i := range names {
+		names[i] = fmt.Sprintf("s/%05d", i)
+	}
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", strings.Join(names[1:], " ")), grantTo(2, "bob", strings.Join(names, " ")))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	if len(ann.members) != 10_000 || b.hub.Subscriptions() != 10_000 {
+		t.Fatalf("%d scopes, %d in the hub", len(ann.members), b.hub.Subscriptions())
+	}
+	bob := b.newMole("bob", nil)
+	if bob.refused == nil || bob.refused.Code != tidemark.CodeTooLarge || bob.refused.Hint == "" {
+		t.Fatalf("%+v", bob.refused)
+	}
+	b.foreign(regrantTo(1, "ann", strings.Join(names, " ")))
+	if ann.refused == nil || !ann.refused.Fatal || b.hub.Subscriptions() != 0 {
+		t.Fatalf("%+v, %d subscriptions", ann.refused, b.hub.Subscriptions())
+	}
+}
+
+func TestRenewWithOtherClaims(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), in(1, "one", "a"), in(2, "two", "b"))
+	ann := b.newMole("ann", map[string]any{"also": "b"})
+	ann.catchUp()
+	ann.right("a", "b")
+	asked := b.store.asked
+	ann.s.Renew(tidemark.Principal{ID: "ann", Claims: map[string]any{"also": "b"}})
+	if ann.s.Behind() || b.store.asked != asked {
+		t.Fatal("the same claims are evaluated anew")
+	}
+	ann.s.Renew(tidemark.Principal{ID: "ann"})
+	ann.got = nil
+	b.foreign(update(2, 1, tidemark.Text("secret")), update(1, 1, tidemark.Text("uno")))
+	if got := ann.kinds(); got != "" {
+		t.Fatalf("heard %s before it was known what it may read", got)
+	}
+	ann.catchUp()
+	if got := ann.kinds(); !strings.HasPrefix(got, "Scopes") {
+		t.Fatalf("heard %s", got)
+	}
+	ann.right("a")
+}
+
+func TestSessionWithoutRoom(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), in(1, "one", "a"), in(2, "two", "b"), in(3, "three", "c"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	b.store.foreignWrite(nil, update(1, 1, tidemark.Text("uno")), regrantTo(1, "ann", "a c"))
+	c, err := b.hub.Group(ctx, b.now, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann.got = nil
+	ann.hear(ann.s.Answers(c))
+	if got := ann.kinds(); got != "Scopes" || !ann.s.Behind() {
+		t.Fatalf("heard %s", got)
+	}
+	b.foreign(update(1, 1, tidemark.Text("eins")))
+	ann.catchUp()
+	ann.right("a", "c")
+	b.foreign(update(1, 1, tidemark.Text("un")))
+	ann.right("a", "c")
+}
+
+func TestLargePartsAreCaughtUp(t *testing.T) {
+	b := newScopedBench(t, hub.Options{Chunk: 200}, grantTo(1, "ann", "a"), grantTo(2, "bob", "b"), in(2, "two", "b"))
+	ann, bob := b.newMole("ann", nil), b.newMole("bob", nil)
+	ann.catchUp()
+	bob.catchUp()
+	var rows []tidemark.Change
+	for i := int64(10); i < 60; i++ {
+		rows = append(rows, in(i, strings.Repeat("x", 30)+fmt.Sprint(i), "a"))
+	}
+	b.foreign(append(rows, update(2, 1, tidemark.Text("due")))...)
+	bob.right("b")
+	if !ann.s.Behind() || bob.s.Behind() {
+		t.Fatal("who listens to what is too much falls behind, and nobody else")
+	}
+	ann.catchUp()
+	ann.right("a")
+}
+
+func TestScopesAnew(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), in(1, "one", "a"), in(2, "two", "b"))
+	ann := b.newMole("ann", nil)
+	ann.send(&wire.Subscribe{Only: true, Want: []wire.Want{{Scope: "a"}}})
+	ann.catchUp()
+	ann.right("a")
+	// A replica whose server went back compares as of the head, and fills what it lacks.
+	ann.s.End()
+	b.foreign(update(1, 1, tidemark.Text("uno")))
+	ann.members["a"], ann.rows = map[string]bool{}, map[string]memoryRow{}
+	ann.hello.Term, ann.hello.Seq, ann.hello.Staged = "", 0, "of old"
+	ann.got = nil
+	ann.connect("ann", nil)
+	if !ann.welcome.Resync || ann.hello.Seq != b.hub.State().Head {
+		t.Fatalf("%+v", ann.welcome)
+	}
+	ann.catchUp()
+	if len(ann.members) != 2 || len(ann.rows) != 1 {
+		t.Fatalf("b is not filled, or a is: %v", ann.rows)
+	}
+	ann.send(&wire.AskRows{ID: 7, Table: 1})
+	ann.got = nil
+	ann.catchUp()
+	rows := ann.got[0].(*wire.Rows)
+	if rows.ID != 7 || rows.Seq != b.hub.State().Head || len(rows.List) != 2 || !slices.Equal(rows.Scopes[0], []string{"a"}) || !slices.Equal(rows.Scopes[1], []string{"b"}) {
+		t.Fatalf("%+v", rows)
+	}
+}
+
+// A question is answered as of the head, which the replica reaches first.
+func TestAskWhereNothingHappened(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a"), in(1, "one", "a"), in(2, "two", "b"))
+	ann := b.newMole("ann", nil)
+	ann.catchUp()
+	b.foreign(update(2, 1, tidemark.Text("due")))
+	ann.send(&wire.AskRows{ID: 1, Table: 1})
+	ann.got = nil
+	ann.catchUp()
+	if got := ann.kinds(); got != "Batch Rows" || ann.hello.Seq != b.hub.State().Head {
+		t.Fatalf("heard %s, at %d", got, ann.hello.Seq)
+	}
+	ann.right("a")
+}
+
+func TestFallbackWithScopes(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), in(1, "one", "a"), in(2, "two", "b"), in(3, "three", "c"))
+	ann := b.newMole("ann", nil)
+	ann.send(&wire.Subscribe{Only: true, Want: []wire.Want{{Scope: "a"}}})
+	ann.catchUp()
+	ann.send(&wire.Ack{Seq: ann.hello.Seq})
+	lost := func() { // what comes now is dropped on its way
+		for ann.s.Behind() {
+			if _, err := ann.s.Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	down, _, err := ann.s.Receive(ctx, b.now, &wire.Subscribe{})
+	if err != nil || len(down) != 1 {
+		t.Fatal(down, err)
+	}
+	lost()
+	b.store.foreignWrite(nil, update(1, 1, tidemark.Text("uno")), remove(2), in(4, "four", "b"))
+	c, _ := b.hub.Group(ctx, b.now, nil, nil)
+	ann.s.Deliver(c)
+	ann.s.Fallback()
+	ann.catchUp()
+	ann.right("a", "b")
+
+	// Grants that went and came again, both unheard.
+	ann.send(&wire.Ack{Seq: ann.hello.Seq})
+	for _, scopes := range []string{"a", "a b"} {
+		b.store.foreignWrite(nil, regrantTo(1, "ann", scopes), update(4, 1, tidemark.Text("in "+scopes)))
+		c, _ = b.hub.Group(ctx, b.now, nil, nil)
+		ann.s.Deliver(c)
+		lost()
+	}
+	b.store.foreignWrite(nil, remove(4))
+	c, _ = b.hub.Group(ctx, b.now, nil, nil)
+	ann.s.Deliver(c)
+	ann.s.Fallback()
+	ann.catchUp()
+	ann.right("a", "b")
+}
+
+// Scopes that are declared while replicas are connected end their sessions:
+// their files are made for a space without.
+func TestScopesAreDeclared(t *testing.T) {
+	b := newBench(t, hub.Options{})
+	p := b.join()
+	s := items()
+	s.Scopes, s.Declared, s.Hash = []string{"a"}, "declared", "scoped"
+	b.store.waiting = &tidemark.ForeignWork{Changes: []tidemark.Change{insert(1, "secret")}, Moved: &tidemark.SchemaMove{Schema: s}}
+	b.group()
+	if code := p.refusal(); code != tidemark.CodeSchema {
+		t.Fatalf("refused %q", code)
+	}
+	if len(p.rows) != 0 || p.s.Behind() {
+		t.Fatalf("has %v", p.rows)
+	}
+	p.connect()
+	if p.welcome == nil || p.hello.Schema != "scoped" {
+		t.Fatal("it must hear of the other schema to know what to do")
+	}
+	p.catchUp()
+	if len(p.rows) != 0 {
+		t.Fatalf("has %v", p.rows)
+	}
+}
