@@ -38,12 +38,43 @@ func NewQuery(db *lite.DB, s *tidemark.Schema, who, sql string) (*Query, error) 
 	if err != nil {
 		return nil, explain(nil, err)
 	}
+	readByName(s, e.sql, found)
 	for name := range found {
 		if err := followed(s, who, name); err != nil {
 			return nil, err
 		}
 	}
 	return &Query{SQL: e.sql, Params: e.params, Reads: found}, nil
+}
+
+// readByName adds what SQLite's authorizer does not hear of, see
+// schema.JoinedNames: every column of a table that is named counts then.
+func readByName(s *tidemark.Schema, sql string, found reads) {
+	names := schema.JoinedNames(sql, func(name string) string {
+		for _, o := range s.Objects {
+			if o.Type == "view" && schema.Fold(o.Name) == name {
+				return o.SQL
+			}
+		}
+		return ""
+	})
+	for _, o := range s.Objects {
+		if name := schema.Fold(o.Name); o.Type == "table" && names[name] && found[name] == nil {
+			found[name] = map[string]bool{}
+		}
+	}
+	for _, t := range s.Tables {
+		name := schema.Fold(t.Name)
+		if t.Out != "" || !names[name] {
+			continue
+		}
+		if found[name] == nil {
+			found[name] = map[string]bool{}
+		}
+		for i := range t.Columns {
+			found[name][schema.Fold(t.Columns[i].Name)] = true
+		}
+	}
 }
 
 // followed makes sure that changes of a table that a query reads are noticed.
