@@ -86,6 +86,7 @@ type declared struct {
 	Tables   []policy.TableFacts `json:"tables"`
 	Suspects []schema.Suspect    `json:"undeclared_references,omitempty"` // to tables whose rows can get other keys
 	Problems policy.Problems     `json:"problems,omitempty"`
+	Scopes   []string            `json:"scopes,omitempty"` // kinds; none: every copy has everything
 
 	ofServer bool // a copy goes by what its server declares
 	unusable bool // the file that declares them, or a part of it
@@ -119,6 +120,7 @@ func policiesOf(a *sqlite.Adoption, file string) (*declared, error) {
 			d.Suspects = append(d.Suspects, x)
 		}
 	}
+	d.Scopes = s.Scopes
 	_ = errors.As(err, &d.Problems)
 	d.unusable = err != nil
 	return d, unusableFor(a.Path, err)
@@ -155,12 +157,19 @@ func printPolicies(s *shell, d *declared) {
 			rows = append(rows, []string{t.Table, f.Column, mergesBy(t, f), from(d.File, f.From, f.Line)})
 		}
 		for _, f := range t.Rows {
-			if f.From != policy.FromDefault || f.Name == "on_delete" || f.Name == "on_insert" {
+			if f.From != policy.FromDefault || f.Name == "on_delete" || f.Name == "on_insert" || f.Loose {
 				rows = append(rows, []string{t.Table, "(rows)", f.Name + ": " + f.Value, because(from(d.File, f.From, f.Line), f.Why)})
 			}
 		}
 	}
 	s.table(rows)
+	switch {
+	case len(d.Scopes) == 0:
+	case d.ofServer:
+		s.printf("\nScopes: %s. tidemark scopes FILE says which of them this copy has.\n", strings.Join(d.Scopes, ", "))
+	default:
+		s.printf("\nScopes: %s. tidemark rules check FILE says which rows are in them.\n", strings.Join(d.Scopes, ", "))
+	}
 	for _, x := range d.Suspects {
 		s.printf("\n%s.%s looks like a reference to %s, but is not declared as one: when a row of %s gets another key, it does not follow.\n  next: declare REFERENCES %s, or on_insert: reject for %s\n",
 			clean(x.Table), clean(x.Column), clean(x.Parent), clean(x.Parent), clean(x.Parent), clean(x.Parent))

@@ -42,6 +42,9 @@ func (f *rulesFile) open() (*sqlite.Adoption, *policy.Config, error) {
 	if err == nil {
 		err = policy.CheckRules(c, a.Schema)
 	}
+	if err == nil {
+		_, err = policy.ScopesOf(c, a.Schema)
+	}
 	return a, c, unusableFor(f.File, err)
 }
 
@@ -49,7 +52,7 @@ type rulesCheckCommand struct{ rulesFile }
 
 // Help is shown below the command's one line.
 func (rulesCheckCommand) Help() string {
-	return `It holds the rules of tidemark.yaml against the database: names of tables and columns, SQL that does not compile, what a rule must not read. It lists the tables that have no rules, and statements for indexes without which a rule reads a whole table for each change. It reads no rows and changes nothing.
+	return `It holds the rules and the scopes of tidemark.yaml against the database: names of tables and columns, paths, SQL that does not compile, what a rule or a grant must not read. It lists the tables that have no rules, those that are in no scope, the foreign keys that copies do without, and statements for indexes without which a whole table is read for each change. It reads no rows and changes nothing.
 
 Example:
 
@@ -73,6 +76,8 @@ type ruleReport struct {
 	Tables  []ruledTable   `json:"tables"`
 	Without []string       `json:"without_rules"`
 	Indexes []rules.Advice `json:"missing_indexes,omitempty"`
+
+	scopeReport
 }
 
 // Run checks rules.
@@ -108,6 +113,11 @@ func reportRules(a *sqlite.Adoption, c *policy.Config) (*ruleReport, error) {
 			return nil, err
 		}
 	}
+	scopes, advice, err := reportScopes(a.Schema, c)
+	if err != nil {
+		return nil, err
+	}
+	r.scopeReport, r.Indexes = *scopes, append(r.Indexes, advice...)
 	for _, t := range a.Schema.Tables {
 		if t.Out != "" || t.Name == tidemark.ConflictsTable {
 			continue
@@ -140,8 +150,10 @@ func ruledAs(name string, d *policy.TableRules) ruledTable {
 }
 
 func printRules(s *shell, r *ruleReport, path string) {
+	printScopes(s, &r.scopeReport, r.File)
 	if r.File == "" || len(r.Tables) == 0 {
 		s.printf("No table has rules. A server with tokens lets nobody write what no rule allows; one without lets everybody write everything, until there is a section rules.\n")
+		printIndexes(s, r.Indexes)
 		return
 	}
 	s.printf("Rules of %s:\n\n", r.File)
@@ -157,10 +169,18 @@ func printRules(s *shell, r *ruleReport, path string) {
 	if len(r.Without) > 0 {
 		s.printf("\n")
 	}
-	for _, x := range r.Indexes {
-		s.printf("\n%s of %s reads all of %s for each change\n  next: %s\n", x.What, clean(x.Table), clean(x.Reads), x.Create)
-	}
+	printIndexes(s, r.Indexes)
 	s.printf("\nnext: tidemark rules explain %s --as SOMEBODY 'UPDATE ...'\n", quoteArg(path))
+}
+
+func printIndexes(s *shell, missing []rules.Advice) {
+	for _, x := range missing {
+		what := clean(x.What)
+		if x.Table != "" {
+			what += " of " + clean(x.Table)
+		}
+		s.printf("\n%s reads all of %s for each change\n  next: %s\n", what, clean(x.Reads), x.Create)
+	}
 }
 
 func besides(t ruledTable) string {
@@ -184,7 +204,7 @@ type rulesTestCommand struct {
 
 // Help is shown below the command's one line.
 func (rulesTestCommand) Help() string {
-	return `A test says what is done, in SQL, who may do it, and who may not. Each is tried for everybody that it names on a copy of the database, or on rows that the file gives; nothing stays. It exits with 5 when a test fails.
+	return `A test says what is done, in SQL, or which rows are read, who may do it, and who may not. Each is tried for everybody that it names on a copy of the database, or on rows that the file gives; nothing stays. It exits with 5 when a test fails.
 
     people:
       root: { role: admin }        # what the token claims
@@ -195,6 +215,10 @@ func (rulesTestCommand) Help() string {
         do: UPDATE project SET name = 'x' WHERE id = 1
         allowed: [ana, root]
         denied: [bob, nobody]      # nobody: without a token
+      - name: tasks are for those in the project
+        read: task WHERE project = 1
+        allowed: [ana]
+        denied: [eve]
 
 Example:
 
@@ -237,8 +261,9 @@ func (c *rulesTestCommand) Run(s *shell) error {
 
 type rulesExplainCommand struct {
 	rulesFile
-	SQL    string `arg:"" help:"What is done."`
+	SQL    string `arg:"" optional:"" help:"What is done. Without it, and without --read: which scopes may be read."`
 	As     string `placeholder:"ID" help:"Who does it: the subject of the token. Without it: nobody."`
+	Read   string `placeholder:"ROWS" help:"Rows that are read instead: TABLE, or TABLE WHERE CONDITION."`
 	Claims string `placeholder:"JSON" help:"What else the token claims, a JSON object."`
 }
 
@@ -246,9 +271,13 @@ type rulesExplainCommand struct {
 func (rulesExplainCommand) Help() string {
 	return `It runs the SQL on a copy of the database, has the rules judge each row that it changes, and says which part of which rule decided. Nothing stays. It exits with 3 when the server would reject it.
 
-Example:
+With --read it says of rows in which scopes they are and which of these are granted; it exits with 3 when one of them may not be read. With neither it lists the scopes that somebody may read.
 
-    tidemark rules explain tracker.sqlite --as ana "UPDATE task SET title = 'x' WHERE id = 1"`
+Examples:
+
+    tidemark rules explain tracker.sqlite --as ana "UPDATE task SET title = 'x' WHERE id = 1"
+    tidemark rules explain tracker.sqlite --as ana --read "task WHERE id = 1"
+    tidemark rules explain tracker.sqlite --as ana`
 }
 
 // explained is a verdict for people and programs.
@@ -277,7 +306,7 @@ type explainedPart struct {
 
 // Run explains.
 func (c *rulesExplainCommand) Run(s *shell) error {
-	_, config, err := c.open()
+	a, config, err := c.open()
 	if err != nil {
 		return err
 	}
@@ -286,6 +315,14 @@ func (c *rulesExplainCommand) Run(s *shell) error {
 		if err := json.Unmarshal([]byte(c.Claims), &author.Principal.Claims); err != nil {
 			return usageError("--claims is no JSON object", `write it like --claims '{"role": "admin"}'`)
 		}
+	}
+	switch {
+	case c.SQL != "" && c.Read != "":
+		return usageError("there is both SQL and --read", "ask one after the other")
+	case isQuery(c.SQL):
+		return usageError("the SQL only reads", "ask with --read \"TABLE WHERE CONDITION\" who may read rows")
+	case c.SQL == "":
+		return c.explainReading(s, config, a.Schema, author.Principal)
 	}
 	st, err := rehearsal.Open(c.File, config)
 	if err != nil {
@@ -297,10 +334,7 @@ func (c *rulesExplainCommand) Run(s *shell) error {
 	if err != nil && tidemark.CodeOf(err) == "" {
 		return usageError("the SQL fails: "+oneLine(err.Error()), "try it in sqlite3 first")
 	}
-	who := c.As
-	if who == "" {
-		who = "nobody in particular"
-	}
+	who := c.who()
 	for _, e := range all {
 		printExplained(s, e)
 	}

@@ -64,7 +64,7 @@ var rules = []struct {
 	},
 	{
 		pkg: "internal/rehearsal",
-		may: []string{"", "internal/policy", "internal/rules", "internal/lite", "internal/schema", "internal/capture", "store/sqlite"},
+		may: []string{"", "internal/policy", "internal/rules", "internal/scope", "internal/lite", "internal/schema", "internal/capture", "store/sqlite"},
 		why: "what is tried out is judged by the store that serves",
 	},
 	{pkg: "store/storetest", may: []string{"", "internal/dice", "internal/lite", "internal/schema", "internal/capture", "internal/wire", "internal/digest"}, why: "the contract suite judges every store alike"},

@@ -44,6 +44,8 @@ type RowFact struct {
 	From  Origin `json:"from"`
 	Line  int    `json:"line,omitempty"`
 	Why   string `json:"why,omitempty"`
+	// Loose says of a reference that copies do without it.
+	Loose bool `json:"loose,omitempty"`
 }
 
 // Explain says what every synced table of a schema, as Apply returned it for
@@ -141,7 +143,12 @@ func rowFacts(d *Table, t *tidemark.Table) []RowFact {
 		if fk.SetNull {
 			value = "set-null"
 		}
-		add("references "+namesOf(t, fk.Columns), value, placeOf(d, t, fk), fk.SetNull, "to "+fk.Parent)
+		why := "to " + fk.Parent
+		if fk.Loose {
+			why += "; copies do without it, since they may hold a row without the one that it refers to"
+		}
+		add("references "+namesOf(t, fk.Columns), value, placeOf(d, t, fk), fk.SetNull, why)
+		facts[len(facts)-1].Loose = fk.Loose
 	}
 	add("keep", or(p.Keep, tidemark.KeepLosers), d.Keep.At, p.Keep != "", whyKeep(p))
 	if p.Keep != tidemark.KeepNothing {

@@ -137,7 +137,7 @@ func (x *fitter) column(name Setting[string]) (int, bool) {
 	if c >= 0 {
 		return c, true
 	}
-	if schema.Names(x.t.SQL)[strings.ToLower(name.Value)] {
+	if schema.Declares(x.t.SQL, name.Value) {
 		x.add(name.At, "only stored columns merge; every copy computes the generated ones itself", "%s is no stored column of table %s", name.Value, x.t.Name)
 		return 0, false
 	}

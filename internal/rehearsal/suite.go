@@ -33,6 +33,7 @@ type Test struct {
 	Name    string   `yaml:"name"`
 	Given   string   `yaml:"given"` // SQL that runs before, by the server
 	Do      string   `yaml:"do"`    // SQL; :user is who does it
+	Read    string   `yaml:"read"`  // instead: TABLE WHERE CONDITION, rows that one may hold
 	Allowed []string `yaml:"allowed"`
 	Denied  []string `yaml:"denied"`
 }
@@ -65,8 +66,10 @@ func Read(path string) (*Suite, error) {
 			t.Name = fmt.Sprintf("test %d", i+1)
 		}
 		switch {
-		case t.Do == "":
-			return nil, wrong(path, t.Name+" does nothing: do is missing")
+		case t.Do == "" && t.Read == "":
+			return nil, wrong(path, t.Name+" does nothing: do or read is missing")
+		case t.Do != "" && t.Read != "":
+			return nil, wrong(path, t.Name+" has both do and read: make two tests of it")
 		case len(t.Allowed)+len(t.Denied) == 0:
 			return nil, wrong(path, t.Name+" expects nothing: allowed and denied are missing")
 		}
@@ -105,7 +108,11 @@ func (s *Suite) Run(database string, sc *tidemark.Schema, c *policy.Config) ([]R
 				return all, &tidemark.Error{Code: tidemark.CodeUsage, Msg: t.Name + ": its rows cannot be made", Err: err, Hint: "correct given"}
 			}
 		}
-		all = append(all, s.results(st, t)...)
+		results, err := s.results(st, t, c)
+		if err != nil {
+			return all, &tidemark.Error{Code: tidemark.CodeUsage, Msg: t.Name + ": " + err.Error(), Hint: tidemark.HintOf(err)}
+		}
+		all = append(all, results...)
 		if t.Given == "" {
 			shared = st
 		} else if err := st.Close(); err != nil {
@@ -125,14 +132,59 @@ func (s *Suite) stage(database string, sc *tidemark.Schema, c *policy.Config, mo
 	return Open(database, c)
 }
 
-func (s *Suite) results(st *Stage, t *Test) (all []Result) {
+func (s *Suite) results(st *Stage, t *Test, c *policy.Config) (all []Result, err error) {
+	try := s.result
+	if t.Read != "" {
+		r, err := st.reader(c)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = r.Close() }()
+		table, where, err := SplitRead(t.Read)
+		if err != nil {
+			return nil, err
+		}
+		try = func(_ *Stage, t *Test, who, want string) Result { return s.read(r, t, table, where, who, want) }
+	}
 	for _, who := range t.Allowed {
-		all = append(all, s.result(st, t, who, "allowed"))
+		all = append(all, try(st, t, who, "allowed"))
 	}
 	for _, who := range t.Denied {
-		all = append(all, s.result(st, t, who, "denied"))
+		all = append(all, try(st, t, who, "denied"))
 	}
-	return all
+	return all, nil
+}
+
+// reader looks at the rows of a stage.
+func (s *Stage) reader(c *policy.Config) (*Reader, error) {
+	d, err := policy.ScopesOf(c, s.schema)
+	if err != nil {
+		return nil, err
+	}
+	return NewReader(s.path, s.schema, d)
+}
+
+// read tries whether somebody may read rows: all of them, or none.
+func (s *Suite) read(r *Reader, t *Test, table, where, who, want string) Result {
+	out := Result{Test: t.Name, As: who, Want: want}
+	rows, _, err := r.See(s.Author(who).Principal, table, where, 0)
+	may := 0
+	for _, row := range rows {
+		if row.May {
+			may++
+		}
+	}
+	switch {
+	case err != nil:
+		out.Why = err.Error()
+	case len(rows) == 0:
+		out.Why = "there is no such row"
+	case want == "allowed" && may == len(rows), want == "denied" && may == 0:
+		out.Passed = true
+	default:
+		out.Why = fmt.Sprintf("%s may read %d of %d rows", who, may, len(rows))
+	}
+	return out
 }
 
 func (s *Suite) result(st *Stage, t *Test, who, want string) Result {

@@ -291,3 +291,23 @@ func confirm(t *tidemark.Table, sql string) error {
 	}
 	return nil
 }
+
+// Declares reports whether a definition of a table has a column of a name, be it
+// stored or generated.
+func Declares(sql, name string) (found bool) {
+	toks := tokens(sql)
+	l, ok := listAt(sql, toks, 0)
+	if !ok {
+		return false
+	}
+	parts(sql, toks, l, func(from, to int) {
+		if from < to && !tableConstraint(sql, toks, from) {
+			first := toks[from].name(sql)
+			if toks[from].kind == tokenString {
+				first = strings.ReplaceAll(strings.Trim(toks[from].text(sql), "'"), "''", "'")
+			}
+			found = found || Fold(first) == Fold(name)
+		}
+	})
+	return found
+}

@@ -197,3 +197,15 @@ func TestLooseSQLOfDamagedText(t *testing.T) {
 		}
 	}
 }
+
+func TestDeclares(t *testing.T) {
+	const sql = "CREATE TABLE \"t(x\"(id INTEGER PRIMARY KEY, \"a b\" TEXT, 'str''s' INT, Gen AS (id + other) STORED, [key], UNIQUE (id), CHECK (id > 0))"
+	for name, want := range map[string]bool{"id": true, "A B": true, "str's": true, "gEN": true, "key": true, "other": false, "primary": false, "unique": false, "check": false, "x": false, "": false} {
+		if Declares(sql, name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+	for n := range len(sql) {
+		Declares(sql[:n], "id")
+	}
+}

@@ -144,7 +144,7 @@ func (f *fitter) tables() {
 			t = &Table{Table: m.t}
 			f.plan.Tables[m.t.ID] = t
 		}
-		t.Kinds = append(t.Kinds, m.kind.Name)
+		t.Kinds, t.Where = append(t.Kinds, m.kind.Name), append(t.Where, m.where)
 	}
 	for _, t := range f.plan.Tables {
 		var names []string

@@ -99,7 +99,7 @@ func (f *fitter) hop(t *tidemark.Table, fk int) (hop, string) {
 // noColumn tells of a column that is not there.
 func (f *fitter) noColumn(k *Kind, d *tidemark.Member, i int, t *tidemark.Table, name string) {
 	m := Misfit{Kind: k.Name, Table: d.Table, What: OnPath, Step: i}
-	if schema.Names(t.SQL)[strings.ToLower(name)] {
+	if schema.Declares(t.SQL, name) {
 		m.Err = fmt.Errorf("%s is no stored column of table %s", name, t.Name)
 		m.Hint = "a path goes over stored columns: every copy computes the generated ones itself"
 	} else {

@@ -58,6 +58,7 @@ type Kind struct {
 type Table struct {
 	*tidemark.Table
 	Kinds []string // the kinds that it is in, sorted
+	Where []string // its conditions, parallel to Kinds; "" for all rows
 	// One asks for the row whose key goes in as ?1, ?2 ... It returns one row with a
 	// column for each of Kinds: the name of the scope, or NULL. There is no row where
 	// the table has none of that key.
