@@ -15,6 +15,7 @@ import {
   serve,
   serveSite,
   sqlite3,
+  until,
 } from "./harness.ts";
 
 const SCHEMA = `
@@ -124,16 +125,8 @@ describe.skipIf(browser === "")("browsers, a Go client and sqlite3", () => {
   });
 
   /** Waits until a page's query gives one row whose value is wanted. */
-  async function shows(page: Page, sql: string, want: unknown): Promise<void> {
-    await page.waitForFunction(
-      async ([sql, want]) => {
-        const row = await window.db.queryOne(sql as string);
-        return row !== undefined && JSON.stringify(Object.values(row)[0]) === JSON.stringify(want);
-      },
-      [sql, want] as const,
-      { polling: 50 },
-    );
-  }
+  const shows = (page: Page, sql: string, want: string): Promise<void> =>
+    until(page, async (sql) => Object.values((await window.db.queryOne(sql)) ?? {}), [want], sql);
 
   const settled = (page: Page): Promise<void> =>
     page.evaluate(() => window.db.flushed().then(() => window.db.caughtUp()));
@@ -154,7 +147,7 @@ describe.skipIf(browser === "")("browsers, a Go client and sqlite3", () => {
     await sqlite3(copy, "UPDATE task SET title = 'from Go' WHERE id = 'a'");
     await run("sync", copy);
     await shows(ana, "SELECT title FROM task WHERE id = 'a'", "from Go");
-    await ana.waitForFunction(() => (window.kept.heard as unknown[]).at(-1) === "from Go");
+    await until(ana, () => (window.kept.heard as unknown[]).at(-1), "from Go");
     // Commits that come close together are told as one, in their order.
     const all = ["first", "from ben", "from the server", "from Go"];
     const heard = await ana.evaluate(() => window.kept.heard as string[]);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
-import { type Browser, launch, scratch, tidemark } from "./harness.ts";
+import { type Browser, launch, scratch, tidemark, until } from "./harness.ts";
 
 /** The demo, served, and a browser that shows its page. */
 export interface DemoStage {
@@ -155,5 +155,6 @@ export async function write(field: Locator, text: string): Promise<void> {
 /** Waits until a field holds a text. */
 export async function holds(page: Page, field: Locator, text: string): Promise<void> {
   const el = await field.elementHandle();
-  await page.waitForFunction(([f, t]) => (f as HTMLTextAreaElement).value === t, [el, text] as const);
+  // What is a handle here is the element itself over there.
+  await until(page, (f) => (f as unknown as HTMLTextAreaElement).value, text, el);
 }

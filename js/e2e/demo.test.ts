@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type DemoStage, demoStage, gone, holds, type Side, shows, side, write } from "./demo-stage.ts";
-import { browser, run, sqlite3 } from "./harness.ts";
+import { browser, run, sqlite3, until } from "./harness.ts";
 
 describe.skipIf(browser === "")("the demo", () => {
   let s: DemoStage;
@@ -131,7 +131,7 @@ describe.skipIf(browser === "")("the demo", () => {
     await shows(ben.votes, "4");
 
     // The page itself opens without the server, too.
-    await s.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await until(s.page, () => navigator.serviceWorker.controller !== null, true);
     await s.stopServer();
     await ana.votes.click();
     await shows(ana.status, "1 waiting");

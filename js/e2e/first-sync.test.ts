@@ -2,7 +2,7 @@ import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browser, openTab, type Stage, serve, sqlite3, stage } from "./harness.ts";
+import { browser, openTab, type Stage, serve, sqlite3, stage, until } from "./harness.ts";
 
 /** Stands between the page and the server, and does with snapshots what a bad line does. */
 interface Line {
@@ -131,7 +131,7 @@ describe.skipIf(browser === "")("the first sync", () => {
     await page.evaluate(async (server) => {
       window.db = await window.tidemark.open({ name: "broken", server, transport: "http" });
     }, `${line.url}/large`);
-    await page.waitForFunction(() => (window.db.status.progress?.bytes ?? 0) > 100_000, null, { polling: 20 });
+    await until(page, () => (window.db.status.progress?.bytes ?? 0) > 100_000, true);
     line.cut();
     const result = await page.evaluate(async () => {
       const { db } = window;
@@ -188,7 +188,7 @@ describe.skipIf(browser === "")("the first sync", () => {
       release = resolve;
     });
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
+    await until(page, () => "tidemark" in window, true);
     line.asked.length = 0;
     release();
     await open(`${line.url}/huge`);
@@ -216,7 +216,7 @@ describe.skipIf(browser === "")("the first sync", () => {
       await window.db.caughtUp();
     }, `${line.url}/shop`);
     await sqlite3(s.file, "INSERT INTO task (id, title) VALUES ('told', 'over HTTP')");
-    await page.waitForFunction(() => window.kept.told === "over HTTP", null, { polling: 20 });
+    await until(page, () => window.kept.told, "over HTTP");
     await page.evaluate(async () => {
       await window.db.exec`UPDATE task SET title = 'and back' WHERE id = 'told'`;
       await window.db.flushed();

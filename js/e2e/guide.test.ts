@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browser, launch, openTab, type Served, scratch, serve, serveSite } from "./harness.ts";
+import { browser, launch, openTab, type Served, scratch, serve, serveSite, until } from "./harness.ts";
 
 const js = fileURLToPath(new URL("..", import.meta.url));
 const guide = readFileSync(join(js, "..", "docs", "guide", "browser.md"), "utf8");
@@ -65,7 +65,7 @@ describe.skipIf(browser === "")("the guide's page about browsers", () => {
     });
     const page = await openTab(chrome.context, site.url);
     await page.addScriptTag({ type: "module", content: built.outputFiles[0]!.text });
-    await page.waitForFunction(() => "session" in window);
+    await until(page, () => "session" in window, true);
     const got = await page.evaluate(() => (window as unknown as { session(): Promise<string[]> }).session());
     expect(got).toEqual(printed);
   });

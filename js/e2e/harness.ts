@@ -226,13 +226,34 @@ export async function serve(
   return { url, stop: end("SIGTERM"), kill: end("SIGKILL") };
 }
 
+/**
+ * Waits until the answer of a page is `want`. The question may be asynchronous:
+ * waitForFunction would take the promise for a yes, and in a tab that draws no
+ * frames it would not ask at all.
+ */
+export async function until<A, R>(
+  page: Page,
+  ask: (arg: A) => R | Promise<R>,
+  want: NoInfer<R>,
+  arg?: A,
+  within = 30_000,
+): Promise<void> {
+  const expected = JSON.stringify(want);
+  for (const end = performance.now() + within; ; await moment()) {
+    // Playwright's types take what a page is asked with apart, which a type parameter does not allow.
+    const got = JSON.stringify(await page.evaluate(ask as (arg: unknown) => unknown, arg));
+    if (got === expected) return;
+    if (performance.now() > end) throw new Error(`${ask} was ${got} and not ${expected} for ${within} ms`);
+  }
+}
+
 /** Opens the page in a new tab. */
 export async function openTab(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   page.on("pageerror", (err) => console.error(`page: ${err.message}`));
   if (process.env.VERBOSE) page.on("console", (m) => console.log(`page: ${m.text()}`));
   await page.goto(url);
-  await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
+  await until(page, () => "tidemark" in window, true);
   return page;
 }
 

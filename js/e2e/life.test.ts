@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browser, openTab, run, type Stage, sqlite3, stage } from "./harness.ts";
+import { browser, openTab, run, type Stage, sqlite3, stage, until } from "./harness.ts";
 
 describe.skipIf(browser === "")("a database", () => {
   let s: Stage;
@@ -61,7 +61,7 @@ describe.skipIf(browser === "")("a database", () => {
       });
       expect(refused).toBe("pending");
       await two.evaluate(() => window.db.logout({ force: true }));
-      await one.waitForFunction(() => window.db.status.phase === "closed", null, { polling: 20 });
+      await until(one, () => window.db.status.phase, "closed");
       expect(await one.evaluate(() => window.db.query`SELECT 1`.catch((e) => e.code))).toBe("usage");
       const again = await open();
       expect(await again.evaluate(() => window.db.query`SELECT * FROM task WHERE id = 'unsent'`)).toEqual([]);

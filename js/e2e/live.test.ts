@@ -1,6 +1,17 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Browser, browser, launch, openTab, type Served, scratch, serve, serveSite, sqlite3 } from "./harness.ts";
+import {
+  type Browser,
+  browser,
+  launch,
+  openTab,
+  type Served,
+  scratch,
+  serve,
+  serveSite,
+  sqlite3,
+  until,
+} from "./harness.ts";
 
 const SCHEMA = `
   CREATE TABLE task (id INTEGER PRIMARY KEY, project INT NOT NULL, title TEXT NOT NULL, done INT NOT NULL DEFAULT 0);
@@ -69,7 +80,7 @@ describe.skipIf(browser === "")("live queries", () => {
       await window.db.exec`UPDATE task SET done = 2 WHERE id = 8`;
     });
     for (const page of tabs) {
-      await page.waitForFunction(() => (window.kept.calls as unknown[]).length > 0);
+      await until(page, () => (window.kept.calls as unknown[]).length > 0, true);
       const changed = [{ before: { id: 7, title: "task 7" }, after: { id: 7, title: "TASK 7" } }];
       expect(await page.evaluate(() => window.kept.calls)).toEqual([[0, changed, 0, 49]]);
     }
@@ -96,12 +107,12 @@ describe.skipIf(browser === "")("live queries", () => {
     });
     expect(await runs()).toBe(1000);
     await page.evaluate(() => window.db.exec("UPDATE task SET title = 'here' WHERE project < 5 AND id <= 1005"));
-    await page.waitForFunction(() => (window.kept.told as () => number)() === 1005);
+    await until(page, () => (window.kept.told as () => number)(), 1005);
     expect(await runs()).toBe(1005);
     await page.evaluate(() => window.db.flushed());
     expect(await runs()).toBe(1005);
     await sqlite3(file, "UPDATE task SET title = 'there' WHERE project BETWEEN 100 AND 104 AND id < 1000");
-    await page.waitForFunction(() => (window.kept.told as () => number)() === 1010);
+    await until(page, () => (window.kept.told as () => number)(), 1010);
     expect(await runs()).toBe(1010);
     expect(await page.evaluate(() => [window.kept[3], window.kept[102]])).toEqual([
       "here,here,task 2003",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Browser, browser, launch, type Served, scratch, serve, sqlite3 } from "./harness.ts";
+import { type Browser, browser, launch, type Served, scratch, serve, sqlite3, until } from "./harness.ts";
 
 const run = promisify(execFile);
 const js = fileURLToPath(new URL("..", import.meta.url));
@@ -150,7 +150,7 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     const before = await page.locator("li").allTextContents();
     expect(before).toContain("first");
     await page.getByText("add", { exact: true }).click();
-    await page.waitForFunction((n) => document.querySelectorAll("li").length > n, before.length);
+    await until(page, (n) => document.querySelectorAll("li").length > n, true, before.length);
     await page.getByText("inspect").click();
     await page.getByRole("tab", { name: "Live queries" }).click();
     await page.getByText("SELECT id, title FROM task ORDER BY title").waitFor();

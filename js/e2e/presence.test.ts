@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browser, openTab, run, type Stage, scratch, stage, tidemark } from "./harness.ts";
+import { browser, openTab, run, type Stage, scratch, stage, tidemark, until } from "./harness.ts";
 
 /** The program on a copy of its own, present until it is ended. */
 function watcher(file: string, state: string): { heard(text: string): Promise<void>; end(): Promise<void> } {
@@ -23,21 +23,14 @@ function watcher(file: string, state: string): { heard(text: string): Promise<vo
 }
 
 /** Waits until a tab sees exactly these states of others. */
-const sees = (page: Page, states: readonly unknown[]): Promise<unknown> =>
-  page.waitForFunction(
-    (want) => {
+const sees = (page: Page, states: readonly unknown[]): Promise<void> =>
+  until(
+    page,
+    () => {
       const others = window.db.presence().peers.filter((p) => !p.me);
-      const got = others.map((p) => JSON.stringify(p.state)).sort();
-      return (
-        got.join() ===
-        want
-          .map((s) => JSON.stringify(s))
-          .sort()
-          .join()
-      );
+      return others.map((p) => JSON.stringify(p.state)).sort();
     },
-    states,
-    { polling: 20, timeout: 15_000 },
+    states.map((s) => JSON.stringify(s)).sort(),
   );
 
 describe.skipIf(browser === "")("presence", () => {
@@ -66,8 +59,7 @@ describe.skipIf(browser === "")("presence", () => {
     );
     return page;
   };
-  const heard = (page: Page, casts: readonly unknown[]): Promise<unknown> =>
-    page.waitForFunction((want) => JSON.stringify(window.kept.casts) === JSON.stringify(want), casts, { polling: 20 });
+  const heard = (page: Page, casts: readonly unknown[]): Promise<void> => until(page, () => window.kept.casts, casts);
 
   test("two tabs of one replica and a Go program see each other", async () => {
     const file = join(dir.path, "go.db");

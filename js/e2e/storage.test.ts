@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browser, launch, openTab, type Stage, sqlite3, stage } from "./harness.ts";
+import { browser, launch, openTab, type Stage, sqlite3, stage, until } from "./harness.ts";
 
 describe.skipIf(browser === "")("storage", () => {
   let s: Stage;
@@ -31,6 +31,14 @@ describe.skipIf(browser === "")("storage", () => {
     );
   }
 
+  /** Waits until a page has said that its storage vanished and was made anew. */
+  const reopened = (page: Page): Promise<void> =>
+    until(
+      page,
+      () => (window.kept.events as { risk?: { kind: string } }[]).some((e) => e.risk?.kind === "reopened"),
+      true,
+    );
+
   const titles = (page: Page): Promise<string[]> =>
     page.evaluate(async () =>
       (await window.db.query<{ title: string }>`SELECT title FROM task ORDER BY title`).map((r) => r.title),
@@ -45,7 +53,7 @@ describe.skipIf(browser === "")("storage", () => {
     await page.evaluate(() => window.db.setNetwork(false));
     await write(page, `${storage}-reload`);
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
+    await until(page, () => "tidemark" in window, true);
     await open(page, name, storage, false);
     expect(await titles(page)).toContain(`${storage}-reload`);
 
@@ -109,12 +117,10 @@ describe.skipIf(browser === "")("storage", () => {
       });
       await window.db.exec`INSERT INTO task (id, title) VALUES ('cleared-2', 'cleared-2')`;
     });
-    await page.waitForFunction(() =>
-      (window.kept.events as { type: string; risk?: { kind: string } }[]).some((e) => e.risk?.kind === "reopened"),
-    );
+    await reopened(page);
     expect(await page.evaluate(() => window.db.status.storage!.level)).toBe("indexeddb");
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
+    await until(page, () => "tidemark" in window, true);
     await open(page, "cleared", "indexeddb", false);
     expect(await titles(page)).toEqual(expect.arrayContaining(["cleared", "cleared-2"]));
     await page.close();
@@ -128,13 +134,9 @@ describe.skipIf(browser === "")("storage", () => {
     const origin = new URL(s.site).origin;
     await cdp.send("Storage.clearDataForOrigin", { origin, storageTypes: "file_systems" });
     await write(page, "swept-2"); // goes to files that have no name any more
-    await page.waitForFunction(
-      () => (window.kept.events as { risk?: { kind: string } }[]).some((e) => e.risk?.kind === "reopened"),
-      null,
-      { polling: 50 },
-    );
+    await reopened(page);
     await page.reload();
-    await page.waitForFunction(() => "tidemark" in window, null, { polling: 20 });
+    await until(page, () => "tidemark" in window, true);
     await open(page, "swept", "opfs", false);
     expect(await titles(page)).toEqual(expect.arrayContaining(["swept", "swept-2", "first"]));
     expect(await page.evaluate(() => window.db.status.pending)).toBe(2);

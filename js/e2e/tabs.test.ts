@@ -1,15 +1,12 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { browser, openTab, type Stage, sqlite3, stage } from "./harness.ts";
+import { browser, openTab, type Stage, sqlite3, stage, until } from "./harness.ts";
 
 /** Takeovers in a row; `TIDEMARK_CYCLES` says how many in long runs. */
 const CYCLES = Number(process.env.TIDEMARK_CYCLES ?? 20);
 
 /** How a leader goes; what the browser does when it puts a page away is told to it by an event. */
 const WAYS = ["close", "crash", "freeze"] as const;
-
-/** Tabs in the background draw no frames, so they are looked at by the clock. */
-const soon = { polling: 20, timeout: 15_000 };
 
 type StorageLevel = "opfs" | "indexeddb";
 
@@ -104,15 +101,15 @@ describe.skipIf(browser === "")("tabs", () => {
         const leader = pages[roles.indexOf(true)]!;
         const others = pages.filter((p) => p !== leader);
         await Promise.all(others.map((p, i) => writing(p, `${storage}-${cycle}-${i}`)));
-        await others[0]!.waitForFunction(() => (window.kept.told as string[]).length > 2, null, soon);
+        await until(others[0]!, () => (window.kept.told as string[]).length > 2, true);
 
         const way = WAYS[cycle % 3];
         if (way === "close") await leader.close();
         else if (way === "crash") await crash(leader);
         else await leader.evaluate(() => document.dispatchEvent(new Event("freeze")));
-        await Promise.any(others.map((p) => p.waitForFunction(() => window.db.status.leader, null, soon)));
+        await Promise.any(others.map((p) => until(p, () => window.db.status.leader, true)));
         const count = await others[1]!.evaluate(() => (window.kept.told as string[]).length);
-        await others[1]!.waitForFunction((n) => (window.kept.told as string[]).length > n + 2, count, soon);
+        await until(others[1]!, (n) => (window.kept.told as string[]).length > n + 2, true, count);
         for (const p of others) {
           const done = await stopped(p);
           expect(done.failed).toEqual([]);
@@ -136,7 +133,7 @@ describe.skipIf(browser === "")("tabs", () => {
       );
       for (const id of all) expect(ids).toContain(id);
       // Live queries went over from leader to leader.
-      for (const p of pages) await p.waitForFunction((n) => window.kept.watched === n, ids.length, soon);
+      for (const p of pages) await until(p, () => window.kept.watched, ids.length);
       await pages[2]!.evaluate(() => window.db.sync());
       expect(
         await pages[1]!.evaluate(async () => [window.db.status.pending, (await window.db.rejected()).length]),
@@ -157,7 +154,7 @@ describe.skipIf(browser === "")("tabs", () => {
       const [leader, pid] = await tabWithProcess(name, "indexeddb");
       const other = await tab(name, "indexeddb");
       await writing(leader, name);
-      await leader.waitForFunction(() => (window.kept.told as string[]).length > 5, null, soon);
+      await until(leader, () => (window.kept.told as string[]).length > 5, true);
       process.kill(pid, "SIGSTOP");
       try {
         const took = await other.evaluate(async (id) => {
@@ -171,7 +168,7 @@ describe.skipIf(browser === "")("tabs", () => {
         process.kill(pid, "SIGCONT");
       }
       // What was the leader writes nothing any more, and follows.
-      await leader.waitForFunction(() => !window.db.status.leader, null, soon);
+      await until(leader, () => window.db.status.leader, false);
       const { told, failed } = await stopped(leader);
       expect(failed).toEqual([]);
       const ids = await other.evaluate(async () =>

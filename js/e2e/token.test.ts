@@ -13,6 +13,7 @@ import {
   serve,
   serveSite,
   sqlite3,
+  until,
 } from "./harness.ts";
 
 describe.skipIf(browser === "")("a page that has tokens", () => {
@@ -68,7 +69,7 @@ describe.skipIf(browser === "")("a page that has tokens", () => {
         page.evaluate(async (title) => {
           await window.db.exec`INSERT INTO task (id, title) VALUES (${window.tidemark.id()}, ${title})`;
         }, title);
-      const state = (phase: string) => page.waitForFunction((p) => window.db.status.sync === p, phase, { polling: 20 });
+      const state = (phase: string) => until(page, () => window.db.status.sync as string, phase);
       const put = (token: string) => page.evaluate((t) => (window.kept.token = t), token);
 
       await write(`${transport} first`);
