@@ -11,5 +11,5 @@ export default defineConfig({
       { find: /^@tidemark\/react$/, replacement: at("react/src/index.ts") },
     ],
   },
-  test: { include: ["*/test/**/*.test.{ts,tsx}"], testTimeout: 20_000 },
+  test: { include: ["*/test/**/*.test.{ts,tsx}"], setupFiles: [at("client/test/dice.ts")], testTimeout: 20_000 },
 });
