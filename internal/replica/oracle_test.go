@@ -14,10 +14,11 @@ import (
 type oracle struct {
 	schema *tidemark.Schema
 	rows   map[int]map[string][]tidemark.Value
+	left   map[rowID]bool // rows that went with a scope: nobody may change them
 }
 
 func newOracle(s *tidemark.Schema, confirmed images) *oracle {
-	o := &oracle{s, map[int]map[string][]tidemark.Value{}}
+	o := &oracle{schema: s, rows: map[int]map[string][]tidemark.Value{}}
 	for _, t := range s.Tables {
 		o.rows[t.ID] = map[string][]tidemark.Value{}
 	}
@@ -28,7 +29,7 @@ func newOracle(s *tidemark.Schema, confirmed images) *oracle {
 }
 
 func (o *oracle) clone() *oracle {
-	c := &oracle{o.schema, map[int]map[string][]tidemark.Value{}}
+	c := &oracle{schema: o.schema, rows: map[int]map[string][]tidemark.Value{}}
 	for t, rows := range o.rows {
 		c.rows[t] = maps.Clone(rows)
 	}
@@ -40,7 +41,7 @@ func (o *oracle) fold(pending []Pending) (misfits []int64) {
 	lost := map[rowID]bool{} // rows that a misfit would have brought
 	for _, p := range pending {
 		next := o.clone()
-		if next.play(p.Changes, lost) && next.holds() {
+		if !o.barred(p.Changes) && next.play(p.Changes, lost) && next.holds() {
 			o.rows = next.rows
 			continue
 		}
@@ -54,6 +55,14 @@ func (o *oracle) fold(pending []Pending) (misfits []int64) {
 		}
 	}
 	return misfits
+}
+
+// barred reports whether a changeset changes a row that left and is not here again.
+func (o *oracle) barred(changes []tidemark.Change) bool {
+	return slices.ContainsFunc(changes, func(c tidemark.Change) bool {
+		id := o.schema.Table(c.Table).KeyID(c.Key)
+		return c.Op != tidemark.Insert && o.left[rowID{c.Table, id}] && o.rows[c.Table][id] == nil
+	})
 }
 
 func (o *oracle) destination(t *tidemark.Table, c tidemark.Change) string {
