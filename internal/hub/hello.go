@@ -51,6 +51,13 @@ func (s *Session) hello(ctx context.Context, now int64, m *wire.Hello) ([]wire.D
 	if refusal != nil {
 		return s.turnAway(refusal), nil
 	}
+	if r != nil {
+		// Grants that read what is not sequenced yet may read what is going to be
+		// undone: Next evaluates them again, when it is.
+		if r.unsure, err = s.hub.store.Dirty(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.open(m, known.ID, r)
 	if m.Clock != 0 {
 		s.offset = now - m.Clock

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/digest"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -23,6 +24,8 @@ type bench struct {
 	now   int64
 	peers []*peer
 	moles []*mole
+
+	digest *digest.Hasher // nil: the memory store's sums
 }
 
 func newBench(t *testing.T, o hub.Options) *bench {

@@ -243,7 +243,7 @@ func (d *dog) change(c tidemark.Change) {
 			row = append(row, tidemark.Null)
 		}
 		for i, col := range c.Cols {
-			row[col] = d.put(row[col], c.New[i], c.EditOf(i))
+			row[col] = putValue(d.y.t, row[col], c.New[i], c.EditOf(i))
 		}
 		if t.KeyID(t.KeyOf(row)) != id {
 			d.y.t.Fatalf("a move came down: %+v", c)
@@ -252,15 +252,19 @@ func (d *dog) change(c tidemark.Change) {
 	}
 }
 
-// put reads a column of an update that came down.
-func (d *dog) put(now, v tidemark.Value, e tidemark.Edit) tidemark.Value {
+// putValue reads a column of an update that came down.
+func putValue(t *testing.T, now, v tidemark.Value, e tidemark.Edit) tidemark.Value {
 	if e.Kind == tidemark.EditSet {
 		return v
 	}
 	patch, err := splice.ParseBody(e.Body)
-	d.y.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	after, err := patch.Apply(now.Str())
-	d.y.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return tidemark.Text(after)
 }
 

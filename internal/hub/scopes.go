@@ -24,7 +24,7 @@ type reach struct {
 	ready   []string // those of list that the replica has whole at Session.at
 	stale   bool     // granted is another than list was made from
 	moved   bool     // granted is another than the shell was told
-	unsure  bool     // the principal has other claims than granted was made for
+	unsure  bool     // granted was made for other claims, or of rows that nobody had sequenced
 
 	rounds  [][]string            // the others of list, in the order in which they are filled
 	floor   tidemark.Seq          // rounds begin here when this is not -1, see Fallback

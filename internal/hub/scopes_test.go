@@ -152,11 +152,10 @@ func (m *mole) batch(b *wire.Batch) {
 }
 
 func (m *mole) change(scope string, c tidemark.Change, updated map[string]bool) {
-	table := m.b.hub.Schema().Table(c.Table)
-	id := table.KeyID(c.Key)
+	id := rowName(c.Table, m.b.hub.Schema().Table(c.Table).KeyID(c.Key))
 	switch c.Op {
 	case tidemark.Insert:
-		m.rows[id] = memoryRow{key: c.Key, values: c.New}
+		m.rows[id] = memoryRow{table: c.Table, key: c.Key, values: c.New}
 		m.members[scope][id] = true
 	case tidemark.Update:
 		if !m.members[scope][id] {
@@ -169,7 +168,7 @@ func (m *mole) change(scope string, c tidemark.Change, updated map[string]bool) 
 		row := m.rows[id]
 		row.values = slices.Clone(row.values)
 		for i, col := range c.Cols {
-			row.values[col] = c.New[i]
+			row.values[col] = putValue(m.b.t, row.values[col], c.New[i], c.EditOf(i))
 		}
 		m.rows[id] = row
 	case tidemark.Forget:
@@ -183,9 +182,17 @@ func (m *mole) change(scope string, c tidemark.Change, updated map[string]bool) 
 
 func (m *mole) sum(scope string) (sum uint64) {
 	for id := range m.members[scope] {
-		sum += sumOf(m.rows[id].key, m.rows[id].values)
+		sum += m.b.sumRow(m.rows[id])
 	}
 	return sum
+}
+
+// sumRow hashes a row as the store does.
+func (b *bench) sumRow(r memoryRow) uint64 {
+	if b.digest == nil {
+		return sumOf(r.key, r.values)
+	}
+	return b.digest.Row(b.hub.Schema().Table(r.table), r.values)
 }
 
 func (m *mole) catchUp() {
