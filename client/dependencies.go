@@ -6,6 +6,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
 // dependencies is what a query reads.
@@ -56,7 +57,24 @@ func readsOf(c *lite.DB, sql string) (map[string]bool, error) {
 	if err == nil {
 		err = s.Close()
 	}
-	return reads, firstError(err, c.Conn().SetAuthorizer(nil))
+	if err = firstError(err, c.Conn().SetAuthorizer(nil)); err != nil {
+		return nil, err
+	}
+	return reads, readJoined(c, sql, reads)
+}
+
+// readJoined adds the tables of which only the columns are read that USING or
+// NATURAL join by: SQLite does not ask for these.
+func readJoined(c *lite.DB, sql string, reads map[string]bool) error {
+	views := map[string]string{}
+	err := c.Each("SELECT name, sql FROM main.sqlite_master WHERE type = 'view'", func(s *lite.Stmt) error {
+		views[fold(s.Text(0))] = s.Text(1)
+		return nil
+	})
+	for name := range schema.JoinedNames(sql, func(name string) string { return views[name] }) {
+		reads[name] = true
+	}
+	return err
 }
 
 // sortReads tells synced tables from others. A name that is not in the

@@ -469,6 +469,21 @@ func TestWatchFollowsViewsAndStructure(t *testing.T) {
 	r.want(t, "'First'")
 }
 
+// SQLite does not report a table of which only the columns of a join are read.
+func TestWatchFollowsTablesThatAreOnlyJoined(t *testing.T) {
+	db := open(t, localReplica(t), Options{})
+	mustExec(t, db, "CREATE VIEW by_id AS SELECT a.name FROM artist a JOIN album USING (id)")
+	direct := watch(t, db, "SELECT a.name FROM artist AS a JOIN album USING (id) ORDER BY 1")
+	view := watch(t, db, "SELECT name FROM by_id ORDER BY 1")
+	for _, r := range []*recorder{direct, view} {
+		r.want(t, "'Ada'; 'Grace'")
+	}
+	mustExec(t, db, "DELETE FROM album WHERE id = 1")
+	for _, r := range []*recorder{direct, view} {
+		r.want(t, "'Grace'")
+	}
+}
+
 func TestWatchEnds(t *testing.T) {
 	db := open(t, localReplica(t), Options{})
 	ctx, cancel := context.WithCancel(t.Context())
