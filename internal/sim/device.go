@@ -61,6 +61,7 @@ type device struct {
 	rotten bool // a row was changed behind capture's back
 
 	wants  wants    // the scopes that its owner subscribed to
+	wanted *wants   // those that he had before, while a crash leaves it open
 	held   []string // those that it has whole
 	soiled bool     // a row was changed behind capture's back once
 }
@@ -102,6 +103,7 @@ func (d *device) create(state tidemark.SpaceState, schema *tidemark.Schema) {
 	err := replica.Create(replicaFile, replica.CreateOptions{
 		Options: replica.Options{VFS: maker.Name(), Rand: bytesOf{w.source(d.name + " maker")}},
 		Server:  "sim", State: state, Schema: schema, ReadOnly: d.readOnly,
+		Only: d.wants.only, Want: d.wants.list,
 	})
 	w.must(err, "making a replica")
 	maker.Stop()
@@ -165,8 +167,8 @@ func (d *device) step(ev replica.Event) {
 		d.w.trace("%s: its disk fails", d.name)
 		err = nil
 	}
-	if d.w.faults.frames && tidemark.CodeOf(err) == tidemark.CodeSchema {
-		err = nil // the message with the schema got lost
+	if code := tidemark.CodeOf(err); d.w.faults.frames && (code == tidemark.CodeSchema || d.w.model.Scoped() && code == tidemark.CodeProtocol) {
+		err = nil // the message with the schema got lost, or the one with the scopes
 	}
 	d.w.must(err, fmt.Sprintf("%s: step %T in state %v", d.name, ev, d.loop.State()))
 	d.w.trace("%s %T: %v", d.name, ev, d.loop.State())

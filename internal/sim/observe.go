@@ -33,6 +33,7 @@ func (d *device) observe() {
 	d.seenAt = d.disk.Writes()
 	d.w.stats.Checks++
 	d.named = v.hello.Replica != ""
+	d.wishes(v)
 	d.shrunk(v)
 	d.match(v)
 	d.monotonic(v)

@@ -97,8 +97,9 @@ func (w *world) screen(l *link, m wire.Down) {
 	}
 	switch m := m.(type) {
 	case *wire.Welcome:
-		l.told = m.Scopes
-		l.listed()
+		if l.told = m.Scopes; w.server.foreignBefore == nil {
+			l.listed() // else it is told again, once it is known what stands
+		}
 	case *wire.Scopes:
 		l.told = m.List
 		l.listed()
@@ -203,4 +204,12 @@ func (d *device) shrunk(v *view) {
 			w.fail("I22", "%s of %q lost scopes, and %s still holds %s of %v", d.name, d.owner, name, text, w.secrets.where(text))
 		}
 	}
+}
+
+// scoped are the scopes as a server takes them.
+func (w *world) scoped(*tidemark.Schema) (*tidemark.Scopes, error) {
+	if s := w.work.scopes(); len(s.List) > 0 {
+		return s, nil
+	}
+	return nil, nil
 }

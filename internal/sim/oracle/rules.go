@@ -24,6 +24,10 @@ func (m *Model) JudgeAs(by string, s State, changes []Change, past Past, ever fu
 	j.write(changes)
 	allowed, told := j.allowed(by)
 	v.Untold, v.Hidden = !told, m.Scoped() && m.hidden(by, s, changes, past)
+	if m.Scoped() && m.covered(by, s, changes) {
+		v.State = s
+		v.Refused = append(slices.Clone(v.Refused), tidemark.CodeUnique)
+	}
 	if !allowed || v.Hidden {
 		v.State = s
 		v.Refused = append(slices.Clone(v.Refused), tidemark.CodeForbidden)

@@ -113,6 +113,16 @@ func (m *Model) hidden(by string, s State, changes []Change, past Past) bool {
 	})
 }
 
+// covered reports whether changes insert a row where one is that their author
+// may not see: even if it is the same, he must not learn what it is.
+func (m *Model) covered(by string, s State, changes []Change) bool {
+	granted := m.Granted(s, by)
+	return slices.ContainsFunc(changes, func(c Change) bool {
+		row, there := s[c.Table][m.Table(c.Table).KeyOf(c.Key)]
+		return c.Op == tidemark.Insert && there && !overlap(m.In(s, c.Table, row), granted)
+	})
+}
+
 func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
