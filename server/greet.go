@@ -15,8 +15,8 @@ import (
 
 // Bounds of connections that have not said whose they are.
 const (
-	mostUnknown = 1000     // at a time
-	firstSize   = 64 << 10 // bytes of a first message
+	mostUnknown = 1000      // at a time
+	firstSize   = 256 << 10 // bytes of a first message: it may name 10,000 scopes
 )
 
 // serveUnknown takes a connection that is to say in its first message whose it
