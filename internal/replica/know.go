@@ -115,7 +115,11 @@ func (r *Replica) drift() error {
 			continue
 		}
 		here := found.Named(t.Name)
-		if why := difference(t, here); why != "" {
+		sql, err := r.definitionOf(t)
+		if err != nil {
+			return err
+		}
+		if why := difference(t, here, sql); why != "" {
 			outs[t.ID] = why
 			gone[t.ID] = here == nil || !holds(here, t)
 		}
@@ -186,13 +190,14 @@ func tableIDs(s *tidemark.Schema) map[string]int {
 	return ids
 }
 
-// difference says why a table here is no longer the server's, "" if it is.
-func difference(t, here *tidemark.Table) string {
+// difference says why a table here is no longer the server's, which is made here
+// by sql; "" if it is.
+func difference(t, here *tidemark.Table, sql string) string {
 	const hint = "; undo that and clone again to sync it, the other tables go on"
 	switch {
 	case here == nil:
 		return fmt.Sprintf("table %s was dropped, renamed or changed in this copy so that it cannot sync%s", t.Name, hint)
-	case here.SQL != t.SQL:
+	case here.SQL != sql:
 		return fmt.Sprintf("table %s was altered in this copy%s", t.Name, hint)
 	}
 	for _, u := range here.Uniques {

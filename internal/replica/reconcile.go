@@ -102,7 +102,11 @@ func (a *attempt) reconcileTables() error {
 	if err != nil {
 		return err
 	}
+	from := a.r.server
 	if err := a.takeSchema(failed); err != nil {
+		return err
+	}
+	if err := a.reline(from); err != nil {
 		return err
 	}
 	if err := a.compareTables(); err != nil {
@@ -162,14 +166,7 @@ func note(failed map[int]string, t *tidemark.Table, err error) {
 }
 
 func (a *attempt) addColumns(w structure.Widened) error {
-	return a.db.Savepoint("widen", func() error {
-		for _, def := range w.Defs {
-			if err := a.db.Script("ALTER TABLE main." + lite.Quote(w.From.Name) + " ADD COLUMN " + def); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return a.db.Savepoint("widen", func() error { return a.db.Script(addedColumns(w)) })
 }
 
 func (a *attempt) addTable(t *tidemark.Table, failed map[int]string) error {
@@ -177,7 +174,11 @@ func (a *attempt) addTable(t *tidemark.Table, failed map[int]string) error {
 	if err != nil {
 		return err
 	}
-	note(failed, t, a.db.Savepoint("add", func() error { return a.db.Script(t.SQL) }))
+	sql, err := a.r.definitionOf(t)
+	if err == nil {
+		err = a.db.Savepoint("add", func() error { return a.db.Script(sql) })
+	}
+	note(failed, t, err)
 	return nil
 }
 
@@ -193,7 +194,9 @@ func (a *attempt) compareTables() error {
 		if err != nil {
 			return err
 		}
-		if sql == t.SQL {
+		if want, err := a.r.definitionOf(t); err != nil {
+			return err
+		} else if sql == want {
 			continue
 		}
 		changed = true

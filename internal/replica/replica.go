@@ -54,6 +54,7 @@ type Replica struct {
 	merging  map[int]*merging // by table
 	ids      *ids.Columns     // of idsOf
 	idsOf    *tidemark.Schema
+	loose    map[*tidemark.Table]string // definitionOf
 	hasher   *digest.Hasher
 	readOnly bool
 	mirrors  []string          // TEMP triggers of this connection
