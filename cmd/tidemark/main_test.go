@@ -50,6 +50,11 @@ func TestScripts(t *testing.T) {
 
 func setup(e *testscript.Env) error {
 	e.Setenv("DATA", dataDir())
+	tracker, err := filepath.Abs(filepath.Join("..", "..", "examples", "tracker"))
+	if err != nil {
+		return err
+	}
+	e.Setenv("TRACKER", tracker)
 	// Under the race detector each program would linger for a second at its end.
 	e.Setenv("GORACE", "atexit_sleep_ms=0")
 	return nil

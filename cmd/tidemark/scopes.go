@@ -34,7 +34,7 @@ Exits with 6 when the server does not grant a scope that the copy names; it come
 Examples:
 
     tidemark scopes tracker.db
-    tidemark scopes tracker.db add project/42 --priority -1
+    tidemark scopes tracker.db add project/42 --priority=-1
     tidemark scopes tracker.db drop project/42`
 }
 
@@ -74,7 +74,7 @@ func (c *scopesCommand) check() error {
 	case !named && len(c.Scopes) > 0:
 		return usageError(c.Action+" takes no scope", "tidemark scopes "+quoteArg(c.File)+" add "+quoteArg(c.Scopes[0]))
 	case c.Priority != 0 && c.Action != "add":
-		return usageError("--priority goes with add", "tidemark scopes "+quoteArg(c.File)+" add KIND/KEY --priority "+strconv.FormatInt(c.Priority, 10))
+		return usageError("--priority goes with add", "tidemark scopes "+quoteArg(c.File)+" add KIND/KEY --priority="+strconv.FormatInt(c.Priority, 10))
 	}
 	return nil
 }

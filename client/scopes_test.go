@@ -1,0 +1,462 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/server"
+)
+
+const teamSQL = `
+CREATE TABLE project (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL);
+CREATE TABLE member (project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE, person TEXT NOT NULL, PRIMARY KEY (person, project));
+CREATE TABLE task (id INTEGER PRIMARY KEY, project TEXT REFERENCES project (id) ON DELETE CASCADE, title TEXT NOT NULL, assignee TEXT);
+CREATE INDEX task_project ON task (project);
+CREATE TABLE comment (id INTEGER PRIMARY KEY, task INTEGER NOT NULL REFERENCES task (id) ON DELETE CASCADE, body TEXT NOT NULL);
+CREATE INDEX comment_task ON comment (task);
+INSERT INTO project VALUES ('site', 'New site'), ('van', 'Repair the van'), ('bare', 'Nothing yet');
+INSERT INTO member VALUES ('site', 'ana'), ('site', 'bo'), ('van', 'bo');
+INSERT INTO task VALUES (1, 'site', 'Draw', 'ana'), (2, 'site', 'Buy', NULL), (3, 'van', 'Oil', 'bo'), (4, 'van', 'Tyres', NULL), (5, NULL, 'Of nobody', NULL);
+INSERT INTO comment VALUES (1, 1, 'in blue?'), (2, 2, 'which?'), (3, 3, 'done'), (4, 4, 'new ones');
+`
+
+const teamScopes = `
+rules: { default: public }
+scopes:
+  project:
+    grant: SELECT project FROM member WHERE person = :user
+    tables: { project: id, member: project, task: project, comment: task.project }
+  mine: { grant: "SELECT :user", tables: { task: assignee } }
+`
+
+// team serves a space with scopes. Tokens are opaque-NAME.
+func team(t testing.TB) *service {
+	t.Helper()
+	s := serve(t)
+	s.stop()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tidemark.yaml"), []byte(teamScopes), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.file = filepath.Join(dir, "shop.sqlite")
+	db, err := lite.Open(s.file, lite.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Script(teamSQL); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.guard()
+	return s
+}
+
+// guard starts the server of a team.
+func (s *service) guard() {
+	s.t.Helper()
+	srv, err := server.Open(s.file, server.Options{Auth: opaque{}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.srv = srv
+	s.through(srv)
+}
+
+// run writes into the served file.
+func (s *service) run(sql string) {
+	s.t.Helper()
+	db, err := lite.Open(s.file, lite.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Run(sql); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// scoped makes a copy that takes some scopes, or all when none is given.
+func (s *service) scoped(who string, o Options, scopes ...Want) *DB {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), who+".db")
+	token := StaticToken("opaque-" + who)
+	if err := Clone(s.t.Context(), s.address(), path, CloneOptions{Token: token, Scopes: scopes}); err != nil {
+		s.t.Fatal(err)
+	}
+	o.Token = token
+	return open(s.t, path, o)
+}
+
+// holds compares the tasks of a copy.
+func holds(t testing.TB, db *DB, want string) {
+	t.Helper()
+	if got := mustQuery(t, db, "SELECT group_concat(id, ' ') FROM (SELECT id FROM task ORDER BY id)"); got != "'"+want+"'" && (want != "" || got != "NULL") {
+		t.Errorf("tasks %s, want %s", got, want)
+	}
+}
+
+// standing writes the scopes of a copy as words.
+func standing(t testing.TB, db *DB) string {
+	t.Helper()
+	list, err := db.Scopes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, s := range list {
+		word := fmt.Sprintf("%s %d", s.Scope, s.Rows)
+		for _, f := range []struct {
+			is   bool
+			text string
+		}{{s.Ready, " ready"}, {s.Listed, " listed"}, {s.Wanted, " wanted"}} {
+			if f.is {
+				word += f.text
+			}
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, "; ")
+}
+
+func TestCopiesHoldWhatTheyAreGranted(t *testing.T) {
+	s := team(t)
+	ana, bo := s.scoped("ana", Options{}), s.scoped("bo", Options{})
+	holds(t, ana, "1 2")
+	holds(t, bo, "1 2 3 4")
+	if got := mustQuery(t, ana, "SELECT (SELECT count(*) FROM comment), (SELECT count(*) FROM member), (SELECT group_concat(id) FROM project)"); got != "2,2,'site'" {
+		t.Error(got)
+	}
+	if got := standing(t, ana); got != "mine/ana 1 ready listed wanted; project/site 7 ready listed wanted" {
+		t.Error(got)
+	}
+	for _, db := range []*DB{ana, bo} {
+		if r, err := db.Verify(t.Context()); err != nil || r.Differed != 0 {
+			t.Errorf("%+v %v", r, err)
+		}
+	}
+	nobody := s.scoped("cy", Options{})
+	holds(t, nobody, "")
+	if got := standing(t, nobody); got != "mine/cy 0 ready listed wanted" {
+		t.Error(got)
+	}
+}
+
+func TestSubscribeAndUnsubscribe(t *testing.T) {
+	for _, transport := range []string{"websocket", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			s := team(t)
+			bo := s.scoped("bo", Options{Transport: transport}, Want{Scope: "project/site"})
+			holds(t, bo, "1 2")
+			if err := bo.Subscribe(t.Context(), Want{Scope: "project/van"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := bo.Ready(t.Context(), "project/van", "project/site"); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, bo, "1 2 3 4")
+			if err := bo.Unsubscribe(t.Context(), "project/site"); err != nil {
+				t.Fatal(err)
+			}
+			res := mustSync(t, bo)
+			if len(res.Scopes) != 1 || res.Scopes[0] != (ScopeNews{Scope: "project/site", State: ScopeLost, Rows: 7, Unwanted: true}) {
+				t.Errorf("%+v", res.Scopes)
+			}
+			holds(t, bo, "3 4")
+			if err := bo.SubscribeAll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := bo.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, bo, "1 2 3 4")
+			if got := standing(t, bo); got != "mine/bo 1 ready listed wanted; project/site 7 ready listed wanted; project/van 6 ready listed wanted" {
+				t.Error(got)
+			}
+			if r, err := bo.Verify(t.Context()); err != nil || r.Differed != 0 {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+}
+
+// A copy that took everything and drops a scope names the others from then on.
+func TestUnsubscribeNamesTheRest(t *testing.T) {
+	s := team(t)
+	bo := s.scoped("bo", Options{})
+	if err := bo.Unsubscribe(t.Context(), "project/van"); err != nil {
+		t.Fatal(err)
+	}
+	mustSync(t, bo)
+	holds(t, bo, "1 2 3") // 3 is his
+	s.run("INSERT INTO member VALUES ('bare', 'bo')")
+	mustSync(t, bo)
+	if got := mustQuery(t, bo, "SELECT group_concat(id) FROM project"); got != "'site'" {
+		t.Errorf("what was granted later came by itself: %s", got)
+	}
+	if st, err := bo.Status(); err != nil || !st.Only || !st.Scoped || st.Filling != 0 || st.Unasked {
+		t.Errorf("%+v %v", st, err)
+	}
+}
+
+func TestSubscribeWithoutTheServer(t *testing.T) {
+	s := team(t)
+	bo := s.scoped("bo", Options{}, Want{Scope: "project/site"})
+	s.stop()
+	if err := bo.Subscribe(t.Context(), Want{Scope: "project/van", Priority: -2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bo.Unsubscribe(t.Context(), "project/site"); err != nil {
+		t.Fatal(err)
+	}
+	codeIs(t, bo.Ready(t.Context(), "project/van"), tidemark.CodeOffline)
+	holds(t, bo, "1 2") // until the server knows
+	if st, err := bo.Status(); err != nil || !st.Unasked {
+		t.Errorf("%+v %v", st, err)
+	}
+	s.guard()
+	if err := bo.Ready(t.Context(), "project/van"); err != nil {
+		t.Fatal(err)
+	}
+	mustSync(t, bo)
+	holds(t, bo, "3 4")
+	list, err := bo.Scopes()
+	if err != nil || len(list) != 1 || list[0].Priority != -2 {
+		t.Errorf("%+v %v", list, err)
+	}
+}
+
+func TestReadyTellsWhatIsNotGranted(t *testing.T) {
+	s := team(t)
+	ana := s.scoped("ana", Options{}, Want{Scope: "project/site"}, Want{Scope: "project/van"})
+	codeIs(t, ana.Ready(t.Context(), "project/van"), tidemark.CodeForbidden)
+	codeIs(t, ana.Ready(t.Context(), "project/nowhere"), tidemark.CodeForbidden)
+	if err := ana.Ready(t.Context(), "project/site", "project/site"); err != nil {
+		t.Error(err)
+	}
+	s.run("INSERT INTO member VALUES ('van', 'ana')")
+	if err := ana.Ready(t.Context(), "project/van"); err != nil {
+		t.Error(err)
+	}
+	holds(t, ana, "1 2 3 4")
+}
+
+func TestSubscribeRefusesWhatCannotBe(t *testing.T) {
+	s := team(t)
+	bo := s.scoped("bo", Options{})
+	codeIs(t, bo.Subscribe(t.Context(), Want{}), tidemark.CodeUsage)
+	wants := make([]Want, mostWants+1)
+	for i := range wants {
+		wants[i].Scope = fmt.Sprint("project/", i)
+	}
+	codeIs(t, bo.Subscribe(t.Context(), wants...), tidemark.CodeTooLarge)
+	if st, err := bo.Status(); err != nil || st.Unasked {
+		t.Errorf("%+v %v", st, err)
+	}
+	plain := serve(t).clone(Options{})
+	codeIs(t, plain.Subscribe(t.Context(), Want{Scope: "project/1"}), tidemark.CodeUsage)
+	codeIs(t, plain.Unsubscribe(t.Context(), "project/1"), tidemark.CodeUsage)
+	if list, err := plain.Scopes(); err != nil || list != nil {
+		t.Errorf("%+v %v", list, err)
+	}
+}
+
+// collected keeps the news of scopes.
+type collected struct {
+	mu   sync.Mutex
+	news []string
+}
+
+func (c *collected) hear(ev Event) {
+	if ev.Scope == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text := fmt.Sprintf("%s %s %d", ev.Scope.Scope, ev.Scope.State, ev.Scope.Rows)
+	if ev.Scope.Unwanted {
+		text += " unwanted"
+	}
+	c.news = append(c.news, text)
+}
+
+func (c *collected) has(text string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.news, text)
+}
+
+func TestScopesComeAndGoWhileConnected(t *testing.T) {
+	s := team(t)
+	var c collected
+	ana := s.scoped("ana", Options{OnEvent: c.hear})
+	running(t, ana)
+	s.run("INSERT INTO member VALUES ('van', 'ana')")
+	eventually(t, "she is let in", func() bool { return c.has("project/van gained 0") && c.has("project/van ready 7") })
+	holds(t, ana, "1 2 3 4")
+	s.run("DELETE FROM member WHERE project = 'site' AND person = 'ana'")
+	eventually(t, "she is taken out", func() bool { return c.has("project/site lost 6") }) // her task stays
+	holds(t, ana, "1 3 4")
+}
+
+func TestWatchTellsRowsThatLeftFromDeletedOnes(t *testing.T) {
+	s := team(t)
+	ana, bo := s.scoped("ana", Options{}), s.scoped("bo", Options{})
+	heard := make(chan *Result, 100)
+	stop, err := ana.Watch(t.Context(), "SELECT id FROM task ORDER BY id", nil, func(r *Result, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		heard <- r
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	wait := func(rows string, left map[string]int64) {
+		t.Helper()
+		select {
+		case r := <-heard:
+			if text(r) != rows || fmt.Sprint(r.Left) != fmt.Sprint(left) {
+				t.Fatalf("%s, left %v; want %s, left %v", text(r), r.Left, rows, left)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("never %s", rows)
+		}
+	}
+	wait("1; 2", nil)
+	running(t, ana)
+	mustExec(t, bo, "INSERT INTO task VALUES (6, 'site', 'Sell', NULL)")
+	mustSync(t, bo)
+	wait("1; 2; 6", nil)
+	mustExec(t, bo, "UPDATE task SET project = 'van' WHERE id = 6")
+	mustSync(t, bo)
+	wait("1; 2", map[string]int64{"task": 1})
+	mustExec(t, bo, "DELETE FROM task WHERE id = 2")
+	mustSync(t, bo)
+	wait("1", nil)
+	s.run("DELETE FROM member WHERE person = 'ana'")
+	mustExec(t, ana, "UPDATE task SET assignee = NULL WHERE id = 1")
+	wait("", map[string]int64{"task": 1})
+}
+
+// What another process subscribes to is fetched by the one that syncs.
+func TestAnotherProcessSubscribes(t *testing.T) {
+	s := team(t)
+	bo := s.scoped("bo", Options{}, Want{Scope: "project/site"})
+	running(t, bo)
+	if err := bo.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	beside := open(t, bo.Path(), Options{Token: StaticToken("opaque-bo")})
+	if err := beside.Subscribe(t.Context(), Want{Scope: "project/van"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := beside.Ready(t.Context(), "project/van"); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, beside, "1 2 3 4")
+	if err := beside.Unsubscribe(t.Context(), "project/site"); err != nil {
+		t.Fatal(err)
+	}
+	mustSync(t, beside)
+	holds(t, bo, "3 4")
+}
+
+// Scopes come in the order of their priorities.
+func TestPrioritiesOrderTheFilling(t *testing.T) {
+	s := team(t)
+	var c collected
+	bo := s.scoped("bo", Options{OnEvent: c.hear}, Want{Scope: "mine/nobody"})
+	wants := []Want{{Scope: "project/site", Priority: 5}, {Scope: "project/van", Priority: -5}, {Scope: "mine/bo"}}
+	if err := bo.Subscribe(t.Context(), wants...); err != nil {
+		t.Fatal(err)
+	}
+	if err := bo.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ready []string
+	for _, n := range c.news {
+		if strings.Contains(n, " ready ") {
+			ready = append(ready, n)
+		}
+	}
+	if want := []string{"project/van ready 6", "mine/bo ready 1", "project/site ready 7"}; !slices.Equal(ready, want) {
+		t.Errorf("%q", ready)
+	}
+}
+
+// What is pending on a scope that was lost meanwhile is rejected, kept, and out of the tables.
+func TestEditsOfALostScopeAreRejected(t *testing.T) {
+	s := team(t)
+	ana := s.scoped("ana", Options{})
+	s.stop()
+	mustExec(t, ana, "UPDATE task SET title = 'hers' WHERE id = 2")
+	mustExec(t, ana, "UPDATE task SET title = 'still hers' WHERE id = 1")
+	s.run("DELETE FROM member WHERE person = 'ana'")
+	s.guard()
+	res := mustSync(t, ana)
+	if res.Rejected != 1 || res.Accepted != 1 {
+		t.Errorf("%+v", res)
+	}
+	holds(t, ana, "1")
+	list, err := ana.Rejected()
+	if err != nil || len(list) != 1 || list[0].Code != tidemark.CodeForbidden || list[0].Table != "task" {
+		t.Fatalf("%+v %v", list, err)
+	}
+	if got := list[0].Changes[0].New[0].Str(); got != "hers" {
+		t.Errorf("kept is %q", got)
+	}
+	if b, err := os.ReadFile(ana.Path()); err != nil || strings.Contains(string(b), "which?") {
+		t.Errorf("the comment that left is still in the file (%v)", err)
+	}
+}
+
+func TestPresenceIsOfThoseInTheScope(t *testing.T) {
+	s := team(t)
+	ana, bo, cy := s.scoped("ana", Options{}), s.scoped("bo", Options{}), s.scoped("cy", Options{})
+	in := func(db *DB, scope, name string) (*Presence, error) {
+		p := db.Presence(scope)
+		if err := p.Join(map[string]string{"name": name}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		return p, p.Seen(ctx)
+	}
+	a, err := in(ana, "project/site", "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := in(bo, "project/site", "bo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, a, `{"name":"bo"}`)
+	until(t, b, `{"name":"ana"}`)
+	_, err = in(cy, "project/site", "cy")
+	codeIs(t, err, tidemark.CodeForbidden)
+	_, err = in(ana, "project/van", "ana")
+	codeIs(t, err, tidemark.CodeForbidden)
+
+	// She is taken out, and gone; nobody is shown to her any more.
+	s.run("DELETE FROM member WHERE person = 'ana'")
+	until(t, b, "")
+	eventually(t, "she sees nobody", func() bool { return len(a.Peers()) == 0 && a.Err() != nil })
+	// Let in again she is there by herself.
+	s.run("INSERT INTO member VALUES ('site', 'ana')")
+	until(t, b, `{"name":"ana"}`)
+	until(t, a, `{"name":"bo"}`)
+}
