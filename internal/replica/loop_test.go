@@ -97,13 +97,15 @@ func (f *fakeCopy) Wants() (bool, []wire.Want, error) { return f.only, f.want, f
 func (f *fakeCopy) wanted() (int64, error)            { return f.wants, f.take() }
 func (f *fakeCopy) answered(n int64) error            { f.heard = n; return f.take() }
 
-func (f *fakeCopy) filling() (bool, error) {
+func (f *fakeCopy) filling() (bool, error) { return f.unfilled() > 0, f.take() }
+
+func (f *fakeCopy) unfilled() (n int) {
 	for _, held := range f.scopes {
 		if !held {
-			return true, nil
+			n++
 		}
 	}
-	return false, nil
+	return n
 }
 
 func (f *fakeCopy) Reidentify() error             { f.renamed++; return f.take() }
@@ -117,7 +119,7 @@ func (f *fakeCopy) Prove(int64) error               { f.proved++; f.repair = "";
 func (f *fakeCopy) Status() (Status, error) {
 	return Status{
 		Seq: f.seq, Head: f.head, Pending: len(f.pending), Unsealed: f.unsealed > 0,
-		Stopped: string(f.stopped), Repair: f.repair,
+		Stopped: string(f.stopped), Repair: f.repair, Filling: f.unfilled(), Unasked: f.wants != f.heard,
 	}, nil
 }
 
