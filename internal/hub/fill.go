@@ -116,6 +116,7 @@ type chunk struct {
 	at          map[string]int // places in parts
 	last        tidemark.ScopeCursor
 	more        bool
+	deaths      map[rowID][]place // rows that were deleted
 }
 
 func (k *chunk) take(at tidemark.ScopeCursor, c tidemark.Change) bool {
@@ -131,9 +132,29 @@ func (k *chunk) take(at tidemark.ScopeCursor, c tidemark.Change) bool {
 		i = len(k.parts)
 		k.at[at.Scope], k.parts = i, append(k.parts, wire.Part{Scope: at.Scope})
 	}
+	k.follow(rowID{at.Table, at.KeyID}, i, c.Op)
 	k.parts[i].Changes = append(k.parts[i].Changes, c)
 	k.last = at
 	return true
+}
+
+// place is where a change stands in a chunk.
+type place struct{ part, change int }
+
+// follow turns the delete of a row that is there again, in another scope, into
+// a forget: parts say in no order between them what came first.
+func (k *chunk) follow(row rowID, part int, op tidemark.Op) {
+	switch op {
+	case tidemark.Delete:
+		if k.deaths == nil {
+			k.deaths = map[rowID][]place{}
+		}
+		k.deaths[row] = append(k.deaths[row], place{part, len(k.parts[part].Changes)})
+	case tidemark.Insert:
+		for _, p := range k.deaths[row] {
+			k.parts[p.part].Changes[p.change].Op = tidemark.Forget
+		}
+	}
 }
 
 // complete gives the last chunk a part with its sum for every scope in which

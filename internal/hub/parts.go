@@ -16,9 +16,11 @@ type scopedCommit struct {
 	heard   map[*Session]partSet
 	sets    partSets
 	batches map[batchOf]*wire.Batch
-	limit   int // bytes of one batch
+	limit   int            // bytes of one batch
+	reborn  map[rowID]bool // rows that died in one scope and are there again in another
 	term    string
 	schema  string
+	tables  *tidemark.Schema
 }
 
 // part is what happened to one scope.
@@ -87,6 +89,8 @@ func (g *group) readParts() error {
 			c.scoped.parts = append(c.scoped.parts, g.part(&list[i]))
 		}
 	}
+	c.scoped.tables = g.tx.Schema()
+	c.scoped.rebirths(c.scoped.tables)
 	return nil
 }
 
@@ -131,7 +135,7 @@ func (c *scopedCommit) absorb(d *scopedCommit) {
 			torn[list[i].Scope] = true
 		}
 	}
-	c.parts = nil
+	c.parts, c.reborn = nil, nil
 	for _, scope := range slices.Sorted(maps.Keys(torn)) {
 		c.parts = append(c.parts, part{Part: wire.Part{Scope: scope}})
 	}
@@ -190,7 +194,63 @@ func (c *scopedCommit) compose(from, to tidemark.Seq, set partSet) *wire.Batch {
 		}
 		b.Parts = append(b.Parts, p.Part)
 	}
+	if len(c.reborn) > 0 {
+		c.revive(b)
+	}
 	return b
+}
+
+// rebirths finds rows that died in one scope and came in another: they were
+// deleted and made anew within one group.
+func (c *scopedCommit) rebirths(s *tidemark.Schema) {
+	died := map[rowID]bool{}
+	each := func(op tidemark.Op, fn func(rowID)) {
+		for i := range c.parts {
+			for k := range c.parts[i].Changes {
+				if ch := &c.parts[i].Changes[k]; ch.Op == op {
+					fn(rowID{ch.Table, s.Table(ch.Table).KeyID(ch.Key)})
+				}
+			}
+		}
+	}
+	each(tidemark.Delete, func(row rowID) { died[row] = true })
+	if len(died) == 0 {
+		return
+	}
+	each(tidemark.Insert, func(row rowID) {
+		if died[row] {
+			if c.reborn == nil {
+				c.reborn = map[rowID]bool{}
+			}
+			c.reborn[row] = true
+		}
+	})
+}
+
+// revive turns the deletes of rows that come in another part of a batch into
+// forgets: parts say in no order between them what came first.
+func (c *scopedCommit) revive(b *wire.Batch) {
+	here := map[rowID]bool{}
+	for i := range b.Parts {
+		for k := range b.Parts[i].Changes {
+			if ch := &b.Parts[i].Changes[k]; ch.Op == tidemark.Insert {
+				here[rowID{ch.Table, c.tables.Table(ch.Table).KeyID(ch.Key)}] = true
+			}
+		}
+	}
+	for i := range b.Parts {
+		p := &b.Parts[i]
+		changes := slices.Clone(p.Changes)
+		for k := range changes {
+			row := rowID{changes[k].Table, c.tables.Table(changes[k].Table).KeyID(changes[k].Key)}
+			if changes[k].Op == tidemark.Delete && c.reborn[row] && here[row] {
+				changes[k].Op, p.Changes, p.Raw = tidemark.Forget, changes, nil
+			}
+		}
+		if p.Raw == nil {
+			p.Raw = wire.AppendChanges(nil, p.Changes, false)
+		}
+	}
 }
 
 // Concerns lists the sessions to which a commit has to be delivered, or says
