@@ -53,7 +53,7 @@ export class IndexedDbStorage extends MemoryStorage {
 
   static async open(sqlite: Sqlite, name: string, vfs: string, events: StorageEvents): Promise<IndexedDbStorage> {
     const s = new IndexedDbStorage(sqlite, name, vfs, events);
-    await s.#connect();
+    await s.#connect(Number.POSITIVE_INFINITY);
     await s.#load();
     return s;
   }
@@ -92,7 +92,8 @@ export class IndexedDbStorage extends MemoryStorage {
     await done(indexedDB.deleteDatabase(this.#place));
   }
 
-  async #connect(): Promise<void> {
+  /** Takes the place, unless somebody has written there beyond the commit `most`. */
+  async #connect(most: number): Promise<void> {
     const opening = indexedDB.open(this.#place, 1);
     opening.onupgradeneeded = () => {
       opening.result.createObjectStore(BLOCKS);
@@ -100,15 +101,18 @@ export class IndexedDbStorage extends MemoryStorage {
     };
     const db = await done(opening);
     db.onclose = () => {
-      if (this.#db === db) this.#slip("the browser closed the database");
+      if (this.#db === db) void this.#failed("the browser closed the database");
     };
     // Somebody deletes it: not to stand in the way is all that can be done.
     db.onversionchange = () => db.close();
     const tx = db.transaction(FACTS, "readwrite", { durability: "strict" });
     const facts = tx.objectStore(FACTS);
-    const last = await done(facts.openKeyCursor(IDBKeyRange.bound(["turn"], ["turn", []]), "prev"));
+    const n = await lastTurn(facts);
+    if (n > most) {
+      db.close();
+      throw new Taken();
+    }
     // The next number of whoever was here before is taken for good; ours is behind it.
-    const n = last === null ? 0 : Number((last.key as [string, number])[1]); // put there as turn
     facts.add("", turn(n + 1));
     facts.add("", turn(n + 2));
     await finished(tx);
@@ -184,14 +188,41 @@ export class IndexedDbStorage extends MemoryStorage {
         for (const i of dirty) if (i < file.blocks.length) file.dirty.add(i);
       }
       for (const name of gone) if (!this.held.has(name)) this.#gone.add(name);
-      if (taken) {
-        this.#ended = true;
-        this.#taken = true;
-        this.#events.taken();
-        return await never; // nobody may hear that it is stored
-      }
-      this.#slip(err instanceof Error ? err.message || err.name : String(err));
+      if (taken) this.#lose();
+      else await this.#failed(err instanceof Error ? err.message || err.name : String(err));
+      if (this.#taken) return await never; // nobody may hear that it is stored
     }
+  }
+
+  /**
+   * Something failed. The browser ends the transaction of a page that stood still
+   * and was in the way of another, so perhaps that one has the place by now.
+   */
+  async #failed(why: string): Promise<void> {
+    if (this.#slipped || this.#ended) return;
+    if (await this.#isTaken()) this.#lose();
+    else this.#slip(why);
+  }
+
+  /** Whether somebody has written behind this one's last commit. */
+  async #isTaken(): Promise<boolean> {
+    try {
+      const opening = indexedDB.open(this.#place);
+      opening.onupgradeneeded = () => opening.transaction!.abort(); // it is gone, and shall not come of a look
+      const db = await done(opening);
+      const n = await lastTurn(db.transaction(FACTS).objectStore(FACTS)).finally(() => db.close());
+      return n > this.#turn + 1;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Another tab has the place: nothing is written from here on, and nobody hears that anything was. */
+  #lose(): void {
+    if (this.#taken) return;
+    this.#ended = true;
+    this.#taken = true;
+    this.#events.taken();
   }
 
   /** Goes on in memory, and tries to come back. */
@@ -212,12 +243,13 @@ export class IndexedDbStorage extends MemoryStorage {
       try {
         this.#db?.close();
         this.#db = null;
-        await this.#connect();
+        await this.#connect(this.#turn + 1);
         for (const f of this.held.values()) f.soil();
         this.#slipped = false;
         await this.flush();
-      } catch {
+      } catch (err) {
         this.#slipped = true;
+        if (err instanceof Taken) this.#lose();
       }
       if (this.#slipped || this.#ended) continue;
       this.#recovering = false;
@@ -228,6 +260,15 @@ export class IndexedDbStorage extends MemoryStorage {
 }
 
 const never = new Promise<never>(() => {});
+
+/** Another tab has the place. */
+class Taken extends Error {}
+
+/** Number of the last commit that anybody stored, 0 for none. */
+async function lastTurn(facts: IDBObjectStore): Promise<number> {
+  const last = await done(facts.openKeyCursor(IDBKeyRange.bound(["turn"], ["turn", []]), "prev"));
+  return last === null ? 0 : Number((last.key as [string, number])[1]); // put there as turn
+}
 
 /** The result of a request. */
 export function done<T>(request: IDBRequest<T>): Promise<T> {

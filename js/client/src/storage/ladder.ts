@@ -33,14 +33,15 @@ export async function climb(
     try {
       if (hurry) await answers();
       const storage = await patient(() => OpfsStorage.open(sqlite, name, vfs), waiting);
-      return { storage, reason, older: await olderOf(sqlite, name, `${vfs}-older`, events) };
+      return { storage, reason, older: await unhindered(olderOf(sqlite, name, `${vfs}-older`, events), waiting) };
     } catch (err) {
       reason = `the private file system cannot be used: ${said(err)}`;
     }
   }
   if (highest !== "memory") {
     try {
-      return { storage: await IndexedDbStorage.open(sqlite, name, `${vfs}-idb`, events), reason, older: null };
+      const opening = IndexedDbStorage.open(sqlite, name, `${vfs}-idb`, events);
+      return { storage: await unhindered(opening, waiting), reason, older: null };
     } catch (err) {
       reason += `${reason && "; "}IndexedDB cannot be used: ${said(err)}`;
     }
@@ -67,13 +68,24 @@ async function answers(): Promise<void> {
 
 const said = (err: unknown): string => (err instanceof Error ? err.message || err.name : String(err));
 
+/** What is waited for while another tab, most likely one that stands still, is in the way. */
+const HELD = "another tab still holds the database's files";
+
+/** How long IndexedDB may take, milliseconds, before that is said to be so: it lets nobody in while another's transaction is open. */
+const HINDERED = 1_000;
+
+async function unhindered<T>(opening: Promise<T>, waiting: (why: string) => void): Promise<T> {
+  const late = setTimeout(() => waiting(HELD), HINDERED);
+  return await opening.finally(() => clearTimeout(late));
+}
+
 async function patient<T>(fn: () => Promise<T>, waiting: (why: string) => void): Promise<T> {
   for (let pause = 20; ; pause = Math.min(2 * pause, 250)) {
     try {
       return await fn();
     } catch (err) {
       if (!(err instanceof Held)) throw err;
-      waiting("another tab still holds the database's files");
+      waiting(HELD);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
