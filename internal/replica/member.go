@@ -47,15 +47,18 @@ func (in *incoming) scope(name string) (int64, error) {
 	if s, known := in.numbers[name]; known {
 		return s, nil
 	}
-	r, err := in.a.db.Get("SELECT i FROM main._tm_scope WHERE name = ?1", tidemark.Text(name))
-	if err != nil {
-		return 0, err
+	s, err := numberOf(in.a.db, name)
+	in.numbers[name] = s
+	return s, err
+}
+
+// numberOf finds the number of a scope that the server listed.
+func numberOf(db *lite.DB, name string) (int64, error) {
+	s, err := db.Int("SELECT i FROM main._tm_scope WHERE name = ?1", tidemark.Text(name))
+	if err == nil && s == 0 {
+		err = &tidemark.Error{Code: tidemark.CodeProtocol, Msg: fmt.Sprintf("changes came of %s, which the server does not list for this copy", name)}
 	}
-	if r == nil {
-		return 0, &tidemark.Error{Code: tidemark.CodeProtocol, Msg: fmt.Sprintf("changes came of %s, which the server does not list for this copy", name)}
-	}
-	in.numbers[name] = r[0].Int64()
-	return r[0].Int64(), nil
+	return s, err
 }
 
 // enter puts a row into a scope.

@@ -18,6 +18,13 @@
 // confirmed as it stands. A pending changeset that does not fit is suspended:
 // its effect is out of the tables, and it is tried again whenever rows that it
 // may depend on change. The server has the last word either way.
+//
+// Where scopes are declared the replica holds the rows of those that the server
+// lists for it (Scopes), and _tm_member says which confirmed row is in which. A
+// batch then speaks of each scope by itself, in parts. A row leaves the file
+// with the last of its scopes, in the transaction that takes this one off: it is
+// not deleted, and what is pending on it waits for the server's word, suspended.
+// Subscribe says which scopes are wanted.
 package replica
 
 import (

@@ -127,7 +127,7 @@ func (r *Replica) provenAgain() error {
 // wrongScope names the first scope whose sum is not the server's.
 func (a *attempt) wrongScope(parts []wire.Part) (string, error) {
 	for i := range parts {
-		s, err := a.db.Int("SELECT i FROM main._tm_scope WHERE name = ?1", tidemark.Text(parts[i].Scope))
+		s, err := numberOf(a.db, parts[i].Scope)
 		if err != nil {
 			return "", err
 		}

@@ -202,6 +202,7 @@ func TestPartsThatDoNotFit(t *testing.T) {
 	before := d.rows()
 	for name, b := range map[string]*wire.Batch{
 		"a scope that is not listed": {Parts: []wire.Part{{Scope: "a/2", Changes: []tidemark.Change{o.put(1)}}}},
+		"nothing of such a scope":    {Parts: []wire.Part{{Scope: "a/2"}}},
 		"changes without a scope":    {Changes: []tidemark.Change{o.put(1)}},
 		"a forget of half a key":     {Parts: []wire.Part{{Scope: "a/1", Changes: []tidemark.Change{{Table: 1, Op: tidemark.Forget}}}}},
 		"parts that cannot be read":  {Parts: []wire.Part{{Scope: "a/1", Raw: []byte("[[1")}}},
