@@ -77,9 +77,14 @@ func (in *incoming) enter(t *tidemark.Table, id rowID, s int64, c *tidemark.Chan
 	if err != nil || in.a.db.Conn().Changes() == 0 {
 		return err
 	}
-	image, err := in.now(t, id)
+	image := c.New
+	if len(image) < len(t.Columns) {
+		if image, err = in.now(t, id); err != nil {
+			return err
+		}
+	}
 	in.a.tally.scopes.add(s, in.a.tally.hasher.Row(t, image))
-	return err
+	return nil
 }
 
 // forget takes a row out of a scope.

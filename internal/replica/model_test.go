@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/capture"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -371,7 +372,7 @@ func count(t *testing.T) int {
 		must(t, err)
 		return n
 	}
-	return 12
+	return dice.Times(12)
 }
 
 func (w *world) crash() {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
@@ -92,7 +93,7 @@ func TestEditAndRetry(t *testing.T) {
 
 // TestAnchorsFindTheirPlace puts patches on texts that grew at both ends.
 func TestAnchorsFindTheirPlace(t *testing.T) {
-	for _, seed := range seeds(t, 300) {
+	for _, seed := range seeds(t, dice.Times(300)) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		word := func() string {
 			return []string{"one ", "zwei ", "três ", "四 ", "", "a"}[rng.IntN(6)] + strings.Repeat("x", rng.IntN(3))

@@ -118,20 +118,17 @@ func (tl *tally) change(t *tidemark.Table, before, after []tidemark.Value) {
 	tl.dirty[t.ID] = true
 }
 
-// changeScopes counts a row that changed in every scope that it is in.
+// changeScopes counts a row that changed in every scope that it is in. One that
+// was not there is in none yet.
 func (tl *tally) changeScopes(t *tidemark.Table, before, after []tidemark.Value) {
-	image := after
-	if image == nil {
-		image = before
-	}
-	if image == nil {
+	if before == nil {
 		return
 	}
 	delta := tl.hasher.Row(t, after)
 	if after != nil || !planted.Is(planted.SumIgnoresDeletes) {
 		delta -= tl.hasher.Row(t, before)
 	}
-	tl.scopes.addTo(idOf(t, t.KeyOf(image)), delta)
+	tl.scopes.addTo(idOf(t, t.KeyOf(before)), delta)
 }
 
 func (tl *tally) total() uint64 { return tl.sums.Total(tl.schema) }

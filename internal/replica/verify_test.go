@@ -164,7 +164,7 @@ func TestVerifyFindsOneRowInFewQuestions(t *testing.T) {
 
 func TestVerifyRepairsAnyDifference(t *testing.T) {
 	seed := dice.Seed(t)
-	for round := range uint64(60) {
+	for round := range uint64(dice.Times(60)) {
 		rnd := rand.New(rand.NewPCG(seed, round))
 		mine, theirs := map[int64]int64{}, map[int64]int64{}
 		for k := range rnd.Int64N(3000) {
