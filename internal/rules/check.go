@@ -180,8 +180,18 @@ func compared(sql string, t *tidemark.Table, alias string) []int {
 
 // Bare writes a name for people: it quotes it only where SQL needs it.
 func Bare(name string) string {
-	if toks := schema.Lex(name); len(toks) == 1 && toks[0].Kind == schema.LexWord && toks[0].End == len(name) && !strings.Contains(name, "$") && name[0] > '9' {
+	toks := schema.Lex(name)
+	word := len(toks) == 1 && toks[0].Kind == schema.LexWord && toks[0].End == len(name) && !strings.Contains(name, "$") && name[0] > '9'
+	if word && !slices.Contains(reservedWords, strings.ToUpper(name)) {
 		return name
 	}
 	return lite.Quote(name)
 }
+
+// reservedWords cannot be names without quotes, https://www.sqlite.org/lang_keywords.html;
+// those that SQLite lets pass are left out.
+var reservedWords = strings.Fields(`ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CAST CHECK COLLATE COMMIT CONSTRAINT CREATE
+	CROSS CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE EXISTS
+	EXCEPT FILTER FOREIGN FROM FULL GROUP HAVING IN INDEX INNER INSERT INTERSECT INTO IS ISNULL JOIN LEFT LIMIT NATURAL
+	NOT NOTHING NOTNULL NULL ON OR ORDER OUTER OVER PRIMARY RAISE REFERENCES RETURNING RIGHT SELECT SET TABLE THEN TO
+	TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE WINDOW WITH`)

@@ -92,7 +92,6 @@ var safe = map[string]bool{
 
 // checkWhere makes sure that a condition asks nothing but the row's own columns.
 func checkWhere(db *lite.DB, t *tidemark.Table, where string) *Misfit {
-	const rule = "a condition is an expression on the columns of %s alone; what depends on other rows is said by a path"
 	bad := func(hint, format string, args ...any) *Misfit {
 		return &Misfit{What: OnWhere, Err: fmt.Errorf(format, args...), Hint: hint}
 	}
@@ -120,7 +119,7 @@ func checkWhere(db *lite.DB, t *tidemark.Table, where string) *Misfit {
 		case w.Kind == lite.WantRead && schema.Fold(w.Table) == schema.Fold(t.Name) && (w.Column == "" || slices.Contains(own, schema.Fold(w.Column))):
 			return true
 		default:
-			refused = bad(fmt.Sprintf(rule, t.Name), "the condition asks more than the columns of %s", t.Name)
+			refused = asksMore(t)
 		}
 		return false
 	})
@@ -134,23 +133,39 @@ func checkWhere(db *lite.DB, t *tidemark.Table, where string) *Misfit {
 	if name, ok := strings.CutPrefix(msg.Error(), "no such column: "); ok {
 		return unknown(t, name)
 	}
-	return bad(fmt.Sprintf(rule, t.Name), "%v", msg)
+	return bad(onlyColumns(t), "%v", msg)
 }
 
-// checkWords looks for what compiles and means something else than it seems to.
+// checkWords looks for what compiles and means something else than it seems to,
+// and for sub-queries: SQLite does not ask for leave for all of them.
 func checkWords(where string, t *tidemark.Table, own []string) *Misfit {
-	for _, x := range schema.Lex(where) {
+	toks := schema.Lex(where)
+	for i, x := range toks {
+		word := strings.ToUpper(x.Text)
 		switch {
 		case x.Kind == schema.LexSign && strings.ContainsAny(x.Text, "?:@"), x.Kind == schema.LexWord && x.Text[0] == '$':
 			return &Misfit{
 				What: OnWhere, Err: fmt.Errorf("a condition has no parameters: who asks does not change where a row belongs"),
 				Hint: "the grant says who may read a scope; it has :user and :claims",
 			}
+		case x.Kind == schema.LexWord && (word == "SELECT" || word == "VALUES" || word == "IN" && i+1 < len(toks) && toks[i+1].Text != "("):
+			return asksMore(t)
 		case x.Kind == schema.LexQuoted && x.Text[0] == '"' && !slices.Contains(own, schema.Fold(x.Name)) && schema.Fold(x.Name) != schema.Fold(t.Name):
 			return unknown(t, x.Name)
 		}
 	}
 	return nil
+}
+
+func asksMore(t *tidemark.Table) *Misfit {
+	return &Misfit{
+		What: OnWhere, Err: fmt.Errorf("the condition asks more than the columns of %s", t.Name),
+		Hint: onlyColumns(t),
+	}
+}
+
+func onlyColumns(t *tidemark.Table) string {
+	return "a condition is an expression on the columns of " + t.Name + " alone; what depends on other rows is said by a path"
 }
 
 func unknown(t *tidemark.Table, name string) *Misfit {

@@ -117,13 +117,10 @@ func handsOn(h hop, m, p *route) bool {
 }
 
 // sameText reports whether values that are equal have the same text in both
-// columns. 1 and 1.0 are equal, and have not.
+// columns. In others 1 and 1.0 are equal, or 0.0 and -0.0, and have not.
 func sameText(a, b *tidemark.Column) bool {
-	if a.Affinity == tidemark.AffinityInteger && b.Affinity == tidemark.AffinityNumeric {
-		return true
+	whole := func(c *tidemark.Column) bool {
+		return c.Affinity == tidemark.AffinityInteger || c.Affinity == tidemark.AffinityNumeric
 	}
-	if a.Affinity == tidemark.AffinityNumeric && b.Affinity == tidemark.AffinityInteger {
-		return true
-	}
-	return a.Affinity == b.Affinity && a.Affinity != tidemark.AffinityBlob
+	return a.Affinity == tidemark.AffinityText && b.Affinity == tidemark.AffinityText || whole(a) && whole(b)
 }
