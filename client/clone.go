@@ -61,7 +61,7 @@ func Clone(ctx context.Context, where, path string, o CloneOptions) error {
 	}
 	c := &cloning{addr: addr, path: path, o: o}
 	err = c.run(ctx)
-	if tidemark.CodeOf(err) == tidemark.CodeIncarnation && c.resumed {
+	if code := tidemark.CodeOf(err); c.resumed && (code == tidemark.CodeIncarnation || code == tidemark.CodeSchema) {
 		// What had come was of a space that is gone. Once more, from the start.
 		if err = c.clear(); err == nil {
 			c.resumed = false
@@ -135,6 +135,27 @@ func (c *cloning) clear() error {
 // install makes the copy out of the downloaded snapshot and brings it to the
 // server's head, which also gives it its name.
 func (c *cloning) install(ctx context.Context, fresh string) error {
+	if c.notes.Made.fits(c.o) {
+		err := c.fill(ctx, fresh)
+		if err == nil || ctx.Err() != nil || passing(err) {
+			return err
+		}
+		// It is somebody else's, or damaged, or the space is another one by now.
+	}
+	return c.anew(ctx, fresh)
+}
+
+// passing tells errors after which it goes on where it stopped.
+func passing(err error) bool {
+	switch tidemark.CodeOf(err) {
+	case tidemark.CodeOffline, tidemark.CodeShutdown, tidemark.CodeRateLimited, tidemark.CodeBusy, tidemark.CodeFull, tidemark.CodeUnauthenticated:
+		return true
+	}
+	return false
+}
+
+// anew makes the copy from the downloaded snapshot.
+func (c *cloning) anew(ctx context.Context, fresh string) error {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		if err := os.Remove(fresh + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -161,6 +182,10 @@ func (c *cloning) install(ctx context.Context, fresh string) error {
 	})
 	if err != nil {
 		return c.damaged(err)
+	}
+	c.notes.Made = &made{c.o.ReadOnly, c.o.Scopes}
+	if err := c.writeNotes(); err != nil {
+		return err
 	}
 	return c.fill(ctx, fresh)
 }

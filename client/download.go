@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,17 @@ type notes struct {
 	Size     int64  `json:"size"`     // bytes to download, 0 when unknown
 	Unpacked int64  `json:"unpacked"` // bytes of the file
 	Complete bool   `json:"complete"`
+	Made     *made  `json:"made,omitempty"` // the copy was made of it, and may hold more by now
+}
+
+// made says for what options a copy was made that is not complete yet.
+type made struct {
+	ReadOnly bool   `json:"read_only"`
+	Scopes   []Want `json:"scopes,omitempty"`
+}
+
+func (m *made) fits(o CloneOptions) bool {
+	return m != nil && m.ReadOnly == o.ReadOnly && slices.Equal(m.Scopes, o.Scopes)
 }
 
 func (c *cloning) readNotes() (n notes) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -459,4 +460,59 @@ func TestPresenceIsOfThoseInTheScope(t *testing.T) {
 	s.run("INSERT INTO member VALUES ('site', 'ana')")
 	until(t, b, `{"name":"ana"}`)
 	until(t, a, `{"name":"bo"}`)
+}
+
+// A clone that is interrupted while its scopes fill goes on where it was; for other scopes it begins anew.
+func TestCloneGoesOnFilling(t *testing.T) {
+	s := team(t)
+	const rows = 20000
+	s.run(fmt.Sprintf(`WITH RECURSIVE n (i) AS (VALUES (100) UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO task SELECT i, 'van', hex(randomblob(150)), NULL FROM n`, 99+rows))
+	path := filepath.Join(t.TempDir(), "bo.db")
+	o := CloneOptions{Token: StaticToken("opaque-bo"), Scopes: []Want{{Scope: "project/van"}}}
+	attempt := func(until int64) (came int64, err error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		o.Progress = func(p Progress) {
+			if p.Stage != "rows" {
+				return
+			}
+			if came = p.Rows; until > 0 && came >= until {
+				cancel()
+			}
+		}
+		return came, Clone(ctx, s.address(), path, o)
+	}
+	first, err := attempt(1)
+	if !errors.Is(err, context.Canceled) || first == 0 || first >= rows {
+		t.Fatalf("%d rows came, then %v", first, err)
+	}
+	second, err := attempt(first)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("%d more rows came, then %v", second, err)
+	}
+	third, err := attempt(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := first + second + third; sum >= rows+6 || sum < rows/2 {
+		t.Errorf("%d, %d and %d rows came, of %d", first, second, third, rows)
+	}
+	if got := leftovers(t, path); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	db := open(t, path, Options{Token: o.Token})
+	if got := mustQuery(t, db, "SELECT count(*) FROM task"); got != fmt.Sprint(rows+2) {
+		t.Error(got)
+	}
+
+	path = filepath.Join(t.TempDir(), "other.db")
+	if _, err := attempt(1); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	o.Scopes = []Want{{Scope: "project/site"}}
+	if _, err := attempt(0); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, open(t, path, Options{Token: o.Token}), "1 2")
 }
