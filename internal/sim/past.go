@@ -70,6 +70,7 @@ type past struct {
 	seen tidemark.Seq
 	l    *ledger
 
+	owner  string          // whose replica it is
 	judged string          // the name under which it was judged
 	own    map[string]bool // names of the author's replica
 
@@ -104,6 +105,9 @@ func (p past) Strange(table, key string) bool {
 func (p past) Refused(table, key string) bool {
 	name := rowName{table, key}
 	at, was := p.refused[name]
+	if was && p.unseen(name) {
+		return true // what his refused changeset would have made is all that he can mean
+	}
 	made, ever := p.h.writers.made[name]
 	if _, there := p.h.at(p.h.head())[table][key]; there {
 		return was && p.behind(made)
@@ -121,6 +125,21 @@ func (p past) Buried(table, key string) oracle.Row {
 }
 
 func (p past) Seen(table, key string) oracle.Row { return p.h.at(p.seen)[table][key] }
+
+// unseen reports whether the author may not see a row, or never saw it go.
+func (p past) unseen(name rowName) bool {
+	m := p.h.told.model
+	if !m.Scoped() {
+		return false
+	}
+	s := p.h.at(p.h.head())
+	in := p.h.in[name]
+	if _, there := s[name.table][name.key]; !there && in == nil {
+		return true
+	}
+	granted := m.Granted(s, p.owner)
+	return !slices.ContainsFunc(in, func(scope string) bool { return slices.Contains(granted, scope) })
+}
 
 func (p past) Went(table, key string) []string { return p.h.in[rowName{table, key}] }
 
@@ -141,7 +160,7 @@ func (l *ledger) loose() bool { return l.forked || l.rewound || l.w.faults.frame
 // pastOf is the past of a changeset that was judged under a name.
 func (l *ledger) pastOf(c *local, judged string) past {
 	own := map[string]bool{judged: true, c.was[judged]: true}
-	return past{h: l.now, seen: c.seen, l: l, judged: judged, own: own, refused: l.refused[judged]}
+	return past{h: l.now, seen: c.seen, l: l, owner: c.device.owner, judged: judged, own: own, refused: l.refused[judged]}
 }
 
 // refuse notes the rows that a rejected changeset would have made, and the

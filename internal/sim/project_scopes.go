@@ -127,7 +127,9 @@ func projectRuled() map[string]oracle.Rule {
 		return leads(s, valueOf(s, "project", project, 1), who)
 	}
 	mine := func(who string, v tidemark.Value) bool { return who != "" && v == tidemark.Text(who) }
+	anybody := func(string, oracle.State, oracle.Row, oracle.Row) bool { return true }
 	return map[string]oracle.Rule{
+		"project": anybody, // the rules of others read it
 		"member": func(by string, s oracle.State, old, row oracle.Row) bool {
 			switch {
 			case old == nil:

@@ -161,10 +161,20 @@ func (l *link) part(m *wire.Batch, p wire.Part) {
 		if c.Op == tidemark.Insert && in && !slices.Equal(row, c.New) {
 			w.fail("I21", "a batch to %s at head %d brings %v of %s, it is %v", l.device.name, w.ledger.now.head(), c.New, t.Name, row)
 		}
-		if c.Op == tidemark.Delete && there && !m.More && m.Cursor == "" {
+		if c.Op == tidemark.Delete && there && !w.ledger.now.died(m.From, t, c) {
 			w.fail("I21", "a batch to %s at head %d deletes %s %v, which left %s and is there", l.device.name, w.ledger.now.head(), t.Name, c.Key, p.Scope)
 		}
 	}
+}
+
+// died reports whether a row was not there at a time behind a seq.
+func (h *history) died(after tidemark.Seq, t *oracle.Table, c tidemark.Change) bool {
+	for k := max(0, after); k <= h.head(); k++ {
+		if _, there := h.at(k)[t.Name][t.KeyOf(c.Key)]; !there {
+			return true
+		}
+	}
+	return false
 }
 
 // row checks one row of an answer.

@@ -72,6 +72,11 @@ func (w *world) openShell(p *disk.Process, file string, clock func() int64) *lit
 	w.must(err, "opening "+file)
 	w.must(db.Run("PRAGMA foreign_keys = ON"), "switching foreign keys on")
 	w.must(db.SetClock(clock), "setting the clock")
+	if w.model.Scoped() {
+		// As the client's own connections do. Programs that do not may leave stale
+		// bytes of rows in the file, when they move others.
+		w.must(db.Run("PRAGMA secure_delete = ON"), "switching secure deletes on")
+	}
 	return db
 }
 
