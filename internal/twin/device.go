@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // device is a machine with a copy: an app that writes and an engine that syncs.
 // All that it answers is text that must be the same for every implementation.
 type device interface {
-	// create makes a replica of a snapshot and starts the engine.
-	create(snapshot []byte, state tidemark.SpaceState, schema *tidemark.Schema, readOnly bool) error
+	// create makes a replica of a snapshot and starts the engine; see Op of clone.
+	create(snapshot []byte, state tidemark.SpaceState, schema *tidemark.Schema, o Op) error
 	// adopt starts the engine on the bytes of another device's file.
 	adopt(image []byte) error
 	// image is the file as it is, in a form that adopt of the same kind of device takes.
@@ -27,6 +28,9 @@ type device interface {
 	redefine(now int64, sql string) (string, error)
 	// step lets the loop take an event.
 	step(now int64, ev event) (stepped, error)
+	// subscribe replaces the scopes that are wanted; wants tells them.
+	subscribe(now int64, only bool, want []wire.Want) (string, error)
+	wants() (only bool, want []wire.Want, err error)
 	// dispose retries or discards a rejected changeset.
 	dispose(now int64, o Op) (string, error)
 	// report says what is pending and rejected as the app is told.
@@ -38,7 +42,7 @@ type device interface {
 
 // event is what happens to a loop. A message is the text that came.
 type event struct {
-	Type string `json:"type"` // start, connected, received, disconnected, local, tick, verify, hangup
+	Type string `json:"type"` // start, connected, received, disconnected, local, tick, rewant, verify, hangup
 	Text string `json:"text,omitempty"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
@@ -17,8 +18,15 @@ func (d *goDevice) dump() (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	tables["status"] = []string{fmt.Sprintf("replica %s seq %d head %d pending %d suspended %d rejected %d unsealed %v staged %d proven %v repair %q contact %d readonly %v out %d stopped %q",
-		st.Replica, st.Seq, st.Head, st.Pending, st.Suspended, st.Rejected, st.Unsealed, st.Staged, st.Proven, st.Repair, st.Contact, st.ReadOnly, len(st.Out), st.Stopped)}
+	scopes, err := d.r.Scopes()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range scopes {
+		tables["scopes"] = append(tables["scopes"], fmt.Sprintf("%s listed %v wanted %v ready %v priority %d rows %d", s.Scope, s.Listed, s.Wanted, s.Ready, s.Priority, s.Rows))
+	}
+	tables["status"] = []string{fmt.Sprintf("replica %s seq %d head %d pending %d suspended %d rejected %d unsealed %v staged %d proven %v repair %q contact %d readonly %v out %d stopped %q scoped %v only %v filling %d unasked %v",
+		st.Replica, st.Seq, st.Head, st.Pending, st.Suspended, st.Rejected, st.Unsealed, st.Staged, st.Proven, st.Repair, st.Contact, st.ReadOnly, len(st.Out), st.Stopped, st.Scoped, st.Only, st.Filling, st.Unasked)}
 	return tables, nil
 }
 
@@ -70,16 +78,21 @@ func dumpTable(db *lite.DB, name string) (rows []string, err error) {
 		if name == "_tm_meta" && !keptFact(s.Text(0)) {
 			return nil
 		}
-		var b strings.Builder
-		for i, v := range s.Row(0) {
-			if i > 0 {
-				b.WriteByte(' ')
-			}
-			b.WriteString(spell(v))
-		}
-		rows = append(rows, b.String())
+		rows = append(rows, spellAll(s.Row(0)))
 		return nil
 	})
 	slices.Sort(rows)
 	return rows, err
+}
+
+// spellAll spells a row.
+func spellAll(row []tidemark.Value) string {
+	var b strings.Builder
+	for i, v := range row {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(spell(v))
+	}
+	return b.String()
 }

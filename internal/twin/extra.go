@@ -52,7 +52,7 @@ func (x *extras) policies(sc *tidemark.Schema) (*tidemark.Schema, error) {
 	out := *laid
 	out.Tables = slices.Clone(laid.Tables)
 	for i, t := range out.Tables {
-		if strings.HasPrefix(t.Name, "x") {
+		if strings.HasPrefix(t.Name, "x") || t.Name == "stask" || t.Name == "snote" {
 			out.Tables[i] = lay(t)
 		}
 	}
@@ -88,6 +88,11 @@ func lay(t *tidemark.Table) *tidemark.Table {
 		c.Columns[1].Policy = tidemark.PolicyText
 	case "xauto":
 		c.Policy.OnInsert, c.Policy.Lease = tidemark.InsertRenumber, 5
+	case "stask":
+		c.Columns[4].Policy, c.Columns[5].Policy = tidemark.PolicyCounter, tidemark.PolicyText
+		c.Columns[3].Policy = tidemark.PolicyManual
+	case "snote":
+		c.Policy.OnInsert = tidemark.InsertRenumber
 	case "xkeep":
 		c.Policy.OnDelete, c.Policy.OnInsert = tidemark.RowManual, tidemark.InsertMerge
 	}

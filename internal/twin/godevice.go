@@ -50,13 +50,17 @@ func newGoDevice(seed uint64, name string, brief bool) *goDevice {
 	return &goDevice{seed: seed, name: name, brief: brief, disk: newDisk()}
 }
 
-func (d *goDevice) create(snapshot []byte, state tidemark.SpaceState, schema *tidemark.Schema, readOnly bool) error {
+func (d *goDevice) create(snapshot []byte, state tidemark.SpaceState, schema *tidemark.Schema, o Op) error {
+	want, err := wanted(o.Stmts)
+	if err != nil {
+		return err
+	}
 	d.disk.Put(copyFile, snapshot)
 	p := start(d.disk, "maker")
 	defer p.Stop()
-	err := replica.Create(copyFile, replica.CreateOptions{
+	err = replica.Create(copyFile, replica.CreateOptions{
 		Options: replica.Options{VFS: p.Name(), Journal: "delete", Rand: newStream(d.seed, "maker")},
-		Server:  "twin", State: state, Schema: schema, ReadOnly: readOnly,
+		Server:  "twin", State: state, Schema: schema, ReadOnly: o.Flag, Only: o.Loose, Want: want,
 	})
 	if err != nil {
 		return err
@@ -261,6 +265,13 @@ func (d *goDevice) dispose(now int64, o Op) (string, error) {
 	}
 	return fate(d.r.Retry(int64(o.N), o.Flag, now))
 }
+
+func (d *goDevice) subscribe(now int64, only bool, want []wire.Want) (string, error) {
+	d.now = now
+	return fate(0, d.r.Subscribe(only, want))
+}
+
+func (d *goDevice) wants() (only bool, want []wire.Want, err error) { return d.r.Wants() }
 
 func fate(parts int, err error) (string, error) {
 	if c := tidemark.CodeOf(err); c != "" {

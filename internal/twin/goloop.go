@@ -2,6 +2,8 @@ package twin
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
@@ -53,6 +55,8 @@ func (d *goDevice) event(ev event) (replica.Event, error) {
 		return replica.Local{}, nil
 	case "tick":
 		return replica.Tick{}, nil
+	case "rewant":
+		return replica.Rewant{}, nil
 	case "verify":
 		return replica.Verify{}, nil
 	case "hangup":
@@ -112,7 +116,13 @@ func describe(n replica.Note) string {
 		if a.Repair != "" {
 			fmt.Fprintf(&b, ", to repair: %s", a.Repair)
 		}
-		fmt.Fprintf(&b, ", schema %v, %d skipped", a.Schema, len(a.Skipped))
+		for _, s := range a.Scopes {
+			fmt.Fprintf(&b, ", %s %s of %d rows, unwanted %v", s.Scope, s.State, s.Rows, s.Unwanted)
+		}
+		for _, t := range slices.Sorted(maps.Keys(a.Left)) {
+			fmt.Fprintf(&b, ", %d left %d", a.Left[t], t)
+		}
+		fmt.Fprintf(&b, ", schema %v, %d skipped, %d staged", a.Schema, len(a.Skipped), a.StagedRows)
 	}
 	return b.String()
 }

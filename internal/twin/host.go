@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/schema"
+	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // Host is a Node process with TypeScript replicas. It serves one world at a time.
@@ -123,14 +124,19 @@ func (d *hostDevice) settings(more map[string]any) map[string]any {
 	return more
 }
 
-func (d *hostDevice) create(snapshot []byte, st tidemark.SpaceState, sc *tidemark.Schema, readOnly bool) error {
+func (d *hostDevice) create(snapshot []byte, st tidemark.SpaceState, sc *tidemark.Schema, o Op) error {
+	want, err := wanted(o.Stmts)
+	if err != nil {
+		return err
+	}
 	d.open = true
 	state := map[string]any{
 		"space": st.Space, "incarnation": st.Incarnation, "term": st.Term, "head": st.Head,
 		"sum": strconv.FormatUint(st.Sum, 10), "digestKey": hex.EncodeToString(st.DigestKey[:]),
 	}
 	return d.ask("create", d.settings(map[string]any{
-		"snapshot": base64.StdEncoding.EncodeToString(snapshot), "state": state, "schema": string(schema.Encode(sc)), "readOnly": readOnly,
+		"snapshot": base64.StdEncoding.EncodeToString(snapshot), "state": state, "schema": string(schema.Encode(sc)), "readOnly": o.Flag,
+		"only": o.Loose, "want": plainWants(want),
 	}), new(any))
 }
 
@@ -172,6 +178,29 @@ func (d *hostDevice) step(now int64, ev event) (out stepped, err error) {
 func (d *hostDevice) dispose(now int64, o Op) (said string, err error) {
 	err = d.ask(o.Do, map[string]any{"now": now, "id": o.N, "apart": o.Flag, "stmts": o.Stmts}, &said)
 	return said, err
+}
+
+func (d *hostDevice) subscribe(now int64, only bool, want []wire.Want) (said string, err error) {
+	err = d.ask("subscribe", map[string]any{"now": now, "only": only, "want": plainWants(want)}, &said)
+	return said, err
+}
+
+func (d *hostDevice) wants() (only bool, want []wire.Want, err error) {
+	var a struct {
+		Only bool
+		Want []wire.Want
+	}
+	err = d.ask("wants", nil, &a)
+	return a.Only, a.Want, err
+}
+
+// plainWants names the fields as TypeScript has them.
+func plainWants(want []wire.Want) []map[string]any {
+	list := []map[string]any{}
+	for _, w := range want {
+		list = append(list, map[string]any{"scope": w.Scope, "priority": w.Priority})
+	}
+	return list
 }
 
 func (d *hostDevice) dump() (tables map[string][]string, err error) {

@@ -20,8 +20,8 @@ type Op struct {
 	Dev   int    `json:"dev,omitempty"`
 	N     int    `json:"n,omitempty"` // which message, how many, which record
 	Stmts []Stmt `json:"stmts,omitempty"`
-	Flag  bool   `json:"flag,omitempty"` // of write: the app's own transaction; of retry: apart; of down, local: it dies before it answers
-	Loose bool   `json:"loose,omitempty"`
+	Flag  bool   `json:"flag,omitempty"`  // of write: the app's own transaction; of retry: apart; of down, local: it dies before it answers; of clone: read-only; of subscribe: these and no others
+	Loose bool   `json:"loose,omitempty"` // of clone: these scopes and no others
 }
 
 func (o Op) String() string {

@@ -15,6 +15,7 @@ type planner struct {
 	rand   *rand.Rand
 	apps   *sim.Apps
 	extras *extras
+	scoped *scoped
 	w      *world
 	brief  bool
 	grown  int
@@ -50,7 +51,12 @@ func (p *planner) choose() {
 		p.extras.like()
 		ddl = max(0, some(6)-2)
 	}
+	subscribe := 0
+	if p.scoped.r != nil {
+		subscribe = 1 + p.rand.IntN(12)
+	}
 	p.odds = []odd{
+		{subscribe, (*planner).subscribe},
 		{40, (*planner).write},
 		{2 + p.rand.IntN(16), whole("sync", 1000)},
 		{some(12), (*planner).cutShort},
@@ -141,6 +147,9 @@ func (p *planner) write(d *machine) (Op, bool) {
 // imagine makes the statements of a transaction, the simulator's or of the extra tables.
 func (p *planner) imagine(db *lite.DB, who int, loose bool) ([]Stmt, error) {
 	return imagine(db, loose, func(heard func(string, []tidemark.Value)) error {
+		if p.scoped.r != nil && !loose && p.rand.IntN(3) > 0 {
+			return p.scoped.write(db, heard)
+		}
 		if p.extras.r != nil && p.rand.IntN(3) > 0 {
 			if loose {
 				return p.extras.spoil(db, heard)
@@ -341,7 +350,11 @@ func (p *planner) another(d *machine) (Op, bool) {
 		return Op{}, false
 	}
 	if p.rand.IntN(2) == 0 {
-		return Op{Do: "clone", Flag: p.rand.IntN(4) == 0}, true
+		o := Op{Do: "clone", Flag: p.rand.IntN(4) == 0}
+		if p.scoped.r != nil {
+			o.Loose, o.Stmts = p.scoped.wants()
+		}
+		return o, true
 	}
 	return Op{Do: "fork", Dev: d.number}, true
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/sim"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -17,6 +18,7 @@ type Options struct {
 	Workload string  // see sim.Workloads
 	Script   *Script // what happens, in place of what the seed says
 	Host     *Host   // runs the TypeScript replicas; nil: both worlds are Go's
+	Scoped   bool    // scopes are declared
 	Mixed    bool    // the second world has copies of both kinds
 	Log      func(format string, args ...any)
 }
@@ -52,10 +54,11 @@ type Script struct {
 type Setup struct {
 	Seed     uint64 `json:"seed"` // of the engines' randomness
 	Workload string `json:"workload"`
-	Extra    bool   `json:"extra"` // the extra tables are there
-	Brief    bool   `json:"brief"` // messages leave out what both sides know
-	Chunk    int    `json:"chunk"` // bytes of a catch-up chunk
-	Limit    int    `json:"limit"` // bytes of a changeset, 0 for none
+	Extra    bool   `json:"extra"`            // the extra tables are there
+	Scoped   bool   `json:"scoped,omitempty"` // scopes are declared, and the tables for them there
+	Brief    bool   `json:"brief"`            // messages leave out what both sides know
+	Chunk    int    `json:"chunk"`            // bytes of a catch-up chunk
+	Limit    int    `json:"limit"`            // bytes of a changeset, 0 for none
 	Mixed    bool   `json:"mixed"`
 }
 
@@ -114,6 +117,7 @@ func (r *run) choose() *sim.Apps {
 	apps := sim.NewApps(r.o.Workload, r.rand)
 	r.setup = Setup{Seed: r.o.Seed, Workload: apps.Title(), Chunk: apps.Chunk(), Mixed: r.o.Mixed}
 	r.setup.Brief, r.setup.Extra = r.rand.IntN(3) > 0, r.rand.IntN(2) == 0
+	r.setup.Scoped = r.o.Scoped
 	if r.rand.IntN(4) == 0 {
 		r.setup.Limit = 100 + r.rand.IntN(400)
 	}
@@ -133,15 +137,21 @@ func (r *run) open() {
 		x.r = r.rand
 		schema, policies = schema+";"+extra, x.policies
 	}
+	parts := &scoped{}
+	var scopes func(*tidemark.Schema) (*tidemark.Scopes, error)
+	if set.Scoped {
+		parts.r, scopes = r.rand, scopesOf
+		schema, policies = schema+";"+scopedTables, x.policies
+	}
 	for i, maker := range r.makers() {
 		w := &world{
 			seed: set.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies,
-			chunk: set.Chunk, limits: wire.Limits{Changeset: set.Limit}, brief: set.Brief, make: maker,
+			chunk: set.Chunk, limits: wire.Limits{Changeset: set.Limit}, brief: set.Brief, make: maker, scopes: scopes,
 		}
 		r.worlds[i] = w
 		w.begin()
 	}
-	r.plan = &planner{rand: r.rand, apps: apps, extras: x, w: r.worlds[0], brief: set.Brief}
+	r.plan = &planner{rand: r.rand, apps: apps, extras: x, scoped: parts, w: r.worlds[0], brief: set.Brief}
 	r.plan.choose()
 }
 
@@ -175,7 +185,11 @@ func (r *run) all() string {
 		return ""
 	}
 	for range 2 + r.rand.IntN(2) {
-		if text := r.one(Op{Do: "clone"}); text != "" {
+		o := Op{Do: "clone"}
+		if r.plan.scoped.r != nil && r.rand.IntN(2) == 0 {
+			o.Loose, o.Stmts = r.plan.scoped.wants()
+		}
+		if text := r.one(o); text != "" {
 			return text
 		}
 	}
@@ -266,7 +280,12 @@ func (r *run) converged() string {
 		}
 		here, err := d.dev.dump()
 		w.must(err, "reading a copy")
-		for name, rows := range first {
+		want := first
+		if w.scopes != nil {
+			want, err = w.server.visible(d)
+			w.must(err, "reading what a device may see")
+		}
+		for name, rows := range want {
 			if text := diff(fmt.Sprintf("server and device %d, %s: ", d.number, name), rows, here[name]); text != "" {
 				return text
 			}

@@ -20,6 +20,7 @@ var (
 	stepsFlag    = flag.Int("twin.steps", 0, "operations of a run (default 100)")
 	timeFlag     = flag.Duration("twin.time", 0, "begin no run after this time (default 25s without a seed)")
 	workloadFlag = flag.String("twin.workload", "", "what the apps do, one of the simulator's workloads")
+	scopedFlag   = flag.Bool("twin.scoped", false, "always with scopes; by default in every second run")
 	mixedFlag    = flag.Bool("twin.mixed", false, "always one world of both kinds; by default in every third run")
 	shrinkFlag   = flag.Bool("twin.shrink", false, "look for a short script that fails")
 	verboseFlag  = flag.Bool("twin.v", false, "show every event")
@@ -71,7 +72,7 @@ func TestMain(m *testing.M) {
 
 // Two worlds of the same engine are the same: what the harness finds is not its own.
 func TestGoIsItsOwnTwin(t *testing.T) {
-	for seed := uint64(1); seed <= 3; seed++ {
+	for seed := uint64(1); seed <= uint64(dice.Times(3)); seed++ {
 		if _, failed := twin.Run(options(t, seed)); failed != nil {
 			t.Fatal(failed)
 		}
@@ -89,8 +90,8 @@ func TestTwins(t *testing.T) {
 	switch {
 	case runs == 0 && limit == 0 && *seedFlag != 0:
 		runs = 1
-	case runs == 0 && limit == 0 && dice.Fixed():
-		runs = usualRuns
+	case runs == 0 && limit == 0 && (dice.Fixed() || testing.Short()):
+		runs = dice.Times(usualRuns)
 	case runs == 0 && limit == 0:
 		limit = 25 * time.Second
 	}
@@ -107,7 +108,7 @@ func TestTwins(t *testing.T) {
 }
 
 func options(t *testing.T, seed uint64) twin.Options {
-	o := twin.Options{Seed: seed, Steps: *stepsFlag, Workload: *workloadFlag, Mixed: *mixedFlag || seed%3 == 0}
+	o := twin.Options{Seed: seed, Steps: *stepsFlag, Workload: *workloadFlag, Mixed: *mixedFlag || seed%3 == 0, Scoped: *scopedFlag || seed%2 == 0}
 	if *verboseFlag {
 		o.Log = t.Logf
 	}
@@ -130,8 +131,8 @@ func one(t *testing.T, h *twin.Host, o twin.Options) twin.Stats {
 		}
 		t.Logf("as a file of testdata:\n%s", text)
 	}
-	t.Errorf("%v\nrepeat: go test ./internal/twin -run 'TestTwins$' -twin.seed=%d -twin.steps=%d -twin.workload=%q -twin.mixed=%v -twin.shrink",
-		failed, o.Seed, o.Steps, o.Workload, o.Mixed)
+	t.Errorf("%v\nrepeat: go test ./internal/twin -run 'TestTwins$' -twin.seed=%d -twin.steps=%d -twin.workload=%q -twin.mixed=%v -twin.scoped=%v -twin.shrink",
+		failed, o.Seed, o.Steps, o.Workload, o.Mixed, o.Scoped)
 	return stats
 }
 

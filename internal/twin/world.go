@@ -15,6 +15,7 @@ type world struct {
 	name     string
 	schema   string
 	policies func(*tidemark.Schema) (*tidemark.Schema, error)
+	scopes   func(*tidemark.Schema) (*tidemark.Scopes, error) // nil: none are declared
 	chunk    int
 	limits   wire.Limits
 	make     func(number, epoch int) device // every exchange makes a device of the other kind, if there are two
@@ -34,10 +35,11 @@ type machine struct {
 	link    *link
 	state   string
 	dialing bool
-	timer   int64 // milliseconds that the loop asked for; 0 none
-	epoch   int   // engines that its file has had
-	skew    int64 // of its clock
-	changed bool  // its tables may no longer be the server's
+	timer   int64  // milliseconds that the loop asked for; 0 none
+	epoch   int    // engines that its file has had
+	skew    int64  // of its clock
+	who     string // whose it is, where scopes are declared
+	changed bool   // its tables may no longer be the server's
 }
 
 // link is one connection; messages wait in it until they are let through.
@@ -115,7 +117,7 @@ func (w *world) do(o Op) {
 		w.tell("shell: %v", err)
 		w.server.due, w.server.backup = true, nil // to put an older schema in place is another story
 	case "clone":
-		w.clone(o.Flag)
+		w.clone(o)
 	case "drain":
 		w.drain()
 	default:
@@ -130,7 +132,9 @@ func (d *machine) do(o Op) {
 	switch o.Do {
 	case "write", "tamper", "retry", "discard", "replace", "ddl":
 		d.act(o)
-	case "start", "local", "verify", "hangup":
+	case "subscribe":
+		d.subscribe(o)
+	case "start", "local", "rewant", "verify", "hangup":
 		d.step(event{Type: o.Do}, o.Flag)
 	case "tick":
 		if d.timer > 0 {
@@ -229,7 +233,7 @@ func (d *machine) connect() {
 		return
 	}
 	d.dialing = false
-	d.link = &link{device: d, session: d.w.server.hub.NewSession(tidemark.Principal{})}
+	d.link = &link{device: d, session: d.w.server.hub.NewSession(d.owner())}
 	d.step(event{Type: "connected"}, false)
 }
 
@@ -365,7 +369,7 @@ func (w *world) drain() {
 }
 
 // clone makes another device of a snapshot.
-func (w *world) clone(readOnly bool) {
+func (w *world) clone(o Op) {
 	s := w.server
 	if s.due {
 		s.group()
@@ -375,15 +379,31 @@ func (w *world) clone(readOnly bool) {
 	data := s.disk.Contents("snapshot.db")
 	s.disk.Remove("snapshot.db")
 	d := w.addDevice()
-	w.must(d.dev.create(data, info.State, s.hub.Schema(), readOnly), "making a replica")
-	w.tell("device %d is cloned at %d, read-only %v", d.number, info.State.Head, readOnly)
+	w.must(d.dev.create(data, info.State, s.hub.Schema(), o), "making a replica")
+	w.tell("device %d is cloned at %d, read-only %v", d.number, info.State.Head, o.Flag)
 }
 
 func (w *world) addDevice() *machine {
 	d := &machine{w: w, number: len(w.devices) + 1, state: "offline"}
+	if w.scopes != nil {
+		d.who = person(d.number)
+	}
 	d.dev = w.make(d.number, 0)
 	w.devices = append(w.devices, d)
 	return d
+}
+
+// owner is who opens a device's sessions.
+func (d *machine) owner() tidemark.Principal { return tidemark.Principal{ID: d.who} }
+
+// subscribe lets the owner want other scopes, and tells the loop.
+func (d *machine) subscribe(o Op) {
+	want, err := wanted(o.Stmts)
+	d.w.must(err, "reading wants")
+	said, err := d.dev.subscribe(d.w.now+d.skew, o.Flag, want)
+	d.w.must(err, fmt.Sprintf("device %d: subscribing", d.number))
+	d.w.tell("subscribe on %d: %s", d.number, said)
+	d.step(event{Type: "rewant"}, false)
 }
 
 // exchange gives the file to an engine of the other kind: a replica that was
@@ -405,7 +425,7 @@ func (d *machine) fork() {
 	image, err := d.dev.image()
 	w.must(err, "reading a device's file")
 	other := w.addDevice()
-	other.changed, other.epoch = d.changed, d.epoch+2
+	other.changed, other.epoch, other.who = d.changed, d.epoch+2, d.who
 	other.dev = w.make(other.number, other.epoch)
 	w.must(other.dev.adopt(image), "opening a copied file")
 	w.tell("device %d is a copy of %d", other.number, d.number)

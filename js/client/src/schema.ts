@@ -10,6 +10,8 @@ export interface Schema {
   readonly objects: SchemaObject[];
   /** Names of the kinds of scopes, sorted; empty: one scope has everything. */
   readonly scopes: string[];
+  /** Of these the kinds without keys that everybody has, whatever they want; sorted. */
+  readonly public: string[];
   /** A hash of what is declared about scopes; "" without scopes. */
   readonly declared: string;
 }

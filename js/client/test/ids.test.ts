@@ -40,6 +40,7 @@ function music(onInsert: "renumber" | "reject" = "renumber"): Schema {
     hash: "",
     objects: [],
     scopes: [],
+    public: [],
     declared: "",
     tables: tables.map((t) => ({ ...t, policy: policyOf(t) })),
   };

@@ -53,7 +53,14 @@ export function inspect(db: Database, ids: ReadonlyMap<string, number>): Schema 
       sql: String(o.sql),
     }),
   );
-  return { hash: hashOf(JSON.stringify([tables, listed])), tables, objects: listed, scopes: [], declared: "" };
+  return {
+    hash: hashOf(JSON.stringify([tables, listed])),
+    tables,
+    objects: listed,
+    scopes: [],
+    public: [],
+    declared: "",
+  };
 }
 
 /** 16 digits that tell two schemas apart; a server's are a real hash. */

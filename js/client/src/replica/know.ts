@@ -11,6 +11,7 @@ import { markStructure } from "./create.ts";
 import { extend } from "./extend.ts";
 import { flag, keyProven, keyReadOnly, keyRepair, store } from "./facts.ts";
 import { mergingOf } from "./intent.ts";
+import { definitionOf } from "./loose.ts";
 import { findMirrors } from "./mirror.ts";
 import { newReferences } from "./references.ts";
 import type { Replica } from "./replica.ts";
@@ -75,7 +76,7 @@ function drift(r: Replica): void {
   for (const t of r.schema.tables) {
     if (t.out) continue;
     const here = inspect(r.db, t.name);
-    const why = difference(t, here);
+    const why = difference(t, here, definitionOf(t));
     if (!why) continue;
     outs.set(t.id, why);
     if (!here || !t.columns.every((c) => here.columns.some((x) => sameName(x.name, c.name)))) gone.add(t.id);
@@ -105,13 +106,13 @@ export function structureChanged(r: Replica): void {
   markStructure(r.db);
 }
 
-/** Says why a table here is no longer the server's, "" if it is. */
-export function difference(t: Table, here: Found | null): string {
+/** Says why a table here is no longer the server's, which is made here by `sql`; "" if it is. */
+export function difference(t: Table, here: Found | null, sql: string): string {
   const hint = "; undo that and clone again to sync it, the other tables go on";
   if (!here) {
     return `table ${t.name} was dropped, renamed or changed in this copy so that it cannot sync${hint}`;
   }
-  if (here.sql !== t.sql) return `table ${t.name} was altered in this copy${hint}`;
+  if (here.sql !== sql) return `table ${t.name} was altered in this copy${hint}`;
   const added = here.uniques.find((u) => !t.uniques.some((x) => sameName(x.name, u.name)));
   return added ? `unique index ${added.name} was added to table ${t.name} in this copy${hint}` : "";
 }

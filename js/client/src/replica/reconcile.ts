@@ -14,6 +14,7 @@ import { keyRepair, store } from "./facts.ts";
 import { resyncReason } from "./identity.ts";
 import { noteTexts } from "./intent.ts";
 import { leaveSync, overlay, structureChanged } from "./know.ts";
+import { addedColumns, definitionOf, reline } from "./loose.ts";
 import { dropMirrors, mirror } from "./mirror.ts";
 import { unfolded } from "./renumber.ts";
 import type { Replica } from "./replica.ts";
@@ -77,7 +78,9 @@ export function reconcileTables(a: Attempt): void {
   const { r, db } = a;
   dropMirrors(r);
   db.forget();
+  const from = r.server;
   takeSchema(a, a.next.schema, a.next.body, grow(a, a.next.move));
+  reline(a, from);
   compareTables(r);
   notePending(a, a.next.move.policies);
   for (const o of [...a.next.move.dropped, ...a.next.move.changed]) {
@@ -93,20 +96,17 @@ export function reconcileTables(a: Attempt): void {
 function grow(a: Attempt, move: Move): Map<number, string> {
   const { r, db } = a;
   const failed = new Map<number, string>();
-  const attempt = (t: Table, sql: string): void => {
+  const attempt = (t: Table, sql: () => string): void => {
     try {
-      db.savepoint("grow", () => db.script(sql));
+      db.savepoint("grow", () => db.script(sql()));
     } catch (err) {
       failed.set(t.id, `table ${t.name} could not be made like the server's: ${reason(err)}`);
     }
   };
-  for (const { from, to, defs } of move.widened) {
-    if (!synced(r.schema, from.id)) continue;
-    attempt(to, defs.map((def) => `ALTER TABLE main.${quote(from.name)} ADD COLUMN ${def};`).join("\n"));
-  }
+  for (const w of move.widened) if (synced(r.schema, w.from.id)) attempt(w.to, () => addedColumns(w));
   for (const t of move.added) {
     db.run("INSERT OR REPLACE INTO main._tm_table (t, name) VALUES (?1, ?2)", BigInt(t.id), t.name);
-    attempt(t, t.sql);
+    attempt(t, () => definitionOf(t));
   }
   return failed;
 }
@@ -124,7 +124,7 @@ function takeSchema(a: Attempt, next: Schema, body: Uint8Array, failed: Readonly
 /** Takes tables out of syncing that did not become what the server has. */
 function compareTables(r: Replica): void {
   const query = "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-  const other = r.schema.tables.filter((t) => t.out === "" && r.db.text(query, t.name) !== t.sql);
+  const other = r.schema.tables.filter((t) => t.out === "" && r.db.text(query, t.name) !== definitionOf(t));
   for (const t of other) {
     leaveSync(r.db, t.id, `table ${t.name} is not made like the server's; clone again to sync it`);
   }

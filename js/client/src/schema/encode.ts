@@ -17,6 +17,7 @@ export function decode(body: Uint8Array | string): Schema {
       tables,
       objects: d.list("objects", readObject),
       scopes: d.names("scopes"),
+      public: d.names("public"),
       declared: d.str("declared"),
     };
   } catch (cause) {

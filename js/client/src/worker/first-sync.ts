@@ -1,7 +1,9 @@
 import { codeOf, TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import { definitionOf } from "../replica/loose.ts";
 import { Replica } from "../replica/replica.ts";
 import { decode } from "../schema/encode.ts";
+import { tableNamed } from "../schema.ts";
 import { openParts } from "../storage/parts.ts";
 import { Address } from "../sync/address.ts";
 import { currentSchema, Download, type Parts, Replaced, schemaOf } from "../sync/download.ts";
@@ -121,7 +123,11 @@ export class FirstSync {
   #provisional(address: Address, schema: string, incarnation: string): Copy {
     const host = this.#host;
     const db = openFile(host.sqlite, host.storage!, "/db-1");
-    for (const o of decode(schema).objects) attempt(db, o.sql);
+    const known = decode(schema);
+    for (const o of known.objects) {
+      const t = o.type === "table" ? tableNamed(known, o.name) : null;
+      attempt(db, t ? definitionOf(t) : o.sql);
+    }
     const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: PROVISIONAL_KEY };
     const { scopes } = host.boot;
     const want = scopes?.map((w) => ({ scope: w.scope, priority: w.priority ?? 0 })) ?? [];

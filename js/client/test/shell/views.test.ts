@@ -10,6 +10,7 @@ test("changes are shown under their columns' names, whatever these are", () => {
     tables: [table(1, "t", ["b", "2024", "__proto__", "n"], 2)],
     objects: [],
     scopes: [],
+    public: [],
     declared: "",
   };
   const plain = { table: 1, old: null, edits: null, madeAt: 0 };

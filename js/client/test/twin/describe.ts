@@ -14,5 +14,7 @@ export function describe(n: Note): string {
   for (const p of a.suspended) line += `, suspended ${p.n} by ${p.cause}, ${p.bytes} bytes`;
   for (const r of a.resumed) line += `, resumed ${r}`;
   if (a.repair) line += `, to repair: ${a.repair}`;
-  return `${line}, schema ${a.schema}, ${a.skipped.length} skipped`;
+  for (const s of a.scopes) line += `, ${s.scope} ${s.state} of ${s.rows} rows, unwanted ${s.unwanted}`;
+  for (const t of [...a.left.keys()].sort((x, y) => x - y)) line += `, ${a.left.get(t)?.length} left ${t}`;
+  return `${line}, schema ${a.schema}, ${a.skipped.length} skipped, ${a.stagedRows} staged`;
 }

@@ -5,9 +5,11 @@ import type { Sqlite } from "../../src/lite/load.ts";
 import { Moved } from "../../src/replica/connection.ts";
 import { type Effect, type Event, Loop } from "../../src/replica/loop.ts";
 import { Replica } from "../../src/replica/replica.ts";
+import type { Wants } from "../../src/replica/scopes.ts";
 import { begin, commit, rollback } from "../../src/replica/write.ts";
 import { bytesOf, unhex, type Value } from "../../src/value.ts";
 import { type Down, decodeDown, isAside } from "../../src/wire/down.ts";
+import type { Want } from "../../src/wire/scope.ts";
 import { Shorthand } from "../../src/wire/shorthand.ts";
 import { encodeUp } from "../../src/wire/up.ts";
 import { describe } from "./describe.ts";
@@ -55,6 +57,8 @@ export class TwinDevice {
       readOnly: o.readOnly,
       state: { ...names, head, sum: BigInt(sum), digestKey: unhex(digestKey) ?? new Uint8Array() },
       schema: o.schema,
+      only: o.only,
+      want: o.want,
     });
     d.#open();
     return d;
@@ -180,6 +184,22 @@ export class TwinDevice {
       if (!code || code === "internal") throw err;
       return code;
     }
+  }
+
+  subscribe(now: number, only: boolean, want: readonly Want[]): string {
+    clock.now = now;
+    try {
+      this.#r.subscribe(only, want);
+      return "0 parts";
+    } catch (err) {
+      const code = codeOf(err);
+      if (!code || code === "internal") throw err;
+      return code;
+    }
+  }
+
+  wants(): Wants {
+    return this.#r.wants();
   }
 
   #replace(o: Dispose): number {

@@ -15,8 +15,15 @@ export function dump(r: Replica): Record<string, string[]> {
   const status =
     `replica ${s.replica} seq ${s.seq} head ${s.head} pending ${s.pending} suspended ${s.suspended} rejected ${s.rejected} ` +
     `unsealed ${s.unsealed} staged ${s.staged} proven ${s.proven} repair ${JSON.stringify(s.repair)} contact ${s.contact} ` +
-    `readonly ${s.readOnly} out ${s.out.size} stopped ${JSON.stringify(s.stopped)}`;
+    `readonly ${s.readOnly} out ${s.out.size} stopped ${JSON.stringify(s.stopped)} ` +
+    `scoped ${s.scoped} only ${s.only} filling ${s.filling} unasked ${s.unasked}`;
   const tables: Record<string, string[]> = { status: [status] };
+  const scopes = r
+    .scopes(true)
+    .map(
+      (x) => `${x.scope} listed ${x.listed} wanted ${x.wanted} ready ${x.ready} priority ${x.priority} rows ${x.rows}`,
+    );
+  if (scopes.length > 0) tables.scopes = scopes;
   const structure: string[] = [];
   const names: string[] = [];
   // How a module keeps its rows is its own.

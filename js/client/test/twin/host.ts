@@ -28,6 +28,10 @@ function answer(r: Request): unknown {
       return d.dump();
     case "report":
       return d.report();
+    case "wants":
+      return d.wants();
+    case "subscribe":
+      return d.subscribe(r.now, r.only, r.want);
     case "close":
       devices.delete(r.device);
       return d.close();

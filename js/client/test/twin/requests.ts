@@ -1,3 +1,5 @@
+import type { Want } from "../../src/wire/scope.ts";
+
 /** An SQL statement with its arguments, spelled as in the vectors. */
 export interface Stmt {
   readonly sql: string;
@@ -21,6 +23,8 @@ export type Request =
       };
       readonly schema: string;
       readonly readOnly: boolean;
+      readonly only: boolean;
+      readonly want: readonly Want[];
       readonly brief: boolean;
       readonly loop: LoopSettings;
     }
@@ -32,7 +36,7 @@ export type Request =
       readonly brief: boolean;
       readonly loop: LoopSettings;
     }
-  | { readonly do: "image" | "reopen" | "dump" | "report" | "close"; readonly device: string }
+  | { readonly do: "image" | "reopen" | "dump" | "report" | "wants" | "close"; readonly device: string }
   | {
       readonly do: "write" | "tamper";
       readonly device: string;
@@ -46,6 +50,13 @@ export type Request =
       readonly device: string;
       readonly now: number;
       readonly event: { readonly type: string; readonly text?: string };
+    }
+  | {
+      readonly do: "subscribe";
+      readonly device: string;
+      readonly now: number;
+      readonly only: boolean;
+      readonly want: readonly Want[];
     }
   | { readonly do: "ddl"; readonly device: string; readonly now: number; readonly sql: string }
   | Dispose;
