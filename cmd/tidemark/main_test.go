@@ -25,17 +25,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// busy are the scripts whose programs do several things at once.
-var busy = []string{"testdata/hooks.txtar", "testdata/presence.txtar", "testdata/serve.txtar", "testdata/watch.txtar"}
-
 func TestScripts(t *testing.T) {
-	dir, files := "testdata", []string(nil)
-	if testing.Short() {
-		dir, files = "", busy
-	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 dir,
-		Files:               files,
+		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,

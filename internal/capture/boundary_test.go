@@ -276,7 +276,7 @@ func seeds(t testing.TB, runs int) (from, to uint64) {
 		must(t, err)
 		return n, n + 1
 	}
-	if slow {
+	if testing.Short() {
 		runs = 1
 	}
 	if s := os.Getenv("TIDEMARK_RUNS"); s != "" {

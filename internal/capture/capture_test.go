@@ -324,7 +324,7 @@ func TestRecursiveTriggers(t *testing.T) {
 // does to its tables.
 func TestAlterAfterInstall(t *testing.T) {
 	for kind, sql := range kindsOfTables {
-		if slow && strings.HasPrefix(kind, "wide") {
+		if testing.Short() && strings.HasPrefix(kind, "wide") {
 			continue
 		}
 		if strings.Contains(sql, "INSTEAD OF") {
@@ -369,7 +369,7 @@ func TestDamagedLog(t *testing.T) {
 // TestManyColumns captures tables as wide as SQLite makes them.
 func TestManyColumns(t *testing.T) {
 	for _, n := range []int{500, 1990} {
-		if slow && n > 500 {
+		if testing.Short() && n > 500 {
 			continue
 		}
 		db, s := openWith(t, "CREATE TABLE a("+manyColumns(n)+"); CREATE UNIQUE INDEX i ON a(lower(c1), c2) WHERE c3 > 0;")

@@ -42,6 +42,16 @@ func Seed(t testing.TB) uint64 {
 // New is a source of randomness with the seed of t.
 func New(t testing.TB) *rand.Rand { return rand.New(rand.NewPCG(Seed(t), 1)) }
 
+// Times is how often a test does something: full times, and a tenth of that with
+// -short. The race detector makes SQLite, which is Go here, ten times slower, and
+// what it looks for does not hide in the hundredth case.
+func Times(full int) int {
+	if testing.Short() {
+		return max(1, full/10)
+	}
+	return full
+}
+
 // seed is 0 where each test rolls its own.
 var seed = read(os.Getenv("TIDEMARK_SEED"), os.Getenv("CI"))
 

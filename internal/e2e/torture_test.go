@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
@@ -63,7 +64,9 @@ func TestTorture(t *testing.T) {
 		var wg sync.WaitGroup
 		for i, path := range append([]string{r.server}, r.paths...) {
 			seed := rng.Uint64()
-			wg.Go(func() { r.write(path, fmt.Sprintf("w%d.%d", i, round), *totalFlag/rounds/(replicas+1)+1, seed) })
+			wg.Go(func() {
+				r.write(path, fmt.Sprintf("w%d.%d", i, round), dice.Times(*totalFlag)/rounds/(replicas+1)+1, seed)
+			})
 		}
 		kills += r.trouble(rng)
 		wg.Wait()

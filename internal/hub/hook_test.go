@@ -93,7 +93,7 @@ func TestAHookAtRandomOnARealFile(t *testing.T) {
 	for range 4 {
 		y.newDog()
 	}
-	for range 250 {
+	for range dice.Times(250) {
 		y.group(y.step()...)
 		y.someCatchUp()
 	}

@@ -167,7 +167,7 @@ func TestRandomEdits(t *testing.T) {
 	rng := dice.New(t)
 	b, ann, _ := newRules(t, nil)
 	alphabet := []string{"[", "]", "{", "}", `"`, ",", ":", "1", "-", "e9", `"s"`, `"a"`, `"after"`, "null", "[[", "]]", `{"i":"`, `\u0000`, "é", "\xff"}
-	for range 400 {
+	for range dice.Times(400) {
 		var body strings.Builder
 		for range rng.IntN(12) {
 			body.WriteString(alphabet[rng.IntN(len(alphabet))])

@@ -494,7 +494,7 @@ func TestAtRandomOnARealFile(t *testing.T) {
 	for range 4 {
 		y.newDog()
 	}
-	for range 300 {
+	for range dice.Times(300) {
 		y.group(y.step()...)
 		y.someCatchUp()
 	}

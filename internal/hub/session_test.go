@@ -283,7 +283,7 @@ func TestARestoredServerIsNoticed(t *testing.T) {
 
 func TestCatchUpByChunksWhileOthersCommit(t *testing.T) {
 	rng := dice.New(t)
-	for range 30 {
+	for range dice.Times(30) {
 		b := newBench(t, hub.Options{Chunk: 100 + rng.IntN(400)})
 		a, away := b.join(), b.join()
 		away.s.End()

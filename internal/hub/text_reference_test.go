@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/splice"
 )
 
@@ -209,12 +210,7 @@ func (r *rehearsal) disorder() (n int) {
 }
 
 // rehearsals is how many random schedules a test runs.
-func rehearsals() uint64 {
-	if slow {
-		return 30
-	}
-	return 120
-}
+func rehearsals() uint64 { return uint64(dice.Times(120)) }
 
 func TestTextEqualsTheReference(t *testing.T) {
 	for seed := range rehearsals() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/dice"
 	"github.com/tidemarkdb/tidemark/internal/hub"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/policy"
@@ -239,8 +240,8 @@ func TestReplicasEndWithTheRecordedText(t *testing.T) {
 			tr := readTrace(t, c.file)
 			if os.Getenv("TIDEMARK_TRACES") == "whole" {
 				c.txns = len(tr.Txns)
-			} else if slow {
-				c.txns /= 4
+			} else {
+				c.txns = dice.Times(c.txns)
 			}
 			o := newOffice(t, 2)
 			o.agree(o.replay(tr, c.txns))
@@ -251,8 +252,8 @@ func TestReplicasEndWithTheRecordedText(t *testing.T) {
 // TestReplicasHoldTheWholePaper writes all of it on one real replica, many
 // keystrokes in one transaction, which the other one reads.
 func TestReplicasHoldTheWholePaper(t *testing.T) {
-	if slow {
-		t.Skip("takes minutes under the race detector")
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector")
 	}
 	const each = 500
 	tr := readTrace(t, "trace-automerge-paper.json.gz")
@@ -271,7 +272,7 @@ func TestReplicasHoldTheWholePaper(t *testing.T) {
 // deletes the text is the reference's.
 func TestReplicasEndWithTheReferencesCharacters(t *testing.T) {
 	for seed := range uint64(6) {
-		if slow && seed > 1 {
+		if testing.Short() && seed > 1 {
 			break
 		}
 		r := &rehearsal{rng: rand.New(rand.NewPCG(seed, 4)), next: 0xE000, deletes: seed%3 > 0}

@@ -108,12 +108,12 @@ func (tr *trace) replay(d *desk, known [][2]int, txns int) {
 // exactly, on the server and for both.
 func TestAnHourOfTwoTyping(t *testing.T) {
 	tr := readTrace(t, "trace-friendsforever.json.gz")
-	if slow {
-		tr.Txns = tr.Txns[:5000]
+	if testing.Short() {
+		tr.Txns = tr.Txns[:2000]
 	}
 	d := newDesk(t, "", tr.NumAgents)
 	tr.replay(d, tr.known(), len(tr.Txns))
-	if !slow && d.text() != tr.EndContent {
+	if !testing.Short() && d.text() != tr.EndContent {
 		p := splice.Diff(tr.EndContent, d.text())
 		t.Fatalf("the text is not the recorded one: %d differences, the first %+v", len(p), p[0])
 	}
@@ -124,7 +124,7 @@ func TestAnHourOfTwoTyping(t *testing.T) {
 func TestALongTextOfOne(t *testing.T) {
 	tr := readTrace(t, "trace-automerge-paper.json.gz")
 	for _, c := range []struct{ txns, each, ahead int }{{len(tr.Txns), 100, 10}, {20_000, 1, 50}, {3_000, 1, 1}} {
-		if slow && c.each == 1 {
+		if testing.Short() && c.each == 1 {
 			c.txns /= 10
 		}
 		t.Run(fmt.Sprintf("%d by %d", c.txns, c.each), func(t *testing.T) {

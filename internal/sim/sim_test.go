@@ -75,7 +75,11 @@ func TestSim(t *testing.T) {
 }
 
 func options(seed uint64) sim.Options {
-	o := sim.Options{Seed: seed, Steps: *stepsFlag, Replicas: *replicasFlag, Workload: *workloadFlag, Likely: *likelyFlag}
+	steps := *stepsFlag
+	if steps == 0 {
+		steps = dice.Times(200)
+	}
+	o := sim.Options{Seed: seed, Steps: steps, Replicas: *replicasFlag, Workload: *workloadFlag, Likely: *likelyFlag}
 	if *verboseFlag {
 		o.Log = io.Writer(os.Stdout)
 	}
@@ -173,7 +177,7 @@ func parseSeed(t *testing.T, line string) sim.Options {
 func TestCalm(t *testing.T) {
 	for i, title := range sim.Workloads() {
 		t.Run(title, func(t *testing.T) {
-			if _, f := sim.Run(sim.Options{Seed: uint64(i + 1), Steps: 80, Workload: title, Calm: true}); f != nil {
+			if _, f := sim.Run(sim.Options{Seed: uint64(i + 1), Steps: dice.Times(80), Workload: title, Calm: true}); f != nil {
 				t.Error(f)
 			}
 		})
@@ -182,8 +186,8 @@ func TestCalm(t *testing.T) {
 
 // TestDeterminism is I29: one seed, one run.
 func TestDeterminism(t *testing.T) {
-	for seed := uint64(1); seed <= 3; seed++ {
-		o := sim.Options{Seed: seed, Steps: 120}
+	for seed := uint64(1); seed <= uint64(dice.Times(3)); seed++ {
+		o := sim.Options{Seed: seed, Steps: dice.Times(120)}
 		a, f := sim.Run(o)
 		if f != nil {
 			t.Fatal(f)

@@ -42,7 +42,7 @@ var randomTests = []test{
 	{"changesets of a copy", zoo, func(b *bench) {
 		random := dice.New(b)
 		copied, past := newCopy(b), newModel(b)
-		for range randomSteps {
+		for range dice.Times(randomSteps) {
 			sql, changes := copied.transaction(random)
 			if len(changes) == 0 {
 				continue
@@ -58,7 +58,7 @@ var randomTests = []test{
 	{"another program beside", zoo, func(b *bench) {
 		random := dice.New(b)
 		copied, past := newCopy(b), newModel(b)
-		for range randomSteps / 3 {
+		for range dice.Times(randomSteps / 3) {
 			sql, changes := copied.transaction(random)
 			if len(changes) == 0 {
 				continue
@@ -82,7 +82,7 @@ var randomTests = []test{
 	{"a program that minds no constraints", zoo, func(b *bench) {
 		random := dice.New(b)
 		refused := 0
-		for range randomSteps / 3 {
+		for range dice.Times(randomSteps / 3) {
 			before := b.dump()
 			sql := statements(random)
 			if b.Exec("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; BEGIN; "+sql+"; COMMIT") != nil {
