@@ -36,6 +36,9 @@ func (f *follower) conflict(t *tidemark.Table, r *stamped) error {
 			return err
 		}
 	}
+	if r.was.live != r.is.live {
+		f.about = append(f.about, rowID{t.ID, r.id})
+	}
 	return f.move(t, r.id, now, r.was, r.is, true)
 }
 

@@ -21,7 +21,9 @@ func TestContractInAnotherFile(t *testing.T) {
 
 func space(t *testing.T, script string) *storetest.Space {
 	path := makeFile(t, script)
-	s := openQuietly(t, path)
+	var scopes *tidemark.Scopes
+	declared := func(*tidemark.Schema) (*tidemark.Scopes, error) { return scopes, nil }
+	s := openScoped(t, path, declared)
 	sp := &storetest.Space{Store: s}
 	t.Cleanup(func() { _ = s.Close() })
 	sp.Exec = func(script string) error { return run(path, script, true) }
@@ -30,9 +32,15 @@ func space(t *testing.T, script string) *storetest.Space {
 		if err := s.Close(); err != nil {
 			return err
 		}
-		s = openQuietly(t, path)
+		s = openScoped(t, path, declared)
 		sp.Store = s
 		return nil
+	}
+	sp.Scope = func(d *tidemark.Scopes) error {
+		return s.SetScopes(func(*tidemark.Schema) (*tidemark.Scopes, error) {
+			scopes = d
+			return d, nil
+		})
 	}
 	sp.Rule = func(r *tidemark.Rules) error {
 		return s.SetRules(func(*tidemark.Schema) (*tidemark.Rules, error) { return r, nil })
@@ -41,9 +49,11 @@ func space(t *testing.T, script string) *storetest.Space {
 	return sp
 }
 
-func openQuietly(t *testing.T, path string) *Store {
+func openQuietly(t *testing.T, path string) *Store { return openScoped(t, path, nil) }
+
+func openScoped(t *testing.T, path string, scopes func(*tidemark.Schema) (*tidemark.Scopes, error)) *Store {
 	t.Helper()
-	s, err := Open(path, Options{Space: "app", Rand: fixed(), RuleSteps: 200_000})
+	s, err := Open(path, Options{Space: "app", Rand: fixed(), RuleSteps: 200_000, Scopes: scopes})
 	if err != nil {
 		t.Fatal(err)
 	}

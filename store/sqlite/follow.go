@@ -76,9 +76,13 @@ func (f *follower) note(r *stamped) {
 
 // effect keeps the scopes of a row that the changeset changed.
 func (f *follower) effect(r *stamped) error {
-	switch {
-	case r.t.Name == tidemark.ConflictsTable:
+	if r.t.Name == tidemark.ConflictsTable {
 		return nil // in the end, when it is known where the rows are that they speak of
+	}
+	if r.was.live != r.is.live {
+		f.about = append(f.about, rowID{r.t.ID, r.id})
+	}
+	switch {
 	case f.n.plan.Tables[r.t.ID] == nil:
 		return nil
 	case f.stays(r):
@@ -87,9 +91,6 @@ func (f *follower) effect(r *stamped) error {
 	now, err := f.scopesNow(r.t, r.id)
 	if err != nil {
 		return err
-	}
-	if r.was.live != r.is.live {
-		f.about = append(f.about, rowID{r.t.ID, r.id})
 	}
 	return f.move(r.t, r.id, now, r.was, r.is, true)
 }

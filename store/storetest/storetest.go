@@ -32,6 +32,8 @@ type Space struct {
 	Reopen func() error
 	// Rule declares rules; nil takes them away.
 	Rule func(*tidemark.Rules) error
+	// Scope declares scopes; nil takes them away.
+	Scope func(*tidemark.Scopes) error
 	// Check examines the storage at the end: structure, constraints, digest.
 	Check func() error
 }
@@ -48,7 +50,7 @@ func Run(t *testing.T, open Opener) {
 	}{
 		{"group", groupTests}, {"write", writeTests}, {"order", orderTests}, {"refuse", refuseTests},
 		{"read", readTests}, {"record", recordTests}, {"past", pastTests}, {"merge", mergeTests}, {"foreign", foreignTests}, {"schema", schemaTests},
-		{"rules", ruleTests}, {"scrub", scrubTests}, {"snapshot", snapshotTests}, {"random", randomTests},
+		{"rules", ruleTests}, {"scope", scopeTests}, {"scrub", scrubTests}, {"snapshot", snapshotTests}, {"random", randomTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {

@@ -1,0 +1,5 @@
+package storetest
+
+var scopeTests = []test{
+	{"random groups beside a model", town, randomScopes},
+}
