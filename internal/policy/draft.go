@@ -29,6 +29,7 @@ tables:
 			draftTable(&b, t)
 		}
 	}
+	draftScopes(&b, s)
 	return []byte(b.String())
 }
 

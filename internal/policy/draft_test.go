@@ -2,6 +2,7 @@ package policy
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -54,6 +55,43 @@ func TestDraftSaysWhatHoldsWithoutIt(t *testing.T) {
 			if now.Policy.OnInsert != or(table.Policy.OnInsert, "reject") && name != "as it is" {
 				t.Errorf("%s: %s: %+v", name, table.Name, now.Policy)
 			}
+		}
+	}
+}
+
+// scoped are the lines of the example of scopes.
+var scoped = regexp.MustCompile(`(?m)^#(scopes:|  )`)
+
+// TestDraftOfScopes takes the comment away from the example, for tables of all sorts.
+func TestDraftOfScopes(t *testing.T) {
+	published, _ := published(t)
+	for sql, want := range map[string]string{
+		inventorySQL: "#  artist:\n",
+		oddSQL:       "#  null:\n",
+		`CREATE TABLE "a.b" ("all" TEXT PRIMARY KEY NOT NULL); CREATE TABLE c (id INTEGER PRIMARY KEY, "x.y ""z""" TEXT REFERENCES "a.b")`: "#  part:\n",
+		"CREATE TABLE one (k INTEGER PRIMARY KEY, v)":                                                        "#      one: k\n",
+		"CREATE TABLE pair (a, b, PRIMARY KEY (a, b)) WITHOUT ROWID":                                         "",
+		`CREATE TABLE p ("" INTEGER PRIMARY KEY, up REFERENCES p, "[x" TEXT)`:                                "#  p:\n",
+		`CREATE TABLE p ("" INTEGER PRIMARY KEY); CREATE TABLE c ("'x: #" INTEGER PRIMARY KEY REFERENCES p)`: "#  p:\n",
+	} {
+		s := inspect(t, sql)
+		draft := string(Draft("x.sqlite", s))
+		if strings.Contains(draft, "#scopes:") != (want != "") || !strings.Contains(draft, want) {
+			t.Errorf("%s:\n%s", sql, draft)
+			continue
+		}
+		text := scoped.ReplaceAllString(draft, "$1")
+		c, err := Parse([]byte(text), "draft")
+		if err != nil {
+			t.Errorf("%s: %v\n%s", sql, err, text)
+			continue
+		}
+		if err := valid(t, published, text); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+		d, err := ScopesOf(c, s)
+		if err != nil || want != "" && (len(d.List) != 1 || len(d.List[0].Members) == 0) {
+			t.Errorf("%s: %v, %v\n%s", sql, d, err, text)
 		}
 	}
 }

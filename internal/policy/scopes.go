@@ -173,13 +173,13 @@ func splitPath(text string) (path []string, ok bool) {
 			if after != "" && after[0] != '.' {
 				return nil, false
 			}
-		} else if i := strings.IndexByte(rest, '.'); i >= 0 {
-			name, after = strings.TrimSpace(rest[:i]), rest[i:]
 		} else {
-			name = strings.TrimSpace(rest)
-		}
-		if name == "" {
-			return nil, false
+			if i := strings.IndexByte(rest, '.'); i >= 0 {
+				rest, after = rest[:i], rest[i:]
+			}
+			if name = strings.TrimSpace(rest); name == "" {
+				return nil, false
+			}
 		}
 		if path = append(path, name); after == "" {
 			return path, true
@@ -194,7 +194,7 @@ func closing(text string) int {
 		return 0
 	}
 	x := schema.Lex(text)[0]
-	if last := text[x.End-1]; x.End < 3 || last != map[byte]byte{'"': '"', '`': '`', '[': ']'}[text[0]] {
+	if last := text[x.End-1]; x.End < 2 || last != map[byte]byte{'"': '"', '`': '`', '[': ']'}[text[0]] {
 		return 0
 	}
 	return x.End

@@ -201,7 +201,7 @@ func TestSplitPath(t *testing.T) {
 	for text, want := range map[string]string{
 		"a": "a", "a.b.c": "a|b|c", " a . b ": "a|b", "a b.c d": "a b|c d", `"a.b".c`: "a.b|c", `c."a""b"`: `c|a"b`, "[a.b].`c.d`": "a.b|c.d", `"all"`: "all", "2nd": "2nd",
 		"a-b": "a-b", `a"b`: `a"b`, `"a`: `"a`, "[a": "[a", "it's": "it's",
-		"": "-", ".": "-", "a.": "-", ".a": "-", "a..b": "-", `""`: `""`, `"a" b`: "-", `"a"b.c`: "-",
+		"": "-", ".": "-", "a.": "-", ".a": "-", "a..b": "-", `""`: "", `"".a`: "|a", `"`: `"`, "a.[]": "a|", `"a" b`: "-", `"a"b.c`: "-",
 	} {
 		path, ok := splitPath(text)
 		got := strings.Join(path, "|")
