@@ -77,7 +77,7 @@ func run(path, script string, triggers bool) error {
 func sound(path string) error {
 	found, err := Doctor(path)
 	for _, f := range found {
-		if f.Level == "error" || f.About == "digest" && f.Level != "ok" || f.About == "constraints" && f.Level != "ok" {
+		if f.Level == "error" || f.About == "digest" && f.Level != "ok" || f.About == "constraints" && f.Level != "ok" || f.About == "scopes" && f.Level != "ok" {
 			return fmt.Errorf("doctor: %s: %s", f.About, f.Message)
 		}
 	}

@@ -38,7 +38,7 @@ func examine(path string, o lite.Options) ([]Finding, error) {
 	defer func() { _ = db.Close() }()
 	d := &doctor{db: db}
 	err = db.View(func() error {
-		for _, step := range []func() error{d.structure, d.bookkeeping, d.capture, d.foreign, d.log, d.past, d.rows, d.constraints, d.rejected} {
+		for _, step := range []func() error{d.structure, d.bookkeeping, d.capture, d.foreign, d.log, d.past, d.rows, d.scopes, d.constraints, d.rejected} {
 			if err := step(); err != nil {
 				return err
 			}

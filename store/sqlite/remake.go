@@ -158,19 +158,7 @@ func (f *follower) join(t *tidemark.Table, id string, now []*account) error {
 
 // sumAll sums all scopes anew.
 func (f *follower) sumAll() error {
-	sums := map[int64]uint64{}
-	err := f.x.db.Each("SELECT i FROM main._tm_scope", func(s *lite.Stmt) error {
-		sums[s.Int(0)] = 0
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = f.x.db.Each("SELECT f.s, r.hash FROM main._tm_feed AS f CROSS JOIN main._tm_row AS r WHERE f.live = 1 AND r.t = f.t AND r.key = f.key",
-		func(s *lite.Stmt) error {
-			sums[s.Int(0)] += uint64(s.Int(1))
-			return nil
-		})
+	sums, err := f.x.sumsOfScopes()
 	if err != nil {
 		return err
 	}
@@ -182,6 +170,23 @@ func (f *follower) sumAll() error {
 		f.x.s.book.set(a, sums[i])
 	}
 	return nil
+}
+
+// sumsOfScopes adds up the rows of every scope, by its number.
+func (x *tx) sumsOfScopes() (map[int64]uint64, error) {
+	sums := map[int64]uint64{}
+	err := x.db.Each("SELECT i FROM main._tm_scope", func(s *lite.Stmt) error {
+		sums[s.Int(0)] = 0
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sums, x.db.Each("SELECT f.s, r.hash FROM main._tm_feed AS f CROSS JOIN main._tm_row AS r WHERE f.live = 1 AND r.t = f.t AND r.key = f.key",
+		func(s *lite.Stmt) error {
+			sums[s.Int(0)] += uint64(s.Int(1))
+			return nil
+		})
 }
 
 // widenInScopes books what a new column added to the hash of a row.
