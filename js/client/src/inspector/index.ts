@@ -2,7 +2,7 @@ import type { Database } from "../database.ts";
 import { button, h, redraw } from "./dom.ts";
 import { message } from "./format.ts";
 import { follow, type Model } from "./model.ts";
-import { conflicts, health, outcomes, overview, type Page, pending, queries } from "./pages.ts";
+import { conflicts, health, outcomes, overview, type Page, pending, queries, scopes } from "./pages.ts";
 import { prompt } from "./prompt.ts";
 import { report } from "./report.ts";
 import { STYLE } from "./style.ts";
@@ -20,9 +20,9 @@ export interface InspectorOptions {
 /** How often what is only told when asked is asked for while somebody looks. */
 const interval = 1000;
 
-type Name = "Overview" | "Pending" | "Outcomes" | "Conflicts" | "Live queries" | "SQL" | "Report";
+const names = ["Overview", "Pending", "Outcomes", "Conflicts", "Scopes", "Live queries", "SQL", "Report"] as const;
 
-const names: readonly Name[] = ["Overview", "Pending", "Outcomes", "Conflicts", "Live queries", "SQL", "Report"];
+type Name = (typeof names)[number];
 
 /**
  * Puts a panel on the page that shows how a database is doing: storage, status,
@@ -181,6 +181,7 @@ class Panel {
       Pending: status.pending,
       Outcomes: status.rejected,
       Conflicts: status.conflicts,
+      Scopes: status.scopes.length,
       "Live queries": this.#model.watches.length,
     };
     names.forEach((name, i) => {
@@ -208,6 +209,8 @@ class Panel {
         return outcomes(this.#page);
       case "Conflicts":
         return conflicts(this.#page);
+      case "Scopes":
+        return scopes(this.#page);
       case "Live queries":
         return queries(this.#page);
       case "SQL":

@@ -7,6 +7,7 @@ import type {
   RejectedChangeset,
   Risk,
 } from "../database.ts";
+import type { ScopeInfo } from "../scope.ts";
 import type { WatchCost } from "../watch/watches.ts";
 import type { Findings } from "./report.ts";
 
@@ -22,6 +23,7 @@ export interface Model extends Omit<Findings, "at" | "environment"> {
   outcomes: readonly { readonly at: number; readonly outcome: OutcomeInfo }[];
   risks: readonly Risk[];
   watches: readonly WatchCost[];
+  scopes: readonly ScopeInfo[];
   /** null until the database has told. */
   facts: Omit<Inspection, "watches"> | null;
   /** Asks again for what is only told when asked. */
@@ -34,14 +36,15 @@ export function follow(db: Database, changed: () => void, looking: () => boolean
   let loading: Promise<void> | null = null;
   let over = false;
   const read = async (): Promise<void> => {
-    const [pending, rejected, conflicts, more] = await Promise.all([
+    const [pending, rejected, conflicts, scopes, more] = await Promise.all([
       db.pending(),
       db.rejected(),
       db.conflicts(),
+      db.status.scopes.length > 0 ? db.scopes() : [],
       db.inspect(),
     ]);
     const { watches, ...facts } = more;
-    Object.assign(model, { pending, rejected, conflicts, watches, facts });
+    Object.assign(model, { pending, rejected, conflicts, scopes, watches, facts });
   };
   const model: Model = {
     get status() {
@@ -53,6 +56,7 @@ export function follow(db: Database, changed: () => void, looking: () => boolean
     outcomes: [],
     risks: [],
     watches: [],
+    scopes: [],
     facts: null,
     load: () => {
       // While the database comes up there is nothing to read; the status tells when it is there.

@@ -1,4 +1,5 @@
 import type { ChangeView, Database, Status } from "../database.ts";
+import type { ScopeInfo } from "../scope.ts";
 import { button, empty, grid, h } from "./dom.ts";
 import { ago, bytes, ms, shown, shownRow, shownSide } from "./format.ts";
 import type { Model } from "./model.ts";
@@ -175,6 +176,24 @@ export function conflicts({ db, model, failed }: Page): Node[] {
       ),
     );
   });
+}
+
+export function scopes({ db, model, failed }: Page): Node[] {
+  if (model.scopes.length === 0) return [empty("This space declares no scopes: the whole of it is here.")];
+  const rows = model.scopes.map((s) => [
+    s.scope,
+    standing(s),
+    s.rows,
+    s.priority,
+    s.wanted ? button("Unsubscribe", `Unsubscribe ${s.scope}`, () => db.unsubscribe(s.scope), failed) : "",
+  ]);
+  return [grid("Scopes", ["Scope", "", "Rows", "Priority", ""], rows)];
+}
+
+function standing(s: ScopeInfo): Node {
+  if (s.ready) return h("span", { class: "good" }, "ready");
+  if (s.granted) return h("span", { class: "warn" }, `comes in, ${s.incoming} rows so far`);
+  return h("span", { class: "bad" }, "not granted");
 }
 
 export function queries({ model }: Page): Node[] {

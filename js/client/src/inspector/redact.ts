@@ -32,6 +32,12 @@ export class Redactor {
     return `#${n}`;
   }
 
+  /** The kind of a scope, and a number for its key. */
+  scope(name: string): string {
+    const [kind = "", ...key] = name.split("/");
+    return key.length === 0 ? kind : `${kind}/${this.key(kind, key)}`;
+  }
+
   change(c: ChangeView): Record<string, unknown> {
     const { table, op, key, set, edit } = c;
     return { table, op, key: this.key(table, Object.values(key)), set: this.row(set), edited: Object.keys(edit) };

@@ -29,6 +29,7 @@ export function report(f: Findings): string {
       ...status,
       server: server === "" ? "none" : "given",
       space: r.value(space),
+      scopes: status.scopes.map((s) => ({ ...s, scope: r.scope(s.scope) })),
       replica,
       error: error && { ...error, message: r.message(error.message) },
     },

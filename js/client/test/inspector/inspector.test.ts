@@ -78,6 +78,7 @@ test("actions of all pages reach the database", async () => {
     "Pending1",
     "Outcomes1",
     "Conflicts1",
+    "Scopes",
     "Live queries2",
     "SQL",
     "Report",
@@ -192,7 +193,7 @@ test("keys: arrows move between the pages, escape closes, the focus goes along",
   press("Home");
   press("ArrowLeft");
   expect(root().activeElement).toBe(tabs().at(-1));
-  expect(tabs().map((t) => t.getAttribute("tabindex"))).toEqual(["-1", "-1", "-1", "-1", "-1", "-1", "0"]);
+  expect(tabs().map((t) => t.getAttribute("tabindex"))).toEqual([...Array(7).fill("-1"), "0"]);
   press("Escape");
   const launch = root().querySelector<HTMLElement>(".launch")!;
   expect([root().activeElement === launch, root().querySelector<HTMLElement>(".panel")!.hidden]).toEqual([true, true]);
@@ -234,4 +235,35 @@ test("it goes without a trace, and fills an element that it is given", async () 
   expect([host.hasAttribute("floating"), host.style.colorScheme]).toEqual([false, "dark"]);
   unmount();
   expect([parent.childElementCount, clear.mock.calls.length]).toEqual([0, 1]);
+});
+
+test("the page of scopes tells how each stands, and the report hides their keys", async () => {
+  go("Scopes");
+  expect(body().textContent).toContain("declares no scopes");
+  const of = (scope: string, more: object) => ({
+    ...{ scope, wanted: true, granted: true, ready: false, priority: 0, incoming: 0 },
+    ...more,
+  });
+  lab.tell({
+    scopes: [
+      of("catalog", { ready: true }),
+      of("mine/ada@example.com", { granted: false }),
+      of("project/42", { incoming: 17, priority: -2 }),
+    ],
+  });
+  await settled();
+  const lines = [...body().querySelectorAll("tr")].map((tr) => tr.textContent);
+  expect(lines.slice(1)).toEqual([
+    "catalogready00Unsubscribe",
+    "mine/ada@example.comnot granted100Unsubscribe",
+    "project/42comes in, 17 rows so far20-2Unsubscribe",
+  ]);
+  expect(tabs().map((t) => t.textContent)).toContain("Scopes3");
+  body().querySelectorAll<HTMLElement>("button")[2]!.click();
+  await settled();
+  expect(lab.did).toEqual(["unsubscribe project/42"]);
+  go("Report");
+  const text = body().querySelector("pre")!.textContent!;
+  expect(text).toContain('"scope": "mine/#');
+  expect(text).not.toContain("ada@example");
 });

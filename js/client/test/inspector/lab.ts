@@ -155,6 +155,8 @@ export class Lab {
       retry: did("retry"),
       discard: did("discard"),
       resolve: did("resolve"),
+      unsubscribe: did("unsubscribe"),
+      scopes: async () => lab.status.scopes.map((s, i) => ({ ...s, rows: 10 * i })),
     };
     this.db = part as Database;
   }
