@@ -44,6 +44,7 @@ func (sp *space) loop() {
 
 // work goes on until nothing is left that can be done at once.
 func (sp *space) work() {
+	defer func() { sp.meter.subscriptions.Set(float64(sp.hub.Subscriptions())) }()
 	for sp.srv.ctx.Err() == nil {
 		sp.drain()
 		sp.giveWay()
@@ -268,7 +269,6 @@ func (sp *space) publish(c *hub.Commit, subs []hub.Submission) {
 			sp.settle(p) // a round trip may have waited for just this
 		}
 	}
-	sp.meter.subscriptions.Set(float64(sp.hub.Subscriptions()))
 }
 
 func (sp *space) deliver(p *peer, c *hub.Commit, shared sharing) {

@@ -67,7 +67,7 @@ func (s *Session) fill(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, er
 	} else if begin = st.Head; r.floor >= 0 {
 		begin = r.floor
 	}
-	k := chunk{limit: s.hub.opts.Chunk, last: after}
+	k := chunk{limit: s.hub.opts.Chunk, known: s.at, last: after}
 	if from := s.from(begin); len(from) > 0 {
 		if err := v.Feed(after, from, k.take); err != nil {
 			return nil, err
@@ -112,6 +112,7 @@ func (s *Session) from(begin tidemark.Seq) []tidemark.ScopeFrom {
 // chunk collects what Feed streams, by scope.
 type chunk struct {
 	limit, size int
+	known       tidemark.Seq // where the ready scopes are
 	parts       []wire.Part
 	at          map[string]int // places in parts
 	last        tidemark.ScopeCursor
@@ -124,8 +125,11 @@ func (k *chunk) take(at tidemark.ScopeCursor, c tidemark.Change) bool {
 		k.more = true
 		return false
 	}
-	i, known := k.at[at.Scope]
-	if !known {
+	if c.Op == tidemark.Delete && at.Seq <= k.known {
+		c.Op = tidemark.Forget // a ready scope may have the row again since
+	}
+	i, seen := k.at[at.Scope]
+	if !seen {
 		if k.at == nil {
 			k.at = map[string]int{}
 		}

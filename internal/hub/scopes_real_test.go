@@ -368,6 +368,7 @@ func TestScopesOnARealStore(t *testing.T) {
 func TestScopesOnARealStoreAgain(t *testing.T) {
 	for _, seed := range []uint64{
 		11101278, 12043838, // a task died in one project and was put back in another
+		23878213, // the same, and the one was filled again after a fallback
 	} {
 		runBurrow(t, seed)
 	}

@@ -1,0 +1,231 @@
+package hub_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/policy"
+	"github.com/tidemarkdb/tidemark/internal/wire"
+	"github.com/tidemarkdb/tidemark/store/sqlite"
+)
+
+// warren is a burrow with many sessions that listen and keep nothing: person i
+// is a member of project i%projects.
+type warren struct {
+	b       *testing.B
+	hub     *hub.Hub
+	now     int64
+	n       int64
+	writer  *hub.Session
+	replica string
+}
+
+const warrenPolicies = `
+rules: { default: public }
+scopes:
+  project:
+    grant: %s
+    tables: { project: id, member: project, task: project, comment: task.project }
+`
+
+func newWarren(b *testing.B, projects, people int) *warren {
+	return newWarrenWith(b, projects, people, "SELECT project FROM member WHERE person = :user")
+}
+
+func newWarrenWith(b *testing.B, projects, people int, grant string) *warren {
+	w := &warren{b: b, now: 1_000_000}
+	path := filepath.Join(b.TempDir(), "warren.db")
+	db, err := lite.Open(path, lite.Options{Create: true})
+	w.must(err)
+	w.must(db.Script(burrowSchema))
+	w.must(db.Script(fmt.Sprintf(`
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO project SELECT i, 'p' || i FROM n;
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO member SELECT i %% %d, 'person' || i FROM n;
+INSERT INTO task SELECT id, id, 'task', 0 FROM project;`, projects-1, people, projects)))
+	w.must(db.Close())
+	cfg, err := policy.Parse(fmt.Appendf(nil, warrenPolicies, grant), "warren.yaml")
+	w.must(err)
+	store, err := sqlite.Open(path, sqlite.Options{Space: "shop", Policies: policy.For(cfg, policy.Functions{}), Scopes: policy.ScopesFor(cfg)})
+	w.must(err)
+	b.Cleanup(func() { w.must(store.Close()) })
+	w.hub, err = hub.Open(ctx, store, w.now, hub.Options{Rand: rand.NewChaCha8([32]byte{})})
+	w.must(err)
+	w.group()
+	w.writer = w.enter(0)
+	return w
+}
+
+func (w *warren) must(err error) {
+	w.b.Helper()
+	if err != nil {
+		w.b.Fatal(err)
+	}
+}
+
+// enter connects a person who comes from a clone: nothing is left to fill.
+func (w *warren) enter(i int) *hub.Session {
+	w.b.Helper()
+	s := w.hub.NewSession(tidemark.Principal{ID: fmt.Sprint("person", i)})
+	st := w.hub.State()
+	down, _, err := s.Receive(ctx, w.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Schema: st.SchemaHash, Seq: st.Head})
+	w.must(err)
+	w.replica = down[0].(*wire.Welcome).Replica
+	for s.Behind() {
+		_, err := s.Next(ctx)
+		w.must(err)
+	}
+	return s
+}
+
+// group judges and delivers, and returns how long it took to deliver, and to how many.
+func (w *warren) group(subs ...hub.Submission) (time.Duration, int, *hub.Commit) {
+	w.b.Helper()
+	w.now++
+	c, err := w.hub.Group(ctx, w.now, subs, nil)
+	w.must(err)
+	begin := time.Now()
+	list, _ := c.Concerns()
+	batches := 0
+	for _, s := range list {
+		for _, m := range s.Deliver(c) {
+			if _, is := m.(*wire.Batch); is {
+				batches++
+			}
+		}
+	}
+	return time.Since(begin), batches, c
+}
+
+func (w *warren) edit(table string, key tidemark.Value, col int) hub.Submission {
+	w.b.Helper()
+	w.n++
+	t := w.hub.Schema().Named(table)
+	p := pushOf(w.n, w.hub.Schema().Hash, tidemark.Change{
+		Table: t.ID, Op: tidemark.Update, Key: []tidemark.Value{key}, Cols: []int{col}, New: []tidemark.Value{tidemark.Text(fmt.Sprint("title ", w.n))},
+	})
+	p.Seen = w.hub.State().Head
+	binary.BigEndian.PutUint64(p.Salt[:], uint64(w.n))
+	_, sub, err := w.writer.Receive(ctx, w.now, p)
+	w.must(err)
+	return *sub
+}
+
+// BenchmarkScopedCommit is one edit in one scope, judged, durable and handed to
+// the sessions that it concerns: with idle ones in a thousand other scopes,
+// which should cost nothing, and with listeners.
+func BenchmarkScopedCommit(b *testing.B) {
+	for _, idle := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprintf("idle=%d", idle), func(b *testing.B) {
+			w := newWarren(b, 1001, idle+idle/1000+2)
+			for i := range idle {
+				w.enter(i + i/1000 + 1) // project 0 is nobody's but the writer's
+			}
+			w.run(b, 1)
+		})
+	}
+	for _, listeners := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("listeners=%d", listeners), func(b *testing.B) {
+			w := newWarren(b, 1, listeners+1)
+			for i := range listeners {
+				w.enter(i + 1)
+			}
+			w.run(b, listeners+1)
+		})
+	}
+}
+
+func (w *warren) run(b *testing.B, batches int) {
+	var spent time.Duration
+	b.ResetTimer()
+	for range b.N {
+		took, n, c := w.group(w.edit("task", tidemark.Int(0), 2))
+		spent += took
+		if n != batches || len(c.Retry) > 0 || c.Outcomes()[0].Kind != tidemark.Accepted {
+			b.Fatalf("%d batches of %d, %+v", n, batches, c.Outcomes())
+		}
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "ns/delivery")
+}
+
+// join takes a person into project 0 and out again by turns.
+func (w *warren) join(i int, person string) hub.Submission {
+	w.b.Helper()
+	w.n++
+	t := w.hub.Schema().Named("member")
+	c := tidemark.Change{Table: t.ID, Op: tidemark.Delete, Key: []tidemark.Value{tidemark.Int(0), tidemark.Text(person)}}
+	if i%2 == 0 {
+		c.Op, c.New = tidemark.Insert, c.Key
+	}
+	p := pushOf(w.n, w.hub.Schema().Hash, c)
+	p.Seen = w.hub.State().Head
+	_, sub, err := w.writer.Receive(ctx, w.now, p)
+	w.must(err)
+	return *sub
+}
+
+// BenchmarkRegrant is an edit that changes the grants of one principal, whom the
+// grant query names by a column, or does not, so that everybody's are evaluated.
+func BenchmarkRegrant(b *testing.B) {
+	for _, sessions := range []int{1, 100, 1000} {
+		for _, concerned := range []string{"one", "all"} {
+			b.Run(fmt.Sprintf("sessions=%d/concerned=%s", sessions, concerned), func(b *testing.B) {
+				grant := "SELECT project FROM member WHERE person = :user"
+				if concerned == "all" {
+					grant = "SELECT m.project FROM member m, project p WHERE p.id = m.project AND p.name <> '' AND m.person || '' = :user"
+				}
+				w := newWarrenWith(b, 100, sessions+1, grant)
+				for i := range sessions {
+					w.enter(i + 1)
+				}
+				asked := 0
+				b.ResetTimer()
+				for i := range b.N {
+					_, _, c := w.group(w.join(i, "person1"))
+					if c.Outcomes()[0].Kind != tidemark.Accepted {
+						b.Fatalf("%+v", c.Outcomes())
+					}
+					asked += c.Granted
+				}
+				b.ReportMetric(float64(asked)/float64(b.N), "grants/op")
+			})
+		}
+	}
+}
+
+// BenchmarkScopedMemory is what a session costs the hub, and what each of its scopes does.
+func BenchmarkScopedMemory(b *testing.B) {
+	for _, scopes := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("scopes=%d", scopes), func(b *testing.B) {
+			w := newWarrenWith(b, scopes, 0, "SELECT id FROM project")
+			const sessions = 100
+			keep := make([]*hub.Session, 0, sessions)
+			before := heap()
+			for i := range sessions {
+				keep = append(keep, w.enter(i+1))
+			}
+			after := heap()
+			for range b.N {
+				_ = keep
+			}
+			b.ReportMetric(float64(after-before)/sessions, "B/session")
+			b.ReportMetric(float64(after-before)/sessions/float64(scopes), "B/subscription")
+			runtime.KeepAlive(keep)
+		})
+	}
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
