@@ -138,6 +138,7 @@ export function batch(l: Loop, now: number, event: Event): void {
   l.staging = a.staged;
   if (a.staged) {
     l.progressed();
+    if (a.stagedRows > 0) l.notify({ applied: a });
     ack(l, b.cursor);
   } else {
     applied(l, a);

@@ -33,7 +33,7 @@ export function part(in_: Incoming, from: Source, t: Table, c: Change): void {
     remove(in_, t, id, c);
     return;
   }
-  const s = numberOf(in_, from.scope);
+  const s = known(in_, from.scope);
   if (c.op === FORGET) forget(in_, t, id, s);
   else if (c.op === INSERT) enter(in_, t, id, s, c);
   else once(in_, t, id, c);
@@ -47,15 +47,17 @@ function once(in_: Incoming, t: Table, id: RowID, c: Change): void {
 }
 
 /** The number of a scope. */
-function numberOf(in_: Incoming, name: string): number {
-  let s = in_.numbers.get(name);
-  if (s === undefined) {
-    s = in_.a.db.int("SELECT i FROM main._tm_scope WHERE name = ?1", name);
-    if (s === 0)
-      throw new TidemarkError("protocol", `changes came of ${name}, which the server does not list for this copy`);
-    in_.numbers.set(name, s);
-  }
+function known(in_: Incoming, name: string): number {
+  const s = in_.numbers.get(name) ?? numberOf(in_.a.db, name);
+  in_.numbers.set(name, s);
   return s;
+}
+
+/** The number of a scope that the server listed. */
+export function numberOf(db: Database, name: string): number {
+  const s = db.int("SELECT i FROM main._tm_scope WHERE name = ?1", name);
+  if (s > 0) return s;
+  throw new TidemarkError("protocol", `changes came of ${name}, which the server does not list for this copy`);
 }
 
 /** Puts a row into a scope. */
@@ -64,7 +66,9 @@ function enter(in_: Incoming, t: Table, id: RowID, s: number, c: Change): void {
   once(in_, t, id, c);
   found(in_, id);
   db.run("INSERT OR IGNORE INTO main._tm_member (t, key, s) VALUES (?1, ?2, ?3)", ...rowArgs(id), BigInt(s));
-  if (db.changes() > 0) tally.scopes?.add(s, tally.hasher.row(t, nowOf(in_, t, id)));
+  if (db.changes() === 0) return;
+  const image = c.values.length < t.columns.length ? nowOf(in_, t, id) : c.values;
+  tally.scopes?.add(s, tally.hasher.row(t, image));
 }
 
 /** Takes a row out of a scope. */

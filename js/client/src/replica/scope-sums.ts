@@ -7,7 +7,7 @@ import { countAnew, partial } from "./apply.ts";
 import type { Attempt } from "./attempt.ts";
 import type { RowID } from "./base.ts";
 import { flag, keyProven, keyRepair, store } from "./facts.ts";
-import { membersOf } from "./member.ts";
+import { membersOf, numberOf } from "./member.ts";
 import type { Replica } from "./replica.ts";
 import { otherKind } from "./scopes.ts";
 
@@ -86,8 +86,7 @@ export function proveScopes(r: Replica, b: Batch, a: Attempt): void {
 /** The first scope whose sum is not the server's, "" for none. */
 function wrongScope(a: Attempt, parts: readonly Part[]): string {
   const sums = a.tally.scopes;
-  const number = (name: string): number => a.db.int("SELECT i FROM main._tm_scope WHERE name = ?1", name);
-  return parts.find((p) => sums?.sum(number(p.scope)) !== p.sum)?.scope ?? "";
+  return parts.find((p) => sums?.sum(numberOf(a.db, p.scope)) !== p.sum)?.scope ?? "";
 }
 
 /** Marks the scopes of a batch as whole. */

@@ -69,10 +69,11 @@ export class Tally {
 
   /** Replaces a confirmed row by another; null is no row. */
   change(t: Table, before: Row | null, after: Row | null): void {
-    const image = after ?? before;
     if (this.scopes) {
+      // One that was not there is in no scope yet.
+      if (!before) return;
       const hash = this.hasher.row(t, after) - this.hasher.row(t, before);
-      if (image) this.scopes.addTo(idOf(t, keyOf(t, image)), hash);
+      this.scopes.addTo(idOf(t, keyOf(t, before)), hash);
       return;
     }
     this.sums.add(this.hasher, t, before, -1);
