@@ -25,7 +25,7 @@ const (
 	keyWants     = "wants"     // counts how often what is wanted changed
 	keyAnswered  = "answered"  // what keyWants was when the server listed what is granted of it
 	keyUnlisted  = "unlisted"  // 1: a Welcome listed no scope, and its schema is to come
-	keyScrub     = "scrub"     // 1: rows left, and the WAL may still hold them
+	keyScrub     = "scrub"     // rows left: 1: the WAL may still hold them, 2: full-text indexes may, too
 )
 
 // bookkeeping is what a replica keeps in its file beside _tm_meta and what

@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -330,6 +331,32 @@ func TestLostRowsAreNotInTheFile(t *testing.T) {
 	d.applyWell(o.empty(0))
 	if inFile(t, d.path, canary) {
 		t.Error("what was forgotten is still in the file")
+	}
+}
+
+// Nor in a full-text index, which marks what is gone.
+func TestLostRowsAreNotInAnIndex(t *testing.T) {
+	o := newScopedOrigin(t, searchable, "a")
+	d := o.cloneScoped()
+	_, err := d.r.TakeScopes([]string{"a/1", "a/2"}, 1)
+	must(t, err)
+	doc := o.schema.Named("doc")
+	b := o.empty(0)
+	for i, word := range []string{"canaryword", "keptword"} {
+		row := []tidemark.Value{tidemark.Int(int64(i + 1)), tidemark.Text("a " + word), tidemark.Null}
+		b.Parts = append(b.Parts, wire.Part{Scope: fmt.Sprintf("a/%d", i+1), Sum: sumOf(o.key, o.schema, images{idOf(doc, row[:1]): row}),
+			Changes: []tidemark.Change{{Table: doc.ID, Op: tidemark.Insert, Key: row[:1], New: row}}})
+	}
+	d.applyWell(b)
+	d.want("SELECT count(*) FROM doc_text('canaryword')", "[1]")
+	_, err = d.r.TakeScopes([]string{"a/2"}, 2)
+	must(t, err)
+	d.want("SELECT (SELECT count(*) FROM doc_text('canaryword')) || (SELECT count(*) FROM doc_text('keptword'))", "['01']")
+	if !inFile(t, d.path, "keptword") {
+		t.Fatal("the index does not hold words as they are")
+	}
+	if inFile(t, d.path, "canaryword") || inFile(t, d.path, "anaryword") {
+		t.Error("a lost word is still in the index")
 	}
 }
 

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -11,9 +12,9 @@ import (
 
 // What leaves a copy must not stay in the bytes of its file. The engine's
 // connection overwrites what it deletes; what is left to do is to empty the WAL,
-// which keeps older states of pages. What an app's own connection overwrote
-// earlier may be found until the file is vacuumed, unless its SQLite is set to
-// overwrite, too.
+// which keeps older states of pages, and, where a whole scope went, to merge
+// full-text indexes. What an app's own connection overwrote earlier may be found
+// until the file is vacuumed, unless its SQLite is set to overwrite, too.
 
 // overwriteDeleted makes this connection overwrite what it deletes.
 func (r *Replica) overwriteDeleted() error {
@@ -44,7 +45,14 @@ func (a *attempt) noteLeft() error {
 	if err := a.forgetPast(); err != nil {
 		return err
 	}
-	return store(a.db, flag(keyScrub, true))
+	due, err := meta.Int(a.db, keyScrub)
+	if err != nil {
+		return err
+	}
+	if due = max(due, 1); a.job.leave != nil { // a whole scope: worth the work on indexes
+		due = 2
+	}
+	return meta.SetInt(a.db, keyScrub, due)
 }
 
 // forgetPast drops from the history what tells values of rows that left.
@@ -89,12 +97,41 @@ func (r *Replica) scrubbed(work func() (*Applied, error)) (*Applied, error) {
 	return out, failureOrNil("scrub", err)
 }
 
+// scrubIndexes merges the segments of full-text indexes, which keep the words of
+// a row after it was taken out, with a mark. What cannot be merged here is left.
+func (r *Replica) scrubIndexes() error {
+	var names []string
+	err := r.db.Each("SELECT name, sql FROM main.sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'", func(s *lite.Stmt) error {
+		if strings.Contains(strings.ToLower(s.Text(1)), "using fts") {
+			names = append(names, lite.Quote(s.Text(0)))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := r.db.Savepoint("merge", func() error {
+			return r.db.Run("INSERT INTO main." + name + " (" + name + ") VALUES ('optimize')")
+		})
+		if lite.Environment(err) {
+			return err
+		}
+	}
+	return meta.SetInt(r.db, keyScrub, 1)
+}
+
 // scrub empties the WAL, if that is due. While other programs read it, it
 // stays; then the next call tries again.
 func (r *Replica) scrub() error {
 	due, err := meta.Int(r.db, keyScrub)
 	if err != nil || due == 0 {
 		return err
+	}
+	if due == 2 {
+		if err := r.transaction("scrub", 0, r.scrubIndexes); err != nil {
+			return err
+		}
 	}
 	// A program that reads for long must not hold the sync up.
 	patience, err := r.db.Int("PRAGMA busy_timeout")
