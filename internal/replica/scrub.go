@@ -89,12 +89,17 @@ func (a *attempt) forgetPast() error {
 }
 
 // scrubbed does work that rows may leave by, and empties the WAL behind them.
+// What was done stands, also when that has to wait for another program or for
+// room on the disk.
 func (r *Replica) scrubbed(work func() (*Applied, error)) (*Applied, error) {
 	out, err := r.withoutMirrors(work)
-	if err == nil && r.server.Scoped() {
-		err = r.scrub()
+	if err != nil || !r.server.Scoped() {
+		return out, err
 	}
-	return out, failureOrNil("scrub", err)
+	if err := r.scrub(); err != nil && !lite.Environment(err) {
+		return nil, failure("scrub", err)
+	}
+	return out, nil
 }
 
 // scrubIndexes merges the segments of full-text indexes, which keep the words of
@@ -145,11 +150,8 @@ func (r *Replica) scrub() error {
 	if _, perr := r.db.Int(fmt.Sprintf("PRAGMA busy_timeout = %d", patience)); err == nil {
 		err = perr
 	}
-	if lite.Busy(err) || err == nil && done[0].Int64() != 0 {
-		return nil
-	}
-	if err != nil {
-		return err
+	if err != nil || done[0].Int64() != 0 {
+		return err // the latter: somebody reads it
 	}
 	return meta.SetInt(r.db, keyScrub, 0)
 }
