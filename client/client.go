@@ -66,8 +66,9 @@ type Event struct {
 	Suspended *Pending
 	Conflict  *Conflict // an edit, of whatever replica, that waits for a decision
 	Scope     *ScopeNews
-	Filling   int64     // rows that have come so far of scopes whose rows are not visible yet
-	Expiring  time.Time // the token ends then, and the source has no newer one; Err may say why
+	Left      map[string]int // rows that left the copy and were not deleted, by table; comes behind the Scope that they left with
+	Filling   int64          // rows that have come so far of scopes whose rows are not visible yet
+	Expiring  time.Time      // the token ends then, and the source has no newer one; Err may say why
 	Err       error
 	Seq       tidemark.Seq
 }

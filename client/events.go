@@ -10,11 +10,12 @@ import (
 // publish passes a note of the loop on: to the log, to the app as events, to
 // those who wait in Sync and Verify.
 func (s *shell) publish(n replica.Note, state string) {
+	left := s.left(n.Applied)
 	s.mu.Lock()
 	moved := s.state != state
 	s.state = state
 	for w := range s.waiters {
-		w.hear(n, state)
+		w.hear(n, left, state)
 	}
 	s.mu.Unlock()
 	if n.Applied != nil {
@@ -34,6 +35,9 @@ func (s *shell) publish(n replica.Note, state string) {
 	for _, ev := range eventsOf(n, state, moved, s.count(n.Applied)) {
 		s.db.opts.OnEvent(ev)
 	}
+	if left != nil {
+		s.db.opts.OnEvent(Event{State: state, Seq: n.Applied.Seq, Left: left})
+	}
 	for _, c := range s.opened(n.Applied) {
 		s.db.opts.OnEvent(Event{State: state, Seq: n.Applied.Seq, Conflict: &c})
 	}
@@ -50,6 +54,24 @@ func (s *shell) count(a *replica.Applied) int64 {
 		s.filling = 0
 	}
 	return s.filling
+}
+
+// left names the tables of rows that left the copy.
+func (s *shell) left(a *replica.Applied) map[string]int {
+	if a == nil || len(a.Left) == 0 {
+		return nil
+	}
+	schema := s.db.Schema()
+	if schema == nil {
+		return nil
+	}
+	left := map[string]int{}
+	for id, n := range a.Left {
+		if t := schema.Table(id); t != nil {
+			left[t.Name] += n
+		}
+	}
+	return left
 }
 
 // opened lists the conflicts that a batch brought and that wait for a decision.

@@ -279,11 +279,14 @@ type collected struct {
 }
 
 func (c *collected) hear(ev Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ev.Left != nil {
+		c.news = append(c.news, fmt.Sprint("left ", ev.Left))
+	}
 	if ev.Scope == nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	text := fmt.Sprintf("%s %s %d", ev.Scope.Scope, ev.Scope.State, ev.Scope.Rows)
 	if ev.Scope.Unwanted {
 		text += " unwanted"
@@ -308,6 +311,9 @@ func TestScopesComeAndGoWhileConnected(t *testing.T) {
 	s.run("DELETE FROM member WHERE project = 'site' AND person = 'ana'")
 	eventually(t, "she is taken out", func() bool { return c.has("project/site lost 6") }) // her task stays
 	holds(t, ana, "1 3 4")
+	s.run("UPDATE task SET project = 'bare' WHERE id = 4")
+	eventually(t, "a row goes elsewhere", func() bool { return c.has("left map[comment:1 task:1]") })
+	holds(t, ana, "1 3")
 }
 
 func TestWatchTellsRowsThatLeftFromDeletedOnes(t *testing.T) {

@@ -23,6 +23,7 @@ type SyncResult struct {
 	Rejected int                `json:"rejected"`
 	Received int                `json:"received"` // batches applied
 	Scopes   []ScopeNews        `json:"-"`        // what happened to the copy's scopes, in order
+	Left     map[string]int     `json:"-"`        // rows that left the copy and were not deleted, by table; with lost scopes or for others
 }
 
 // Sync pushes what is pending, pulls what is new and returns when everything

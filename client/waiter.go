@@ -52,13 +52,13 @@ func (s *shell) stepped() {
 	}
 }
 
-func (w *waiter) hear(n replica.Note, state string) {
+func (w *waiter) hear(n replica.Note, left map[string]int, state string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state = state
 	if a := n.Applied; a != nil && !a.Staged {
 		w.failures = 0
-		w.res.add(a)
+		w.res.add(a, left)
 	}
 	if n.Verify != nil {
 		w.verified = n.Verify
@@ -71,13 +71,19 @@ func (w *waiter) hear(n replica.Note, state string) {
 	}
 }
 
-func (r *SyncResult) add(a *replica.Applied) {
+func (r *SyncResult) add(a *replica.Applied, left map[string]int) {
 	if a.Seq > r.Seq {
 		r.Received++
 	}
 	r.Seq = max(r.Seq, a.Seq)
 	r.Settled = append(r.Settled, a.Settled...)
 	r.Scopes = append(r.Scopes, a.Scopes...)
+	for table, n := range left {
+		if r.Left == nil {
+			r.Left = map[string]int{}
+		}
+		r.Left[table] += n
+	}
 	for _, o := range a.Settled {
 		switch o.Kind {
 		case tidemark.Accepted:

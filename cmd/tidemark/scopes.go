@@ -179,6 +179,10 @@ func scopeState(sc client.Scope, st client.Status) string {
 
 // change has the copy take more or less, and syncs.
 func (c *scopesCommand) change(s *shell, db *client.DB) error {
+	before, err := db.Scopes()
+	if err != nil {
+		return err
+	}
 	if err := c.write(s, db); err != nil {
 		return err
 	}
@@ -196,7 +200,7 @@ func (c *scopesCommand) change(s *shell, db *client.DB) error {
 	if err != nil {
 		return c.later(s, d, err)
 	}
-	return c.verdict(s, db, d)
+	return c.verdict(s, db, d, before)
 }
 
 func (c *scopesCommand) write(s *shell, db *client.DB) error {
@@ -231,19 +235,13 @@ func (c *scopesCommand) later(s *shell, d scopeList, err error) error {
 }
 
 // verdict says of the scopes that the command named where they stand.
-func (c *scopesCommand) verdict(s *shell, db *client.DB, d scopeList) error {
+func (c *scopesCommand) verdict(s *shell, db *client.DB, d scopeList, before []client.Scope) error {
 	if c.Action == "all" {
 		s.printf("%s takes everything that you are granted: %s\n", c.File, plural(len(d.Scopes), "scope"))
 	}
 	for _, name := range c.Scopes {
-		i := slices.IndexFunc(d.Scopes, func(sc client.Scope) bool { return sc.Scope == name })
-		switch {
-		case c.Action == "drop" && i >= 0 && d.Scopes[i].Ready:
-			s.printf("%s stays: every copy has it\n", clean(name))
-		case c.Action == "drop" && !slices.ContainsFunc(d.News, func(n scopeNews) bool { return n.Scope == name }):
-			s.printf("%s is not taken\n", clean(name))
-		case i >= 0 && d.Scopes[i].Ready && !slices.ContainsFunc(d.News, func(n scopeNews) bool { return n.Scope == name }):
-			s.printf("%s is here: %s\n", clean(name), plural(d.Scopes[i].Rows, "row"))
+		if text := c.standing(name, d, before); text != "" {
+			s.printf("%s %s\n", clean(name), text)
 		}
 	}
 	if err := s.document(d); err != nil {
@@ -253,6 +251,27 @@ func (c *scopesCommand) verdict(s *shell, db *client.DB, d scopeList) error {
 		return nil
 	}
 	return missing(db.Schema(), c.File, d.Scopes, c.Scopes)
+}
+
+// standing says where a scope stands of which no news was printed: another
+// process may have done what was asked for, or nothing was to be done.
+func (c *scopesCommand) standing(name string, d scopeList, before []client.Scope) string {
+	of := func(sc client.Scope) bool { return sc.Scope == name }
+	if slices.ContainsFunc(d.News, func(n scopeNews) bool { return n.Scope == name && n.State != client.ScopeGained }) {
+		return ""
+	}
+	i := slices.IndexFunc(d.Scopes, of)
+	switch {
+	case i >= 0 && d.Scopes[i].Ready && c.Action == "drop":
+		return "stays: every copy has it"
+	case i >= 0 && d.Scopes[i].Ready:
+		return "is here: " + plural(d.Scopes[i].Rows, "row")
+	case c.Action == "drop" && slices.ContainsFunc(before, of):
+		return "is not taken any more"
+	case c.Action == "drop":
+		return "was not taken"
+	}
+	return ""
 }
 
 // missing is the ending of a command that named scopes that are not granted:
@@ -328,6 +347,28 @@ func scopeText(n client.ScopeNews) string {
 		return fmt.Sprintf("%s of %s left this copy: you dropped it", plural(n.Rows, "row"), name)
 	}
 	return fmt.Sprintf("%s of %s left this copy: you are no longer granted it", plural(n.Rows, "row"), name)
+}
+
+// strayText says that rows left although no scope was lost.
+func strayText(n int) string {
+	them := "them"
+	if n == 1 {
+		them = "it"
+	}
+	return plural(n, "row") + " left this copy: no scope that it holds has " + them + " any more"
+}
+
+// leftApart counts rows that left otherwise than with a scope that was lost.
+func leftApart(left map[string]int, news []client.ScopeNews) (n int) {
+	for _, some := range left {
+		n += some
+	}
+	for _, sc := range news {
+		if sc.State == client.ScopeLost {
+			n -= sc.Rows
+		}
+	}
+	return n
 }
 
 // scopesText names the scopes of a copy for status, the first of many.

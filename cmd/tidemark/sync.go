@@ -55,18 +55,19 @@ func (c *syncCommand) Run(s *shell) error {
 
 // synced is what sync prints with --json.
 type synced struct {
-	Path     string       `json:"path"`
-	State    string       `json:"state"` // settled, rejected, offline
-	Pushed   int          `json:"pushed"`
-	Accepted int          `json:"accepted"`
-	Merged   int          `json:"merged"`
-	Rejected int          `json:"rejected"`
-	Kept     int          `json:"kept"`     // new records of tidemark rejected, these included
-	Received int          `json:"received"` // changesets of others
-	Seq      tidemark.Seq `json:"seq"`
-	Pending  int          `json:"pending"`
-	Outcomes []outcome    `json:"outcomes"`
-	Scopes   []scopeNews  `json:"scopes,omitempty"` // that became ready or were lost
+	Path     string         `json:"path"`
+	State    string         `json:"state"` // settled, rejected, offline
+	Pushed   int            `json:"pushed"`
+	Accepted int            `json:"accepted"`
+	Merged   int            `json:"merged"`
+	Rejected int            `json:"rejected"`
+	Kept     int            `json:"kept"`     // new records of tidemark rejected, these included
+	Received int            `json:"received"` // changesets of others
+	Seq      tidemark.Seq   `json:"seq"`
+	Pending  int            `json:"pending"`
+	Outcomes []outcome      `json:"outcomes"`
+	Scopes   []scopeNews    `json:"scopes,omitempty"` // that became ready or were lost
+	Left     map[string]int `json:"left,omitempty"`   // rows that left and were not deleted, by table
 }
 
 func (c *syncCommand) once(s *shell, db *client.DB) error {
@@ -89,12 +90,15 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 		return errors.Join(err, serr)
 	}
 	d := c.result(res, before, after)
-	d.Scopes = newsOf(res.Scopes)
+	d.Scopes, d.Left = newsOf(res.Scopes), res.Left
 	if err != nil {
 		return c.unsettled(s, d, err)
 	}
 	s.printf("%s\n", d.text())
 	tellScopes(s, res.Scopes)
+	if n := leftApart(res.Left, res.Scopes); n > 0 {
+		s.printf("%s\n", strayText(n))
+	}
 	c.explain(s, d, res.Settled)
 	if err := s.document(d); err != nil {
 		return err

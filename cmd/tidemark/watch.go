@@ -17,6 +17,7 @@ type news struct {
 	Outcome   *outcome       `json:"outcome,omitempty"`
 	Suspended *suspendedNews `json:"suspended,omitempty"`
 	Scope     *scopeNews     `json:"scope,omitempty"`
+	Left      map[string]int `json:"left,omitempty"`     // rows that left and were not deleted, by table
 	Filling   int64          `json:"filling,omitempty"`  // rows that have come of scopes whose rows are not visible yet
 	Conflict  *conflictItem  `json:"conflict,omitempty"` // waits for a decision
 	Expiring  string         `json:"expiring,omitempty"` // when the token ends, of which there is no newer one
@@ -61,11 +62,12 @@ type watcher struct {
 	s       *shell
 	path    string
 	seq     tidemark.Seq
-	silence *time.Timer // until the first event, which comes once this process may sync
-	synced  bool        // since the connection stands
-	said    string      // the last error, which is not repeated at every attempt
-	waits   bool        // for a newer token
-	filled  time.Time   // when it was said last how many rows had come
+	silence *time.Timer        // until the first event, which comes once this process may sync
+	synced  bool               // since the connection stands
+	said    string             // the last error, which is not repeated at every attempt
+	waits   bool               // for a newer token
+	lost    []client.ScopeNews // since rows left last
+	filled  time.Time          // when it was said last how many rows had come
 	giveUp  context.CancelCauseFunc
 }
 
@@ -86,7 +88,14 @@ func (w *watcher) event(ev client.Event) {
 		w.say("changeset %d is suspended: %s", ev.Suspended.N, ev.Suspended.Cause)
 	}
 	if ev.Scope != nil {
+		w.lost = append(w.lost, *ev.Scope)
 		w.say("%s", scopeText(*ev.Scope))
+	}
+	if ev.Left != nil {
+		if n := leftApart(ev.Left, w.lost); n > 0 {
+			w.say("%s", strayText(n))
+		}
+		w.lost = nil
 	}
 	if now := time.Now(); ev.Filling > 0 && now.Sub(w.filled) >= time.Second {
 		w.filled = now
@@ -108,7 +117,7 @@ func (w *watcher) event(ev client.Event) {
 	}
 	if ev.Seq > w.seq {
 		w.seq = ev.Seq
-		if ev.Outcome == nil && ev.Scope == nil {
+		if ev.Outcome == nil && ev.Scope == nil && ev.Left == nil {
 			w.say("received, at seq %d", w.seq)
 		}
 	}
@@ -145,7 +154,7 @@ func (w *watcher) say(format string, args ...any) {
 }
 
 func (w *watcher) news(ev client.Event) news {
-	n := news{Time: time.Now().UTC().Format(time.RFC3339Nano), State: ev.State, Seq: ev.Seq, Filling: ev.Filling}
+	n := news{Time: time.Now().UTC().Format(time.RFC3339Nano), State: ev.State, Seq: ev.Seq, Left: ev.Left, Filling: ev.Filling}
 	if ev.Outcome != nil {
 		o := outcomeOf(*ev.Outcome)
 		n.Outcome = &o
