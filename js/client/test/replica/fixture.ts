@@ -5,6 +5,7 @@ import { Hasher } from "../../src/digest/digest.ts";
 import { Database } from "../../src/lite/database.ts";
 import { violation } from "../../src/lite/failure.ts";
 import { loadSqlite } from "../../src/lite/load.ts";
+import { quote } from "../../src/lite/quote.ts";
 import type { Applied } from "../../src/replica/apply.ts";
 import { type Images, idOf, inOrder, type RowID, rowsOf, synced, tableOf } from "../../src/replica/base.ts";
 import { loadPending, type Pending } from "../../src/replica/pending.ts";
@@ -12,7 +13,7 @@ import { type Options, Replica } from "../../src/replica/replica.ts";
 import { loadBase } from "../../src/replica/tally.ts";
 import { begin, commit, rollback } from "../../src/replica/write.ts";
 import { get, insert, remove, scan, update } from "../../src/row/row.ts";
-import { type Column, keyOf, type Policy, type Schema, type Table, tableByID } from "../../src/schema.ts";
+import { type Column, keyOf, type Policy, type Schema, scoped, type Table, tableByID } from "../../src/schema.ts";
 import { type Row, sameRow, type Value } from "../../src/value.ts";
 import type { Batch } from "../../src/wire/down.ts";
 import { encode, inspect } from "../inspect.ts";
@@ -209,6 +210,9 @@ export class Device {
   constructor(o: Origin, options: Partial<Options>) {
     this.#options = { rand: bytesFrom(7), ...options };
     this.db = copyOf(o.db);
+    const parts = scoped(o.schema);
+    // Where scopes are declared a copy has no rows at first.
+    if (parts) for (const t of o.schema.tables) this.db.run(`DELETE FROM ${quote(t.name)}`);
     Replica.create(this.db, {
       server: "http://x",
       schema: encode(o.schema),
@@ -217,7 +221,7 @@ export class Device {
         incarnation: "inc",
         term: "term",
         head: o.seq,
-        sum: o.sum(),
+        sum: parts ? 0n : o.sum(),
         digestKey: o.key,
       },
     });
