@@ -3,6 +3,7 @@ package hub
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -61,20 +62,37 @@ func (j *trial) unseen(t *tidemark.Table, c *tidemark.Change) error {
 // concealed takes out of a refusal what names a row that is not the author's to see.
 func (j *trial) concealed(why *tidemark.Error) (*tidemark.Error, error) {
 	t := j.schema.Named(why.Table)
-	if !j.schema.Scoped() || t == nil || len(why.Key) != len(t.Key) || j.names(t, why.Key) {
+	if !j.schema.Scoped() || t == nil {
 		return why, nil
 	}
-	row, err := j.g.tx.Row(t.ID, why.Key)
-	if err != nil {
-		return nil, err
-	}
-	if sees, err := j.sees(t, why.Key, row); sees || err != nil {
-		return why, err
-	}
 	own := *why
-	own.Key, own.Other, own.Err = nil, nil, nil
-	own.Msg = fmt.Sprintf("a row of %s that the author may not see stands in the way (%s)", t.Name, why.Code)
+	if hidden, err := j.hidden(t, why.Other); err != nil {
+		return nil, err
+	} else if hidden {
+		own.Other, own.Err = nil, nil
+		own.Msg = fmt.Sprintf("a row of %s that the author may not see has the same %s", t.Name, strings.Join(why.Columns, ", "))
+	}
+	if hidden, err := j.hidden(t, why.Key); err != nil {
+		return nil, err
+	} else if hidden {
+		own.Key, own.Other, own.Err = nil, nil, nil
+		own.Msg = fmt.Sprintf("a row of %s that the author may not see stands in the way (%s)", t.Name, why.Code)
+	}
 	return &own, nil
+}
+
+// hidden reports whether a key that a refusal names is that of a row which the
+// author may not see, and of which the changeset does not speak.
+func (j *trial) hidden(t *tidemark.Table, key []tidemark.Value) (bool, error) {
+	if len(key) != len(t.Key) || j.names(t, key) {
+		return false, nil
+	}
+	row, err := j.g.tx.Row(t.ID, key)
+	if err != nil {
+		return false, err
+	}
+	sees, err := j.sees(t, key, row)
+	return !sees, err
 }
 
 // names reports whether the changeset itself speaks of a row.
