@@ -209,8 +209,16 @@ func (d *device) shrunk(v *view) {
 	if !lost || d.soiled || w.faults.frames || w.ledger.rewound {
 		return // what a repair took out of the tables is kept for a person to look at
 	}
+	scopes, err := d.r.Scopes()
+	w.must(err, d.name+": scopes")
+	var listed []string // by the server's last word, which may be old
+	for _, s := range scopes {
+		if s.Listed {
+			listed = append(listed, s.Scope)
+		}
+	}
 	for _, name := range []string{replicaFile, replicaFile + "-journal"} {
-		if text := w.secrets.left(d.owner, w.list(d.owner, d.wants), d.disk.Contents(name)); text != "" {
+		if text := w.secrets.left(d.owner, listed, d.disk.Contents(name)); text != "" {
 			w.fail("I22", "%s of %q lost scopes, and %s still holds %s of %v", d.name, d.owner, name, text, w.secrets.where(text))
 		}
 	}
