@@ -2,8 +2,8 @@
 export class FakeIndexedDb {
   readonly #stores = new Map<string, Map<string, { readonly key: IDBValidKey; readonly value: unknown }>>();
   #made = false;
-  /** The next transaction that writes is ended, as the browser does to a page that stood still. */
-  endNext = false;
+  /** The next transaction that writes is ended, as the browser does to a page that stood still; then this happens. */
+  endNext: (() => void) | null = null;
 
   open(_name: string, version?: number): Request {
     const request = new Request();
@@ -39,8 +39,9 @@ export class FakeIndexedDb {
 
   #transaction(writes: boolean): object {
     const undo = new Map([...this.#stores].map(([name, rows]) => [name, new Map(rows)]));
-    let error = writes && this.endNext ? new Error("Transaction timed out due to inactivity.") : null;
-    if (writes) this.endNext = false;
+    const next = writes ? this.endNext : null;
+    if (writes) this.endNext = null;
+    let error = next === null ? null : new Error("Transaction timed out due to inactivity.");
     const tx = {
       error: null as Error | null,
       oncomplete: () => {},
@@ -51,6 +52,7 @@ export class FakeIndexedDb {
     setTimeout(() => {
       if (error === null) return tx.oncomplete();
       for (const [name, rows] of undo) this.#stores.set(name, rows);
+      next?.();
       tx.error = error;
       tx.onabort();
     });
