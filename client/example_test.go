@@ -290,3 +290,70 @@ func Example_readme() {
 	}
 	defer stop()
 }
+
+// named takes a token for the name of who brings it: enough for an example.
+type named struct{}
+
+func (named) Authenticate(_ context.Context, token string) (tidemark.Principal, error) {
+	return tidemark.Principal{ID: token}, nil
+}
+
+// servedTeam serves a file with scopes.
+func servedTeam() (address, folder string, end func()) {
+	folder, err := os.MkdirTemp("", "tidemark-example-")
+	check(err)
+	check(os.WriteFile(filepath.Join(folder, "tidemark.yaml"), []byte(`
+scopes:
+  project:
+    grant: SELECT project FROM member WHERE person = :user
+    tables: { task: project }
+`), 0o600))
+	file := filepath.Join(folder, "team.sqlite")
+	plain(file, `CREATE TABLE member (project TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (person, project));
+		CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, project TEXT NOT NULL);
+		INSERT INTO member VALUES ('site', 'eli'), ('van', 'eli');
+		INSERT INTO task VALUES ('draw', 'site'), ('buy', 'site'), ('oil', 'van'), ('secret', 'other')`)
+	srv, err := server.Open(file, server.Options{Auth: named{}})
+	check(err)
+	web := httptest.NewServer(srv)
+	return web.URL + "/team", folder, func() {
+		check(srv.Close())
+		web.Close()
+		check(os.RemoveAll(folder))
+	}
+}
+
+func ExampleDB_Subscribe() {
+	address, folder, end := servedTeam()
+	defer end()
+	path := filepath.Join(folder, "eli.db")
+	token := client.StaticToken("eli")
+
+	hear := func(ev client.Event) {
+		if ev.Scope != nil {
+			fmt.Println(ev.Scope.Scope, ev.Scope.State, ev.Scope.Rows) // gained, ready or lost
+		}
+	}
+	o := client.CloneOptions{Token: token, Scopes: []client.Want{{Scope: "project/site"}}}
+	if err := client.Clone(ctx, address, path, o); err != nil {
+		log.Fatal(err)
+	}
+	db, err := client.Open(path, client.Options{Token: token, OnEvent: hear})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Subscribe(ctx, client.Want{Scope: "project/van", Priority: -1}); err != nil {
+		log.Fatal(err)
+	}
+	if err := db.Ready(ctx, "project/van"); err != nil {
+		log.Fatal(err) // forbidden when it is not granted
+	}
+	r, err := db.Query(ctx, "SELECT count(*) FROM task")
+	check(err)
+	fmt.Println(r.Rows[0][0], "tasks")
+	// Output:
+	// project/van gained 0
+	// project/van ready 1
+	// 3 tasks
+}

@@ -16,7 +16,7 @@ func TestGoInDocumentsCompiles(t *testing.T) {
 	root := filepath.Join("..", "..")
 	code := squeezed(t, filepath.Join(root, "client", "example_test.go")) + squeezed(t, filepath.Join(root, "server", "example_test.go")) +
 		squeezed(t, filepath.Join(root, "examples", "policies", "main.go"))
-	for path, atLeast := range map[string]int{"README.md": 2, "docs/guide/embedding.md": 8, "docs/guide/policies.md": 3} {
+	for path, atLeast := range map[string]int{"README.md": 2, "docs/guide/embedding.md": 8, "docs/guide/policies.md": 3, "docs/guide/scopes.md": 1} {
 		b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
 		if err != nil {
 			t.Fatal(err)

@@ -22,6 +22,9 @@ func TestRulesGuide(t *testing.T) { typeGuide(t, "rules.md", 12) }
 // TestAuthGuide does so with docs/guide/auth.md.
 func TestAuthGuide(t *testing.T) { typeGuide(t, "auth.md", 10) }
 
+// TestScopesGuide does so with docs/guide/scopes.md.
+func TestScopesGuide(t *testing.T) { typeGuide(t, "scopes.md", 20) }
+
 func typeGuide(t *testing.T, page string, least int) {
 	t.Helper()
 	for _, tool := range []string{"sqlite3", "bash"} {
