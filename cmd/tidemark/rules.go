@@ -351,7 +351,11 @@ func (c *rulesExplainCommand) Run(s *shell) error {
 	}{c.As, err == nil, all}); derr != nil || err == nil {
 		return derr
 	}
-	return &ending{exit: exitRejected, code: tidemark.CodeOf(err), msg: who + " may not do this: " + err.Error(), hint: "nothing was changed"}
+	hint := "nothing was changed"
+	if len(all) == 0 && config != nil && config.Scopes != nil {
+		hint = "nothing was changed, and no rule was asked; --read \"TABLE WHERE CONDITION\" says in which scopes rows are"
+	}
+	return &ending{exit: exitRejected, code: tidemark.CodeOf(err), msg: who + " may not do this: " + err.Error(), hint: hint}
 }
 
 // keepLast replaces what was said of the same row before: the store tries

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
@@ -85,7 +86,7 @@ func stage(c *policy.Config, fill func(path string) error) (s *Stage, err error)
 		return nil, err
 	}
 	s.store, err = sqlite.Open(s.path, sqlite.Options{
-		Policies: policy.For(c, policy.Functions{Any: true}), Rules: policy.RulesFor(c, true),
+		Policies: policy.For(c, policy.Functions{Any: true}), Rules: policy.RulesFor(c, true), Scopes: policy.ScopesFor(c),
 		Space: spaceOf(s.path), AcceptViolations: true,
 		Observe: func(v rules.Verdict) {
 			if s.see != nil {
@@ -150,7 +151,10 @@ func (s *Stage) Try(author tidemark.Author, sql string, see func(rules.Verdict))
 		if _, err := tx.Foreign(); err != nil {
 			return err
 		}
-		if err = tx.WriteAs(author, changes); err == nil {
+		if err = inSight(tx, author.Principal, changes); err == nil {
+			err = tx.WriteAs(author, changes)
+		}
+		if err == nil {
 			err = tx.Settle(changes)
 		}
 		return errDone
@@ -159,6 +163,32 @@ func (s *Stage) Try(author tidemark.Author, sql string, see func(rules.Verdict))
 		return changes, gerr
 	}
 	return changes, err
+}
+
+// inSight refuses, as the server does before it asks the rules, to change or
+// delete a row that is in no scope of the author's.
+func inSight(tx tidemark.Tx, p tidemark.Principal, changes []tidemark.Change) error {
+	if !tx.Schema().Scoped() {
+		return nil
+	}
+	granted, err := tx.Granted(p)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.Op == tidemark.Insert {
+			continue
+		}
+		in, err := tx.ScopesOf(c.Table, c.Key)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(in, func(s tidemark.RowScope) bool { return s.Live && slices.Contains(granted, s.Scope) }) {
+			t := tx.Schema().Table(c.Table)
+			return &tidemark.Error{Code: tidemark.CodeForbidden, Table: t.Name, Key: c.Key, Msg: fmt.Sprintf("there is no such row of %s, or the author may not see it", t.Name)}
+		}
+	}
+	return nil
 }
 
 // changes runs SQL and takes it back.
