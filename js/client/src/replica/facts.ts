@@ -37,7 +37,7 @@ export const keyWants = "wants";
 export const keyAnswered = "answered";
 /** 1: a welcome listed no scope, and its schema is to come. */
 export const keyUnlisted = "unlisted";
-/** 1: rows left, and the WAL may still hold them. */
+/** Rows left: 1: the WAL may still hold them, 2: full-text indexes may, too. */
 export const keyScrub = "scrub";
 
 /**

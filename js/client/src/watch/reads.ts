@@ -1,5 +1,6 @@
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
+import { tokens } from "../schema/token.ts";
 import type { Schema, Table } from "../schema.ts";
 import { type Condition, type Form, formOf } from "./condition.ts";
 import type { Reads, Shape } from "./watches.ts";
@@ -63,6 +64,10 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     if (places.length > 0) keys.set(name, places);
   }
   const key = [...keys.values()].flat();
+  for (const name of joined(db, sql)) {
+    const t = schema.tables.find((t) => t.name.toLowerCase() === name && t.out === "");
+    if (t) tables.set(t.name, null);
+  }
   const form = read.size === 1 && only && key.length > 0 ? formOf(sql) : null;
   return {
     tables,
@@ -72,6 +77,29 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     keys,
     shape: form && only ? shapeOf(db, form, only, origins, columns, key) : null,
   };
+}
+
+/**
+ * Every name that stands in a query and in the views that it reads, folded, when
+ * USING or NATURAL joins tables in one of them. SQLite does not say which columns
+ * these join by, nor that a table is read of which nothing else is.
+ */
+function joined(db: Database, sql: string): Iterable<string> {
+  const names = new Set<string>();
+  let joins = false;
+  const visit = (text: string): void => {
+    for (const t of tokens(text)) {
+      joins ||= /^(?:using|natural)$/i.test(t.text);
+      // SQLite takes a string for a name where it wants one.
+      const name = (t.name || (/^'(.*)'$/s.exec(t.text)?.[1] ?? "")).toLowerCase();
+      if (name === "" || names.has(name)) continue;
+      names.add(name);
+      const view = "SELECT sql FROM main.sqlite_schema WHERE type = 'view' AND name = ?1 COLLATE NOCASE";
+      visit(db.text(view, name));
+    }
+  };
+  visit(sql);
+  return joins ? names : [];
 }
 
 /** How rows of the result can be looked at one by one. */

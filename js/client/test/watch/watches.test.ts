@@ -428,3 +428,35 @@ test("rows that left are told when several commits come before a run, and of joi
     [2, "ann"],
   ]);
 });
+
+test("a query hears of the columns by which USING and NATURAL join, also in views", async () => {
+  const w = new World(
+    `CREATE TABLE project (p INTEGER PRIMARY KEY, org INT, name TEXT); CREATE TABLE member (id INTEGER PRIMARY KEY, org INT);
+     CREATE TABLE seal (p INT, k INT PRIMARY KEY) WITHOUT ROWID; CREATE VIEW mine AS SELECT name FROM project JOIN 'member' USING (org);
+     INSERT INTO project VALUES (1, 1, 'one'), (2, 2, 'two'); INSERT INTO member VALUES (1, 1); INSERT INTO seal VALUES (1, 1)`,
+    table(1, "project", ["p", "org", "name"]),
+    table(2, "member", ["id", "org"]),
+    table(3, "seal", ["k", "p"]),
+  );
+  const live = w.tab("a");
+  const sqls = [
+    "SELECT name FROM project JOIN Member USING (org)",
+    "SELECT name FROM Mine",
+    "SELECT name FROM project NATURAL JOIN seal",
+  ];
+  const seen = sqls.map((sql) => listen(live, { sql }));
+  await settled();
+  const last = (): unknown[] =>
+    seen.map((l) =>
+      l.calls
+        .at(-1)![0]
+        .map((r) => r.name)
+        .join(),
+    );
+  expect(last()).toEqual(["one", "one", "one"]);
+  w.commit("UPDATE member SET org = 2; UPDATE seal SET p = 2", [
+    { table: 2, key: [1n], columns: [1], values: [2n] },
+    { table: 3, key: [1n], columns: [1], values: [2n] },
+  ]);
+  expect(last()).toEqual(["two", "two", "two"]);
+});
