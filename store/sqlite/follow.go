@@ -6,6 +6,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 	"github.com/tidemarkdb/tidemark/internal/scope"
 )
@@ -102,15 +103,34 @@ func (f *follower) stays(r *stamped) bool {
 		!slices.ContainsFunc(r.c.Cols, func(c int) bool { return own[c] })
 }
 
-// bump notes a change of a row that is where it was.
+// bump notes a change of a row that is where it was. One statement that returns
+// the scopes takes twice as long as these.
 func (f *follower) bump(r *stamped) error {
-	return f.x.db.Each("UPDATE main._tm_feed SET seq = ?3 WHERE t = ?1 AND key = ?2 AND live = 1 RETURNING s", func(s *lite.Stmt) error {
-		a, err := f.x.s.book.numbered(f.x.db, s.Int(0))
-		if err == nil {
-			f.x.s.book.add(a, r.is.hash-r.was.hash)
-		}
+	var in [8]int64
+	list := in[:0]
+	err := f.x.db.Each("SELECT s FROM main._tm_feed WHERE t = ?1 AND key = ?2 AND live = 1", func(s *lite.Stmt) error {
+		list = append(list, s.Int(0))
+		return nil
+	}, tidemark.Int(int64(r.t.ID)), tidemark.BlobString(r.id))
+	if err != nil {
 		return err
-	}, tidemark.Int(int64(r.t.ID)), tidemark.BlobString(r.id), tidemark.Int(int64(f.seq)))
+	}
+	for _, i := range list {
+		a, err := f.x.s.book.numbered(f.x.db, i)
+		if err != nil {
+			return err
+		}
+		if err := f.stay(r.t, r.id, a); err != nil {
+			return err
+		}
+		f.x.s.book.add(a, r.is.hash-r.was.hash)
+	}
+	return nil
+}
+
+// stay gives a row that is where it was the seq of its change.
+func (f *follower) stay(t *tidemark.Table, id string, a *account) error {
+	return f.x.db.Run("UPDATE main._tm_feed SET seq = ?4 WHERE t = ?1 AND key = ?2 AND s = ?3", f.at(t, id, a)...)
 }
 
 // scopesNow asks which scopes a row is in. Where the data make a condition fail
@@ -193,11 +213,13 @@ func (f *follower) move(t *tidemark.Table, id string, now []*account, was, is re
 				how = rowDied
 			}
 			moved = true
-			b.add(a, -was.hash)
+			if !planted.Is(planted.SumKeepsLeft) {
+				b.add(a, -was.hash)
+			}
 			err = f.x.db.Run("UPDATE main._tm_feed SET seq = ?4, live = ?5 WHERE t = ?1 AND key = ?2 AND s = ?3", f.at(t, id, a, tidemark.Int(how))...)
 		case changed:
 			b.add(a, is.hash-was.hash)
-			err = f.x.db.Run("UPDATE main._tm_feed SET seq = ?4 WHERE t = ?1 AND key = ?2 AND s = ?3", f.at(t, id, a)...)
+			err = f.stay(t, id, a)
 		}
 		if err != nil {
 			return err
@@ -233,6 +255,9 @@ func (f *follower) at(t *tidemark.Table, id string, a *account, more ...tidemark
 // A row whose path changed in several places is found from the changed row that
 // is nearest to it, since those between are as they were.
 func (f *follower) dependants(r *stamped) error {
+	if planted.Is(planted.MissDependants) {
+		return nil
+	}
 	for _, st := range f.n.plan.Steps[r.t.ID] {
 		if r.c.Op == tidemark.Update && !slices.ContainsFunc(r.c.Cols, func(c int) bool { return slices.Contains(st.Watch, c) }) {
 			continue

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"slices"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 )
@@ -80,7 +82,7 @@ func (x *tx) Parts(after tidemark.Seq) ([]tidemark.ScopePart, error) {
 // part lists what happened to one scope, in order of table and KeyID.
 func (x *tx) part(a *account, after tidemark.Seq) (changes []tidemark.Change, err error) {
 	err = x.db.Each(`SELECT f.t, f.key, f.live, f.joined FROM main._tm_feed AS f
-		WHERE f.s = ?1 AND f.seq > ?2 ORDER BY f.t, f.key`, func(s *lite.Stmt) error {
+		WHERE f.s = ?1 AND f.seq > ?2`, func(s *lite.Stmt) error {
 		t := x.schema.Table(int(s.Int(0)))
 		if t == nil || t.Out != "" {
 			return nil
@@ -95,6 +97,7 @@ func (x *tx) part(a *account, after tidemark.Seq) (changes []tidemark.Change, er
 		changes = append(changes, c)
 		return err
 	}, tidemark.Int(a.i), tidemark.Int(int64(after)))
+	slices.SortFunc(changes, x.compareChanges)
 	return changes, err
 }
 

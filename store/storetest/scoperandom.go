@@ -187,7 +187,7 @@ func randomScopes(b *bench) {
 	m := newScopeModel(b, &tidemark.Scopes{List: townKinds()})
 	b.view(m.mustAgree)
 	conflicts := b.table(tidemark.ConflictsTable).ID
-	for step := range randomSteps {
+	for step := range dice.Times(randomSteps) {
 		if b.Failed() {
 			b.Fatalf("in step %d", step)
 		}
@@ -211,10 +211,8 @@ func randomScopes(b *bench) {
 			m.mustFeed(v, m.someScopes(random), 1+random.IntN(20))
 			t := m.schema.Tables[random.IntN(len(m.schema.Tables))]
 			var cut []tidemark.Value
-			for name := range m.rows {
-				if name.table == t.ID && (cut == nil || random.IntN(3) == 0) {
-					cut = t.KeyOf(m.rows[name])
-				}
+			if rows, _, err := v.Rows(nil, t.ID, nil, nil, 0); err == nil && len(rows) > 0 {
+				cut = t.KeyOf(rows[random.IntN(len(rows))])
 			}
 			var scopes []string
 			for _, f := range m.someScopes(random) {
