@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -260,5 +261,40 @@ func TestLoose(t *testing.T) {
 		if loose != c.loose {
 			t.Errorf("%s is loose: %v, with %+v", c.key, loose, c.d)
 		}
+	}
+}
+
+// TestDeepPath goes as far up a chain as a path may.
+func TestDeepPath(t *testing.T) {
+	db, s := inspected(t, `CREATE TABLE n (id INTEGER PRIMARY KEY, up INTEGER REFERENCES n (id), top TEXT);
+		WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 70) INSERT INTO n SELECT i, nullif(i - 1, 0), 'top ' || i FROM c;`)
+	n := s.Named("n")
+	path := slices.Repeat([]string{"up"}, maxPath-1)
+	deep := declared(tidemark.Scope{Name: "p", Keyed: true, Grant: tidemark.GrantNone, Members: []tidemark.Member{{Table: "n", Path: append(path, "top")}}})
+	plan, misfits := Fit(s, deep)
+	if len(misfits) > 0 {
+		t.Fatal(misfits)
+	}
+	for id, want := range map[int64]string{70: fmt.Sprintf("p/top %d", 70-maxPath+1), maxPath: "p/top 1", maxPath - 1: ""} {
+		row, err := db.Get(plan.Tables[n.ID].One, tidemark.Int(id))
+		must(t, err)
+		if got := strings.Join(texts(row), " "); got != want {
+			t.Errorf("row %d is in %q, want %q", id, got, want)
+		}
+	}
+	found := map[int64]bool{}
+	for _, step := range plan.Steps[n.ID] {
+		row, err := db.Get(step.SQL, tidemark.Int(3))
+		must(t, err)
+		if row != nil {
+			found[row[0].Int64()] = true
+		}
+	}
+	if len(plan.Steps[n.ID]) != maxPath-1 || len(found) != maxPath-1 || !found[4] || !found[3+maxPath-1] {
+		t.Errorf("%d steps find %d rows below row 3", len(plan.Steps[n.ID]), len(found))
+	}
+	deep.List[0].Members[0].Path = append([]string{"up"}, deep.List[0].Members[0].Path...)
+	if _, misfits := Fit(s, deep); len(misfits) != 1 || !strings.Contains(misfits[0].Error(), fmt.Sprintf("more than %d", maxPath)) {
+		t.Errorf("%v", misfits)
 	}
 }

@@ -39,6 +39,9 @@ func (r *route) leaving(n int) []int {
 	return r.hops[n].from
 }
 
+// maxPath is how many columns a path may have: SQLite bounds the depth of a query.
+const maxPath = 32
+
 // route follows the path of a member. It returns nil where the path does not fit.
 func (f *fitter) route(k *Kind, base *tidemark.Table, d *tidemark.Member) *route {
 	r, t := &route{}, base
@@ -48,6 +51,9 @@ func (f *fitter) route(k *Kind, base *tidemark.Table, d *tidemark.Member) *route
 	}
 	if len(d.Path) == 0 {
 		return problem(0, "write the column that holds the key, or COLUMN.COLUMN where the first is a foreign key", "the path to the key is missing")
+	}
+	if len(d.Path) > maxPath {
+		return problem(maxPath, "keep the key in a column that is nearer", "the path has %d columns, more than %d", len(d.Path), maxPath)
 	}
 	for i, name := range d.Path {
 		c := column(t, name)

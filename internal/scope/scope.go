@@ -6,8 +6,9 @@
 // and indexes that are missing. NewGrant makes a grant ready to be asked. Plan.Tables has for every table that is in a kind of
 // scope a query for one row and one for all. Plan.Steps has for every table that
 // a path leads through the queries that find the rows which depend on a changed
-// row. Plan.Loose names the foreign keys that a replica cannot honour. Hash names
-// a declaration, Parse takes the name of a scope apart.
+// row. Plan.Loose names the foreign keys that a replica cannot honour, and Lay
+// writes them into a schema. Hash names a declaration, Parse takes the name of a
+// scope apart.
 //
 // # How it works
 //
