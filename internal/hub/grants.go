@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 )
 
 // groupGrants is what one group knows of who may read what. Grants are
@@ -131,7 +132,7 @@ func (g *group) regrantAll(sessions map[*Session]struct{}) error {
 func (h *Hub) rememberGrants(g *group) {
 	g.commit.Granted = g.grants.count
 	for s, list := range g.grants.fresh {
-		if s.reach == nil || s.over {
+		if s.reach == nil || s.over || planted.Is(planted.StaleGrant) {
 			continue
 		}
 		if s.reach.grant(list); s.reach.stale || s.reach.moved {

@@ -204,7 +204,7 @@ func (h *Hub) recognise(r *tidemark.ReplicaState, principal string, m *wire.Hell
 	case r == nil || m.Replica == tidemark.FileReplica:
 		fork.Message = "this server gave no replica that name"
 		return fork
-	case r.Principal != "" && r.Principal != principal:
+	case r.Principal != "" && r.Principal != principal && !planted.Is(planted.AnyHands):
 		return stranger(principal)
 	case same(m.Ticket, r.Ticket), planted.Is(planted.IgnoreTicket):
 		return nil

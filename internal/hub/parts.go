@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -108,6 +109,9 @@ func (g *group) part(p *tidemark.ScopePart) part {
 			}
 			c = *n
 		}
+		if c.Op == tidemark.Forget && planted.Is(planted.ForgetAsDelete) {
+			c.Op = tidemark.Delete
+		}
 		out.Changes = append(out.Changes, c)
 		out.size += sizeOf(&c)
 	}
@@ -157,7 +161,7 @@ func (c *scopedCommit) seal(l *listeners, st tidemark.SpaceState, limit int) {
 // hears returns the parts that a session gets. For one whose scopes have
 // changed since it is looked up anew.
 func (c *scopedCommit) hears(s *Session, anew bool) partSet {
-	if !anew {
+	if !anew || planted.Is(planted.LostPart) {
 		return c.heard[s]
 	}
 	set := partSet(0)

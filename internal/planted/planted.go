@@ -45,6 +45,15 @@ const (
 	KeepNumbers        Fault = "show renumbered rows under their old ids while they are pending"
 	WrongRow           Fault = "judge an update by the row as it was in the place of the new one"
 	JudgeAfter         Fault = "judge an insert when it is already there"
+	ForgetAsDelete     Fault = "call a row deleted that only left a scope"
+	MissDependants     Fault = "leave behind what belongs to a row that moves to another scope"
+	StaleGrant         Fault = "go by grants that are over"
+	LostPart           Fault = "send the part of a scope that was just lost"
+	SumKeepsLeft       Fault = "keep rows that left a scope in its sum"
+	KeepLost           Fault = "keep the rows of a scope that was lost"
+	KeepBytes          Fault = "leave what was lost in the bytes of the file"
+	WriteUnseen        Fault = "let somebody change what he may not see"
+	AnyHands           Fault = "take whoever holds a copy for its owner"
 )
 
 // All lists the faults.
@@ -56,4 +65,6 @@ var All = []Fault{
 	StaleBatch, SkipFirstStaged, ReuseNumber, IgnoreTicket, IgnoreTerm,
 	PushOnceOnly, DropRejectedBehind, SeeNothing, ForgetLosers, PlainCounters,
 	PlaceText, ForgetNumbers, KeepNumbers, WrongRow, JudgeAfter,
+	ForgetAsDelete, MissDependants, StaleGrant, LostPart, SumKeepsLeft,
+	KeepLost, KeepBytes, WriteUnseen, AnyHands,
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -149,7 +150,9 @@ func (r *Replica) drop(lost []listed, news []ScopeNews) (*Applied, error) {
 		if err != nil {
 			return nil, err
 		}
-		j.leave = append(j.leave, rows...)
+		if !planted.Is(planted.KeepLost) {
+			j.leave = append(j.leave, rows...)
+		}
 		wanted := !only || slices.ContainsFunc(want, func(w wire.Want) bool { return w.Scope == s.name })
 		news = append(news, ScopeNews{Scope: s.name, State: ScopeLost, Rows: len(rows), Unwanted: !wanted})
 	}

