@@ -126,6 +126,7 @@ func TestGrants(t *testing.T) {
 		{"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n ORDER BY i DESC LIMIT 2", "", "p/2 p/3"},
 		{"SELECT value FROM json_each(:claims, '$.projects')", "ana", "p/8 p/9"},
 		{"SELECT :claims ->> 'role'", "ana", "p/lead"},
+		{"SELECT CAST(value AS TEXT) FROM (SELECT x'ff' AS value UNION SELECT x'6100' UNION SELECT x'c3bc')", "ana", "p/ü"},
 		{"SELECT project, person FROM guest", "ana", "a grant returns one column, the key of the scope, and not 2"},
 		{"SELECT project FROM guest WHERE persn = :user", "ana", "no such column: persn"},
 		{"SELECT project FROM gast", "ana", "no such table: gast"},

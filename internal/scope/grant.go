@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -63,8 +65,8 @@ func (g *Grant) Ask(below context.Context, db *lite.DB, p tidemark.Principal, st
 	before := db.SetContext(budget)
 	defer db.SetContext(before)
 	err = db.Each(g.names, func(s *lite.Stmt) error {
-		if !s.Null(0) { // a key that is too long
-			names = append(names, s.Text(0))
+		if name := s.Text(0); !s.Null(0) && sayable(name) { // NULL: the key is too long
+			names = append(names, name)
 		}
 		return nil
 	}, rules.Parameters(p)[:g.params]...)
@@ -74,3 +76,8 @@ func (g *Grant) Ask(below context.Context, db *lite.DB, p tidemark.Principal, st
 	slices.Sort(names)
 	return names, err
 }
+
+// sayable reports whether a name can be told to everybody. One that is not
+// UTF-8, or has a zero byte, would be another one at its other end; it is
+// granted to nobody, so that nobody has to be told.
+func sayable(name string) bool { return utf8.ValidString(name) && !strings.ContainsRune(name, 0) }
