@@ -45,4 +45,5 @@ export type {
   Subscription,
 } from "./scope.ts";
 export { type Query, sql } from "./sql.ts";
+export { unknown as unknownStatus } from "./status.ts";
 export type { WatchCost } from "./watch/watches.ts";

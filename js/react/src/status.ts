@@ -1,41 +1,24 @@
-import type { Conflict, ConflictFilter, Database, PendingChangeset, RejectedChangeset, Status } from "@tidemark/client";
+import {
+  type Conflict,
+  type ConflictFilter,
+  type Database,
+  type PendingChangeset,
+  type RejectedChangeset,
+  type Status,
+  unknownStatus,
+} from "@tidemark/client";
 import { useMemo, useSyncExternalStore } from "react";
 import { useOpening } from "./provider.ts";
 import { type Store, still, storeOf, textOf } from "./store.ts";
 
-const OPENING: Status = {
-  phase: "opening",
-  waiting: "",
-  storage: null,
-  leader: false,
-  progress: null,
-  online: true,
-  sync: "offline",
-  connected: false,
-  error: null,
-  seq: 0,
-  head: 0,
-  pending: 0,
-  suspended: 0,
-  rejected: 0,
-  conflicts: 0,
-  proven: false,
-  contact: 0,
-  readOnly: false,
-  replica: "",
-  space: "",
-  server: "",
-  out: {},
-  scopes: [],
-};
-
-const opening = (): Status => OPENING;
+const opening = (): Status => unknownStatus;
 
 /** What is known of the database. On the server, and while it is being opened, its phase is `opening`. */
 export function useStatus(): Status {
   const db = useOpening();
   const store = useMemo<Store<Status>>(
-    () => (db ? { subscribe: (changed) => db.onStatus(() => changed()), snapshot: () => db.status } : still(OPENING)),
+    () =>
+      db ? { subscribe: (changed) => db.onStatus(() => changed()), snapshot: () => db.status } : still(unknownStatus),
     [db],
   );
   return useSyncExternalStore(store.subscribe, store.snapshot, opening);

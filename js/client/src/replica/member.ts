@@ -1,15 +1,12 @@
 import { type Change, DELETE, FORGET, INSERT } from "../change.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
-import { get } from "../row/row.ts";
-import { keyOf, scoped, type Table } from "../schema.ts";
+import { keyOf, type Table } from "../schema.ts";
 import type { Row } from "../value.ts";
-import { type Attempt, readRow } from "./attempt.ts";
-import { baseImage, idOf, inOrder, keyAfter, type RowID, rowArgs, synced, tableOf, wellFormed } from "./base.ts";
+import { readRow } from "./attempt.ts";
+import { baseImage, idOf, inOrder, type RowID, rowArgs, synced, tableOf } from "./base.ts";
 import { change, type Incoming } from "./incoming.ts";
-import { Misfit } from "./misfit.ts";
-import type { PendingRecord } from "./pending.ts";
-import { unfold } from "./renumber.ts";
+import { lose } from "./lost.ts";
 
 /** Where confirmed changes come from. */
 export interface Source {
@@ -115,11 +112,6 @@ function leaveOne(in_: Incoming, t: Table, id: RowID): void {
   if (a.pending.has(t.id) && baseImage(a.db, id) !== undefined) lose(a.db, id);
 }
 
-/** Notes that a row left which pending touches. */
-function lose(db: Database, id: RowID): void {
-  db.run("INSERT OR IGNORE INTO main._tm_lost (t, key) VALUES (?1, ?2)", ...rowArgs(id));
-}
-
 /** What a row is confirmed to be at this moment of the job. */
 function nowOf({ a, w, aside }: Incoming, t: Table, id: RowID): Row | null {
   const shown = w.shown(id);
@@ -136,45 +128,4 @@ export function membersOf(db: Database, id: RowID): number[] {
   const list: number[] = [];
   db.each("SELECT s FROM main._tm_member WHERE t = ?1 AND key = ?2", (s) => list.push(s.int(0)), ...rowArgs(id));
   return list;
-}
-
-/**
- * Marks rows that accepted changesets brought and that are not here now: they are
- * in no scope of this copy, and what is pending on them is going to be refused.
- */
-export function loseArrivals(a: Attempt): void {
-  if (!scoped(a.r.server)) return;
-  for (const { p, o } of a.settle) {
-    if (o.kind !== "rejected") for (const c of unfold(a.r, p)) loseArrival(a, c);
-  }
-  a.db.run(`DELETE FROM main._tm_lost WHERE NOT EXISTS (SELECT 1 FROM main._tm_pending_row p
-    WHERE p.t = _tm_lost.t AND p.key = _tm_lost.key)`);
-}
-
-function loseArrival(a: Attempt, c: Change): void {
-  const t = synced(a.r.schema, c.table);
-  if (!t || c.op === DELETE) return;
-  const key = keyAfter(t, c);
-  const to = idOf(t, key);
-  if ((c.op !== INSERT && to === idOf(t, c.key)) || a.died.has(to) || readRow(a, t, to)) return;
-  a.left.set(to, key);
-  lose(a.db, to);
-}
-
-/**
- * Finds out whether a changeset changes a row that left this copy: the server
- * does not take that from who may not see it.
- */
-export function forbidden(a: Attempt, p: PendingRecord): Misfit | null {
-  if (!scoped(a.r.server)) return null;
-  const query = "SELECT EXISTS (SELECT 1 FROM main._tm_lost WHERE t = ?1 AND key = ?2)";
-  for (const c of p.changes ?? []) {
-    const t = synced(a.r.schema, c.table);
-    if (!t || c.op === INSERT || !wellFormed(t, c)) continue;
-    const row = idOf(t, c.key);
-    if (a.db.int(query, ...rowArgs(row)) === 0 || get(a.db, t, c.key)) continue;
-    const message = "the row is in no scope of this copy any more";
-    return new Misfit({ code: "forbidden", message, table: t.name, key: c.key, row });
-  }
-  return null;
 }

@@ -8,7 +8,7 @@ import { fit } from "./fit.ts";
 import { foresee } from "./forecast.ts";
 import { bringIn } from "./incoming.ts";
 import { noteMoved } from "./intent.ts";
-import { forbidden, loseArrivals } from "./member.ts";
+import { forbidden, loseArrivals } from "./lost.ts";
 import { Misfit } from "./misfit.ts";
 import type { PendingRecord } from "./pending.ts";
 import { RowWriter } from "./put.ts";

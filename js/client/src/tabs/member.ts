@@ -2,22 +2,19 @@ import type { DatabaseEvent, Status } from "../database.ts";
 import { TidemarkError } from "../error.ts";
 import { id } from "../id.ts";
 import type { OpenOptions } from "../options.ts";
-import { spawn } from "../spawn.ts";
+import { unknown } from "../status.ts";
 import type { Patch } from "../watch/watches.ts";
-import type { Rescued } from "../worker/spare.ts";
 import { Election } from "./election.ts";
+import { Employer } from "./employer.ts";
 import { closed, decodeError, type ErrorMessage, outdated } from "./errors.ts";
 import { Link } from "./link.ts";
 import { type Listeners, tell } from "./listeners.ts";
 import {
-  type Boot,
   type Down,
   downwardOf,
-  type Home,
   type Lobby,
   lobbyOf,
   newer,
-  type Own,
   PROTOCOL,
   type Shared,
   tabLockOf,
@@ -40,43 +37,7 @@ const PATIENCE_MOST = 10_000;
 /** The same where nobody waits for an answer. */
 const PATIENCE_IDLE = 6_000;
 
-/** How long the own worker may be busy with one thing before it is given up. */
-const STUCK = 30_000;
-const STUCK_INSTALLING = 600_000;
-
-/** How long a worker gets to close in order. */
-const FAREWELL = 1_000;
-
-/** Workers in a row that may die young, and what is young. */
-const MOST_DEATHS = 5;
-const LONG_LIFE = 10_000;
-
 const DEADLINE = 10_000;
-
-const unknown: Omit<Status, "leader"> = {
-  phase: "opening",
-  waiting: "the tab that leads is being looked for",
-  storage: null,
-  progress: null,
-  online: true,
-  sync: "offline",
-  connected: false,
-  error: null,
-  seq: 0,
-  head: 0,
-  pending: 0,
-  suspended: 0,
-  rejected: 0,
-  conflicts: 0,
-  proven: false,
-  contact: 0,
-  readOnly: false,
-  replica: "",
-  space: "",
-  server: "",
-  out: {},
-  scopes: [],
-};
 
 /**
  * A tab among those that have one database open. One of them leads: it has the
@@ -94,7 +55,6 @@ export class Member implements TabHost {
   /** Resolves when calls can be taken; fails when that will never be. */
   readonly opened: Promise<void>;
   status: Status;
-  readonly #options: OpenOptions;
   readonly #server: string;
   readonly #version: Version;
   readonly #wishes: readonly Wish[] | null;
@@ -107,14 +67,11 @@ export class Member implements TabHost {
   readonly #downward: BroadcastChannel;
   readonly #look: ReturnType<typeof setInterval>;
   readonly #ended = new AbortController();
-  #worker: Worker | null = null;
-  #workerId = "";
-  #rescued: Rescued | null = null;
+  /** Has a worker while this tab leads. */
+  readonly #employer: Employer;
   #heard = performance.now();
   #looked = performance.now();
   #patience = PATIENCE;
-  #deaths = 0;
-  #employed = 0;
   #asleep = false;
   #open!: () => void;
   #refuse!: (err: unknown) => void;
@@ -122,10 +79,9 @@ export class Member implements TabHost {
   constructor(options: OpenOptions, server: string) {
     this.name = options.name;
     this.bigint = options.bigint ?? false;
-    this.#options = options;
     this.#server = server;
     this.#version = [PROTOCOL, options.version ?? 0];
-    this.status = { ...unknown, server, leader: false };
+    this.status = { ...unknown, waiting: "the tab that leads is being looked for", server };
     this.opened = new Promise((resolve, reject) => {
       this.#open = resolve;
       this.#refuse = reject;
@@ -134,6 +90,7 @@ export class Member implements TabHost {
     this.#upward = new BroadcastChannel(upwardOf(this.name));
     this.#downward = new BroadcastChannel(downwardOf(this.name, this.#id));
     this.link = new Link(this.#id, options.deadline ?? DEADLINE, (leader, up) => this.#post(leader, up));
+    this.#employer = this.#hire(options);
     this.#wishes = options.scopes?.map((s) => wishOf(typeof s === "string" ? { scope: s } : s)) ?? null;
     this.tab = new Tab(this);
     // Where a copy is there already, it wants those too from here on.
@@ -179,7 +136,7 @@ export class Member implements TabHost {
   /** The page is put away: another tab shall lead. What the worker has committed is stored. */
   #sleep(): void {
     this.#asleep = true;
-    this.#dismiss();
+    this.#employer.dismiss();
     this.#election.leave();
   }
 
@@ -210,18 +167,14 @@ export class Member implements TabHost {
       if (m.type !== "version") this.#say({ type: "version" });
       return;
     }
-    if (m.type === "ping" && this.#worker !== null) this.#say({ type: "alive", waiting: this.status.waiting });
+    if (m.type === "ping" && this.#employer.employs) this.#say({ type: "alive", waiting: this.status.waiting });
     if (m.type === "alive") this.#heard = performance.now();
-    if (m.type === "down" && this.#worker === null) this.#down(m.leader, m.down);
+    if (m.type === "down" && !this.#employer.employs) this.#down(m.leader, m.down);
   }
 
   #post(leader: string, up: Up): void {
-    if (this.#worker === null) this.#upward.postMessage({ v: this.#version, leader, up } satisfies Upward);
-    else this.#home(up);
-  }
-
-  #home(m: Own): void {
-    this.#worker?.postMessage(m);
+    if (this.#employer.employs) this.#employer.post(up);
+    else this.#upward.postMessage({ v: this.#version, leader, up } satisfies Upward);
   }
 
   #down(leader: string, down: Down): void {
@@ -269,7 +222,7 @@ export class Member implements TabHost {
   #setStatus(shared: Shared): void {
     const { scopes } = this.status;
     const now = shared.scopes === null ? scopes : mergeScopes(scopes, shared.scopes);
-    this.status = { ...shared, scopes: now, leader: this.#worker !== null };
+    this.status = { ...shared, scopes: now, leader: this.#employer.employs };
     const { phase, error } = shared;
     if (phase === "failed") {
       const err = decodeError(error ?? { code: "internal", message: "the database cannot be opened" });
@@ -284,106 +237,41 @@ export class Member implements TabHost {
   #lead(): void {
     if (this.#ended.signal.aborted) return;
     this.#say({ type: "alive", waiting: "" });
-    this.#employ();
+    this.#employer.employ();
   }
 
-  #employ(): void {
-    const { transport = "auto", storage = "opfs", online = true, wasm, token, worker = spawn } = this.#options;
-    const leader = id();
-    this.#workerId = leader;
-    this.#employed = performance.now();
-    try {
-      this.#worker = worker();
-    } catch (err) {
-      this.#died(leader, err instanceof Error ? err.message : String(err));
-      return;
-    }
-    this.#worker.onmessage = (e) => this.#hearHome(leader, e.data as Home);
-    this.#worker.onerror = (e) => this.#died(leader, e.message);
-    this.#heard = performance.now();
+  #hire(options: OpenOptions): Employer {
+    const { transport = "auto", storage = "opfs", online = true, wasm, token } = options;
     const alone = this.#alone;
-    const boot: Boot = {
-      type: "boot",
-      name: this.name,
-      leader,
-      tab: this.#id,
-      version: this.#version,
-      server: this.#server,
-      transport,
-      storage: alone ? "memory" : storage,
-      why: alone ? "this page is not served in a secure way (https), so the browser gives it no lasting storage" : "",
-      online: this.status.phase === "opening" ? online : this.status.online,
-      hasToken: token !== undefined,
-      wasm,
-      rescued: this.#rescued,
-      scopes: this.#wishes,
-    };
-    this.#rescued = null;
-    this.#home(boot);
-    navigator.storage?.persist?.().then(
-      (persisted) => this.#home({ type: "persisted", persisted }),
-      () => {}, // it has not promised anything
-    );
-  }
-
-  #hearHome(id: string, m: Home): void {
-    if (id !== this.#workerId) return;
-    this.#heard = performance.now();
-    switch (m.type) {
-      case "token":
-        void this.#fetchToken();
-        break;
-      case "restart":
-        this.#rescued = m.rescued;
-        this.#dismiss();
-        this.#employ();
-        break;
-      case "ended":
-        break;
-      default:
-        this.#down(id, m);
-    }
-  }
-
-  async #fetchToken(): Promise<void> {
-    const { token } = this.#options;
-    let got: string | null = null;
-    try {
-      got = typeof token === "function" ? await token() : (token ?? null);
-    } catch (err) {
-      reportError(err); // without a token the server says what it thinks of that
-    }
-    this.#home({ type: "token", token: got });
-  }
-
-  /** The worker failed with an error that nobody caught, or could not be loaded. */
-  #died(id: string, message: string): void {
-    if (id !== this.#workerId) return;
-    this.#dismiss();
-    if (performance.now() - this.#employed > LONG_LIFE) this.#deaths = 0;
-    if (++this.#deaths < MOST_DEATHS) {
-      const leads = (): boolean => this.#election.leads || (this.#alone && !this.#ended.signal.aborted);
-      setTimeout(() => leads() && this.#worker === null && this.#employ(), 100 * 2 ** this.#deaths);
-      return;
-    }
-    const error = {
-      code: "internal",
-      message: `the worker cannot run: ${message || "it cannot be loaded"}`,
-      hint: "",
-    } as const;
-    this.#setStatus({ ...this.status, phase: "failed", error });
-    this.link.end(new TidemarkError(error.code, error.message));
-  }
-
-  #dismiss(): void {
-    this.#worker?.terminate();
-    this.#worker = null;
-    this.#workerId = "";
+    return new Employer(options, {
+      boot: () => ({
+        name: this.name,
+        tab: this.#id,
+        version: this.#version,
+        server: this.#server,
+        transport,
+        storage: alone ? "memory" : storage,
+        why: alone ? "this page is not served in a secure way (https), so the browser gives it no lasting storage" : "",
+        online: this.status.phase === "opening" ? online : this.status.online,
+        hasToken: token !== undefined,
+        wasm,
+        scopes: this.#wishes,
+      }),
+      leads: () => this.#election.leads || (alone && !this.#ended.signal.aborted),
+      heard: () => {
+        this.#heard = performance.now();
+      },
+      down: (leader, down) => this.#down(leader, down),
+      failed: (message) => {
+        this.#setStatus({ ...this.status, phase: "failed", error: { code: "internal", message, hint: "" } });
+        this.link.end(new TidemarkError("internal", message));
+      },
+    });
   }
 
   /** Another tab took the lead, since this one did not answer. */
   #dethroned(): void {
-    this.#dismiss();
+    this.#employer.dismiss();
     this.#heard = performance.now();
     if (!this.#ended.signal.aborted) this.#election.stand();
     this.#say({ type: "join", tab: this.#id });
@@ -401,12 +289,9 @@ export class Member implements TabHost {
     if (now - this.#looked > 10 * LOOK || this.#asleep) this.#heard = now; // it was this tab that slept
     this.#looked = now;
     const silent = now - this.#heard;
-    if (this.#worker !== null) {
-      if (silent > LOOK) this.#home({ type: "ping" });
-      // What it says before it installs a snapshot is the last for a while.
-      if (silent < (this.status.progress?.stage === "install" ? STUCK_INSTALLING : STUCK)) return;
-      this.#dismiss();
-      this.#employ();
+    if (this.#employer.employs) {
+      if (silent > LOOK) this.#employer.post({ type: "ping" });
+      this.#employer.watch(silent, this.status.progress?.stage);
       return;
     }
     if (this.#alone || this.#election.leads) return;
@@ -430,26 +315,10 @@ export class Member implements TabHost {
     this.#ended.abort();
     this.status = { ...this.status, phase, leader: false };
     tell(this.statusListeners, this.status);
-    if (this.#worker !== null) await this.#farewell(this.#worker);
-    this.#dismiss();
+    await this.#employer.farewell((answer) => this.link.take(answer));
     this.#election.leave();
     this.link.end(err);
     for (const c of [this.#lobby, this.#upward, this.#downward]) c.close();
-  }
-
-  /** Lets the worker finish what it does. */
-  #farewell(worker: Worker): Promise<void> {
-    return new Promise((resolve) => {
-      const late = setTimeout(resolve, FAREWELL);
-      worker.onmessage = (e) => {
-        const m = e.data as Home;
-        if (m.type === "answer") this.link.take(m);
-        if (m.type !== "ended") return;
-        clearTimeout(late);
-        resolve();
-      };
-      this.#home({ type: "end" });
-    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { countOpen } from "../conflict/conflict.ts";
+import { unknown } from "../status.ts";
 import type { Shared } from "../tabs/messages.ts";
 import type { Copy } from "./copy.ts";
 
@@ -10,19 +11,20 @@ type Counts = Omit<
 
 /** What a copy says of itself; without one nothing is known. */
 export function countsOf(copy: Copy | null): Counts {
-  const s = copy?.replica.status();
+  if (copy === null) return unknown;
+  const s = copy.replica.status();
   return {
-    seq: s?.seq ?? 0,
-    head: s?.head ?? 0,
-    pending: (s?.pending ?? 0) + (s?.unsealed ? 1 : 0),
-    suspended: s?.suspended ?? 0,
-    rejected: s?.rejected ?? 0,
-    conflicts: copy ? countOpen(copy.db) : 0,
-    proven: s?.proven ?? false,
-    contact: s?.contact ?? 0,
-    readOnly: s?.readOnly ?? false,
-    replica: s?.replica ?? "",
-    space: s?.space ?? "",
-    out: Object.fromEntries(s?.out ?? []),
+    seq: s.seq,
+    head: s.head,
+    pending: s.pending + (s.unsealed ? 1 : 0),
+    suspended: s.suspended,
+    rejected: s.rejected,
+    conflicts: countOpen(copy.db),
+    proven: s.proven,
+    contact: s.contact,
+    readOnly: s.readOnly,
+    replica: s.replica,
+    space: s.space,
+    out: Object.fromEntries(s.out),
   };
 }

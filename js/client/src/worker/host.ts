@@ -521,6 +521,7 @@ export class Host {
     const { shell, copy, boot } = this;
     const filling = this.#phase === "ready" && !this.#ended && !this.#isFilled();
     return {
+      ...countsOf(this.#ended ? null : copy),
       phase: filling ? "snapshot" : this.#phase,
       waiting: this.#waiting,
       storage: this.#keeper.place,
@@ -531,7 +532,6 @@ export class Host {
       connected: shell?.live ?? false,
       error: this.#error === null ? null : errorInfo(this.#error),
       server: this.address?.base ?? boot.server,
-      ...countsOf(this.#ended ? null : copy),
     };
   }
 }
