@@ -221,7 +221,7 @@ func (s *Session) filled(head tidemark.Seq) {
 		return
 	}
 	s.hub.listeners.join(s, round)
-	r.filled = append(r.filled, filled{head, round})
+	r.filled = append(r.filled, filled{r.begin, head, round})
 	if r.rounds = r.rounds[1:]; len(r.rounds) == 0 {
 		r.rounds, r.floor, r.ready = nil, -1, r.list
 		return

@@ -40,6 +40,7 @@ type reach struct {
 
 // filled is a round that was sent to its end.
 type filled struct {
+	begin  tidemark.Seq // what went up to here it did not bring
 	at     tidemark.Seq
 	scopes []string
 }
@@ -219,18 +220,19 @@ func (r *reach) prune(acked tidemark.Seq) {
 func (s *Session) fallback() {
 	r := s.reach
 	r.owed, r.lagging, r.place = true, true, nil
+	floor := s.acked
 	if len(r.filled) > 0 {
 		var doubtful []string
 		for _, f := range r.filled {
-			doubtful = append(doubtful, f.scopes...)
+			doubtful, floor = append(doubtful, f.scopes...), min(floor, f.begin)
 		}
 		slices.Sort(doubtful)
 		doubtful = common(r.ready, slices.Compact(doubtful))
 		s.hub.listeners.leave(s, doubtful)
 		r.ready, r.filled = without(r.ready, doubtful), nil
 	}
-	if r.floor < 0 || s.acked < r.floor {
-		r.floor = s.acked
+	if r.floor < 0 || floor < r.floor {
+		r.floor = floor
 	}
 	r.restart()
 }

@@ -368,7 +368,8 @@ func TestScopesOnARealStore(t *testing.T) {
 func TestScopesOnARealStoreAgain(t *testing.T) {
 	for _, seed := range []uint64{
 		11101278, 12043838, // a task died in one project and was put back in another
-		23878213, // the same, and the one was filled again after a fallback
+		31942347, // what was filled again after a fallback was lost again
+		23878213, // a row was put back in another project, and the one was filled again after a fallback
 	} {
 		runBurrow(t, seed)
 	}
