@@ -169,8 +169,7 @@ func Closed(sql string) error {
 	depth := 0
 	for _, t := range toks {
 		switch {
-		case t.Kind == schema.LexString && (len(t.Text) < 2 || !strings.HasSuffix(t.Text, "'")),
-			t.Kind == schema.LexQuoted && (len(t.Text) < 2 || t.Text[len(t.Text)-1] != closing(t.Text[0])):
+		case (t.Kind == schema.LexString || t.Kind == schema.LexQuoted) && !shut(t.Text):
 			return fmt.Errorf("a quote is not closed")
 		case t.Kind != schema.LexSign:
 		case t.Text == ";":
@@ -194,11 +193,15 @@ func Closed(sql string) error {
 	return nil
 }
 
-func closing(quote byte) byte {
-	if quote == '[' {
-		return ']'
+// shut reports whether a quoted text ends with its quote. One that stands there
+// twice is a part of the text.
+func shut(text string) bool {
+	text = strings.TrimLeft(text, "xX")
+	quote, rest := text[:1], text[1:]
+	if quote == "[" {
+		return strings.HasSuffix(rest, "]")
 	}
-	return quote
+	return strings.HasSuffix(strings.ReplaceAll(rest, quote+quote, ""), quote)
 }
 
 // Conjuncts splits a condition at the ANDs that stand outside of everything

@@ -181,3 +181,17 @@ func FuzzExpress(f *testing.F) {
 		}
 	})
 }
+
+// TestClosed tries quotes that seem to end and do not: what stands behind them
+// in a query would be a part of them.
+func TestClosed(t *testing.T) {
+	for sql, want := range map[string]bool{
+		"1": true, "'a'": true, "''": true, "''''": true, "'a'''": true, "x''": true, "X'00'": true, `"a""b"`: true, "[a[b]": true, "`a```": true, "/* ( */ 1": true, "(1) -- (": true,
+		"'": false, "'''": false, "'a''": false, "x'": false, "x'00": false, "X'''": false, `"`: false, `"a""`: false, "[a": false, "[": false, "`a``": false, "(": false, ")": false, "1)(1": false,
+		"1;": false, "1 /* x": false, "1\x00": false, "": false, " ": false, "-- x": false,
+	} {
+		if err := Closed(sql); (err == nil) != want {
+			t.Errorf("%q: %v", sql, err)
+		}
+	}
+}
