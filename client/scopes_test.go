@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/token"
 	"github.com/tidemarkdb/tidemark/server"
 )
 
@@ -301,19 +302,91 @@ func (c *collected) has(text string) bool {
 }
 
 func TestScopesComeAndGoWhileConnected(t *testing.T) {
+	for _, transport := range []string{"websocket", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			s := team(t)
+			var c collected
+			ana := s.scoped("ana", Options{OnEvent: c.hear, Transport: transport})
+			running(t, ana)
+			s.run("INSERT INTO member VALUES ('van', 'ana')")
+			eventually(t, "she is let in", func() bool { return c.has("project/van gained 0") && c.has("project/van ready 7") })
+			holds(t, ana, "1 2 3 4")
+			s.run("DELETE FROM member WHERE project = 'site' AND person = 'ana'")
+			eventually(t, "she is taken out", func() bool { return c.has("project/site lost 6") }) // her task stays
+			holds(t, ana, "1 3 4")
+			s.run("UPDATE task SET project = 'bare' WHERE id = 4")
+			eventually(t, "a row goes elsewhere", func() bool { return c.has("left map[comment:1 task:1]") })
+			holds(t, ana, "1 3")
+		})
+	}
+}
+
+// What left is not in the file any more, nor in its write-ahead log, while
+// the file is in use: read, watched and written by others.
+func TestNothingIsKeptOfRowsThatLeft(t *testing.T) {
 	s := team(t)
-	var c collected
-	ana := s.scoped("ana", Options{OnEvent: c.hear})
+	ana := s.scoped("ana", Options{})
+	beside := open(t, ana.Path(), Options{})
+	watch(t, beside, "SELECT body FROM comment").want(t, "'in blue?'; 'which?'")
 	running(t, ana)
-	s.run("INSERT INTO member VALUES ('van', 'ana')")
-	eventually(t, "she is let in", func() bool { return c.has("project/van gained 0") && c.has("project/van ready 7") })
-	holds(t, ana, "1 2 3 4")
-	s.run("DELETE FROM member WHERE project = 'site' AND person = 'ana'")
-	eventually(t, "she is taken out", func() bool { return c.has("project/site lost 6") }) // her task stays
-	holds(t, ana, "1 3 4")
-	s.run("UPDATE task SET project = 'bare' WHERE id = 4")
-	eventually(t, "a row goes elsewhere", func() bool { return c.has("left map[comment:1 task:1]") })
-	holds(t, ana, "1 3")
+	mustExec(t, beside, "INSERT INTO comment VALUES (10, 2, 'said and taken back')")
+	mustExec(t, beside, "DELETE FROM comment WHERE id = 10")
+	inFile := func(text string) bool {
+		for _, suffix := range []string{"", "-wal"} {
+			if b, err := os.ReadFile(ana.Path() + suffix); err == nil && strings.Contains(string(b), text) {
+				return true
+			}
+		}
+		return false
+	}
+	if !inFile("which?") {
+		t.Fatal("the comment was never there")
+	}
+	s.run("DELETE FROM member WHERE person = 'ana'")
+	eventually(t, "nothing is left", func() bool { return !inFile("which?") && !inFile("in blue?") && !inFile("New site") })
+	holds(t, ana, "1") // it is hers
+}
+
+// A newer token that claims other things grants other scopes.
+func TestANewTokenGrantsOtherScopes(t *testing.T) {
+	s := team(t)
+	s.stop()
+	yaml := strings.Replace(teamScopes, "SELECT project FROM member WHERE person = :user", "SELECT value FROM json_each(:claims, '$.projects')", 1)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(s.file), "tidemark.yaml"), []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := server.NewTokens(server.TokenOptions{Secrets: [][]byte{testSecret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tokens.Close() })
+	srv, err := server.Open(s.file, server.Options{Auth: tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.srv = srv
+	s.through(srv)
+	of := func(projects ...string) TokenSource {
+		text, err := token.Issue(testSecret, "ana", map[string]any{"projects": projects}, time.Now(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return StaticToken(text)
+	}
+	path := filepath.Join(t.TempDir(), "ana.db")
+	if err := Clone(t.Context(), s.address(), path, CloneOptions{Token: of("site")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, next := range []struct {
+		token TokenSource
+		tasks string
+	}{{of("site", "van"), "1 2 3 4"}, {of("van"), "1 3 4"}, {of(), "1"}, {of("site"), "1 2"}} {
+		briefly(t, path, Options{Token: next.token}, func(db *DB) {
+			mustSync(t, db)
+			holds(t, db, next.tasks)
+		})
+	}
+	intact(t, path)
 }
 
 func TestWatchTellsRowsThatLeftFromDeletedOnes(t *testing.T) {

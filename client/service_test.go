@@ -140,6 +140,10 @@ func (s *service) converged(copies ...*DB) {
 	}
 	want := dump(s.t, s.file)
 	for i, db := range copies {
+		// A copy that is connected hears a moment later of what another one just sent.
+		for end := time.Now().Add(20 * time.Second); dump(s.t, db.Path()) != want && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond)
+		}
 		if got := dump(s.t, db.Path()); got != want {
 			s.t.Errorf("copy %d differs\n--- server\n%s--- copy\n%s", i, want, got)
 		}

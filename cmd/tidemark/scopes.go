@@ -343,10 +343,14 @@ func scopeText(n client.ScopeNews) string {
 		return fmt.Sprintf("%s is here: %s", name, plural(n.Rows, "row"))
 	case n.State == client.ScopeGained:
 		return name + " is coming"
-	case n.Unwanted:
-		return fmt.Sprintf("%s of %s left this copy: you dropped it", plural(n.Rows, "row"), name)
 	}
-	return fmt.Sprintf("%s of %s left this copy: you are no longer granted it", plural(n.Rows, "row"), name)
+	if n.Rows > 0 {
+		name = plural(n.Rows, "row") + " of " + name
+	}
+	if n.Unwanted {
+		return name + " left this copy: you dropped it"
+	}
+	return name + " left this copy: you are no longer granted it"
 }
 
 // strayText says that rows left although no scope was lost.
