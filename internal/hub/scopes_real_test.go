@@ -350,11 +350,7 @@ func (u *burrow) compare() {
 
 func TestScopesOnARealStore(t *testing.T) {
 	seed, fates := dice.Seed(t), map[string]int{}
-	rounds := 6
-	if testing.Short() {
-		rounds = 1
-	}
-	for round := range rounds {
+	for round := range max(2, dice.Times(6)) {
 		maps.Copy(fates, runBurrow(t, seed+uint64(round)))
 	}
 	for _, fate := range []string{"accepted ", "rejected forbidden"} {
