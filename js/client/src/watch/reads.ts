@@ -14,6 +14,8 @@ interface Origin {
 
 interface Compiled {
   readonly read: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Names of TEMP tables and views, which may be those of synced tables. */
+  readonly aside: ReadonlySet<string>;
   readonly columns: readonly string[];
   readonly origins: readonly Origin[];
 }
@@ -21,6 +23,7 @@ interface Compiled {
 /** Compiles a query: SQLite wants leave to read each column, those behind views included, and knows where a result's columns come from. */
 function compile(db: Database, sql: string): Compiled {
   const read = new Map<string, Set<string>>();
+  const aside = new Set<string>();
   const columns: string[] = [];
   const origins: Origin[] = [];
   const { capi } = db.sqlite.api;
@@ -33,27 +36,31 @@ function compile(db: Database, sql: string): Compiled {
       });
     }
   };
-  const hear = (action: number, table: string | null, column: string | null): void => {
+  const hear = (action: number, table: string | null, column: string | null, where: string | null): void => {
     if (action !== READ || table === null) return;
+    if (where === "temp") {
+      aside.add(table);
+      return;
+    }
     const names = read.get(table) ?? new Set();
     read.set(table, names);
     if (column !== null) names.add(column);
   };
   db.authorize(hear, () => db.compile(sql, look));
-  return { read, columns, origins };
+  return { read, aside, columns, origins };
 }
 
 /** What a query reads. */
 export function readsOf(db: Database, schema: Schema, sql: string): Reads {
-  const { read, columns, origins } = compile(db, sql);
+  const { read, aside, columns, origins } = compile(db, sql);
   const tables = new Map<string, ReadonlySet<string> | null>();
   const keys = new Map<string, readonly number[]>();
-  let other = false;
+  let other = [...aside].some((name) => isStored(db, name, "temp"));
   let only: Table | undefined;
   for (const [name, names] of read) {
     const t = schema.tables.find((t) => t.name === name && t.out === "");
     if (!t) {
-      other ||= isStored(db, name);
+      other ||= isStored(db, name, "main");
       continue;
     }
     only = t;
@@ -68,7 +75,7 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     const t = schema.tables.find((t) => t.name.toLowerCase() === name && t.out === "");
     if (t) tables.set(t.name, null);
   }
-  const form = read.size === 1 && only && key.length > 0 ? formOf(sql) : null;
+  const form = read.size === 1 && aside.size === 0 && only && key.length > 0 ? formOf(sql) : null;
   return {
     tables,
     other,
@@ -144,10 +151,9 @@ function namesOf(
 }
 
 /** A name that holds nothing belongs to a view or to a table-valued function. */
-function isStored(db: Database, name: string): boolean {
+function isStored(db: Database, name: string, where: "main" | "temp"): boolean {
   if (name.startsWith("sqlite_")) return true;
-  const sql = "SELECT count(*) FROM (SELECT * FROM main.sqlite_schema UNION ALL SELECT * FROM temp.sqlite_schema)";
-  return db.int(`${sql} WHERE type = 'table' AND name = ?`, name) > 0;
+  return db.int(`SELECT count(*) FROM ${where}.sqlite_schema WHERE type = 'table' AND name = ?`, name) > 0;
 }
 
 /** The places of a table's primary key in a result; none when a part is missing. */

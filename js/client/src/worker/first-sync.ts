@@ -25,6 +25,7 @@ export class FirstSync {
   /** Ends the attempts that are under way. */
   #running: AbortController | null = null;
   #wake: (() => void) | null = null;
+  #over = false;
 
   constructor(host: Host) {
     this.#host = host;
@@ -32,9 +33,7 @@ export class FirstSync {
 
   /** Tries until it is done, with growing pauses. */
   run(): void {
-    const { copy, online } = this.#host;
-    if (this.#running !== null || !online) return;
-    if (copy !== null && !copy.provisional) return; // all that is left is to store it
+    if (this.#running !== null || !this.#host.online) return;
     const ctl = new AbortController();
     this.#running = ctl;
     void this.#loop(ctl.signal).finally(() => {
@@ -76,6 +75,17 @@ export class FirstSync {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
+    const { copy } = this.#host;
+    if (copy === null || copy.provisional) await this.#bring(signal);
+    // Whatever fails from here on: what has come is complete, and is not fetched again.
+    await this.#host.storage!.flush();
+    if (this.#over) return; // it was paused and begun again meanwhile
+    this.#host.ready();
+    this.#over = true;
+  }
+
+  /** Fetches the space, and keeps what came of it for another attempt. */
+  async #bring(signal: AbortSignal): Promise<void> {
     const parts = await openParts(this.#host.boot.name);
     try {
       await this.#fetch(signal, parts);
@@ -85,7 +95,6 @@ export class FirstSync {
       if (!signal.aborted && codeOf(err) !== "offline") parts.clear();
       throw err;
     }
-    this.#host.ready();
   }
 
   async #fetch(signal: AbortSignal, parts: Parts): Promise<void> {

@@ -4,6 +4,7 @@ import { FirstSync } from "../../src/worker/first-sync.ts";
 import type { Host } from "../../src/worker/host.ts";
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.unstubAllGlobals();
 });
 
@@ -38,4 +39,37 @@ test("a first sync that is paused and woken, however often, goes on once", async
   first.pause();
   await settled();
   expect(asked.filter((s) => !s.aborted)).toEqual([]);
+});
+
+test("rows that have come are not fetched again when something fails behind them", async () => {
+  vi.useFakeTimers();
+  const fetched = vi.fn();
+  vi.stubGlobal("fetch", fetched);
+  let ready = 0;
+  let stored: () => void = () => {};
+  const told: unknown[] = [];
+  const host = {
+    online: true,
+    copy: { provisional: false },
+    storage: { flush: () => new Promise<void>((resolve) => (stored = resolve)) },
+    progress: () => {},
+    trouble: (err: unknown) => told.push(err),
+    ready: () => {
+      if (++ready === 1) throw new Error("a failure");
+    },
+  };
+  const first = new FirstSync(host as unknown as Host); // what it needs when the rows are there
+  first.run();
+  stored();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([ready, told]).toEqual([1, [new Error("a failure")]]);
+  await vi.advanceTimersByTimeAsync(1000);
+  // It is paused and begun again while it stores: the rows are there once.
+  const before = stored;
+  first.pause();
+  first.wake();
+  before();
+  stored();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([ready, fetched.mock.calls]).toEqual([2, []]);
 });

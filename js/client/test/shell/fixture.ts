@@ -2,6 +2,7 @@ import { onTestFinished } from "vitest";
 import { Database } from "../../src/lite/database.ts";
 import { loadSqlite } from "../../src/lite/load.ts";
 import { Replica } from "../../src/replica/replica.ts";
+import type { Schema } from "../../src/schema.ts";
 import { MemoryStorage } from "../../src/storage/memory.ts";
 import type { Statement } from "../../src/tabs/messages.ts";
 import type { Touched } from "../../src/watch/watches.ts";
@@ -14,7 +15,7 @@ export const sqlite = await loadSqlite();
 let made = 0;
 
 /** A copy in memory as the worker has it, with empty tables; what its commits touched is kept. */
-export function newCopy(ddl: string): { copy: Copy; touched: (Touched | null)[] } {
+export function newCopy(ddl: string, more: Partial<Schema> = {}): { copy: Copy; touched: (Touched | null)[] } {
   const storage = new MemoryStorage(sqlite, `shell-test-${++made}`);
   const plain = Database.open(sqlite, ":memory:");
   plain.script(ddl);
@@ -27,7 +28,7 @@ export function newCopy(ddl: string): { copy: Copy; touched: (Touched | null)[] 
   const db = openFile(sqlite, storage, "/db-1");
   db.script(ddl);
   const state = { space: "s", incarnation: "i", term: "t", head: 0, sum: 0n, digestKey: new Uint8Array(16) };
-  Replica.create(db, { server: "http://127.0.0.1/s", state, schema: encode(schema) });
+  Replica.create(db, { server: "http://127.0.0.1/s", state, schema: encode({ ...schema, ...more }) });
   const touched: (Touched | null)[] = [];
   const copy = new Copy("/db-1", db, {}, (t) => touched.push(t));
   onTestFinished(() => {
