@@ -22,8 +22,8 @@ const put = (id: bigint, body: string): Change => ({
 
 function batch(more: boolean, ...scopes: [scope: string, ids: bigint[]][]): Batch {
   const parts = scopes.map(([scope, ids]) => ({ scope, sum: 0n, changes: ids.map((id) => put(id, "x")), raw: "" }));
-  const head = { type: "batch", from: 0, to: 0, term: "t", schema: "", sum: 0n, changes: [], raw: "" } as const;
-  return { ...head, more, cursor: more ? "c" : "", parts };
+  const head = { type: "batch", from: 0, to: 0, term: "t", schema: "", sum: 0n, raw: "" } as const;
+  return { ...head, changes: [], more, cursor: more ? "c" : "", parts };
 }
 
 test("what is wanted grows and shrinks by name, and a copy that takes everything keeps what it has", () => {
