@@ -47,6 +47,7 @@ type local struct {
 	hash     tidemark.Hash
 	names    []tidemark.Name   // the names under which it was submitted
 	was      map[string]string // by the replica that submitted it, the name of that replica before
+	earlier  []int64           // numbers that it had before under other names
 	outcome  *tidemark.Outcome // as the server recorded it durably
 	told     bool
 	unsure   bool
@@ -189,6 +190,7 @@ func (l *ledger) submitted(cs *tidemark.Changeset) {
 	c.names = append(c.names, cs.Name)
 	if cs.Was != nil {
 		c.was[cs.Replica] = cs.Was.Replica
+		c.earlier = append(c.earlier, cs.Was.N)
 	}
 	if c.outcome != nil {
 		for _, r := range c.outcome.Renumbered {

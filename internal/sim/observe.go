@@ -248,12 +248,16 @@ func (d *device) keptAsRejected(c *local) {
 			return
 		}
 	}
-	d.w.fail("I6", "%s: changeset %d was rejected (%s) and is not kept", d.name, c.id, c.outcome.Code)
+	text := ""
+	for _, r := range list {
+		text += fmt.Sprintf("\n%d %s %v", r.N, r.Code, named(d.r.Schema(), r.Changes))
+	}
+	d.w.fail("I6", "%s: changeset %d was rejected (%s) and is not kept: %v %v\n%s", d.name, c.id, c.outcome.Code, c.names, c.sealed, text)
 }
 
 // numbered reports whether a changeset ever had a number.
 func (c *local) numbered(n int64) bool {
-	return slices.ContainsFunc(c.names, func(name tidemark.Name) bool { return name.N == n })
+	return slices.Contains(c.earlier, n) || slices.ContainsFunc(c.names, func(name tidemark.Name) bool { return name.N == n })
 }
 
 func sameChanges(a, b []oracle.Change) bool {
