@@ -6,8 +6,14 @@
 //
 // The driver's part is small. Messages go to Session.Receive; what it returns
 // goes back to the same session, and a submission into the next Group. Every
-// Commit is delivered to every session, in the order of the commits. A session
-// that is Behind gets Next until it is not.
+// Commit is delivered to every session, in the order of the commits; in a space
+// with scopes to those that it Concerns, and the others need not be looked at. A
+// session that is Behind gets Next until it is not.
+//
+// Where scopes are declared a session gets the parts of the scopes that are ready
+// in it (reach), which listeners finds by scope. Grants are evaluated inside the
+// group's transaction (groupGrants), and who may see a row is asked of the same
+// state (sight.go).
 //
 // # Caveats
 //

@@ -885,3 +885,69 @@ func TestScopesAreDeclared(t *testing.T) {
 		t.Fatalf("has %v", p.rows)
 	}
 }
+
+// A group that falls apart becomes several transactions: who listens to what
+// they did catches up.
+func TestScopesOfATornGroup(t *testing.T) {
+	b := newScopedBench(t, hub.Options{}, grantTo(1, "ann", "a b"), grantTo(2, "bob", "a"), grantTo(3, "cid", "c"), in(1, "one", "a"), in(2, "two", "b"))
+	ann, bob, cid := b.newMole("ann", nil), b.newMole("bob", nil), b.newMole("cid", nil)
+	for _, m := range b.moles {
+		m.catchUp()
+	}
+	at := cid.hello.Seq
+	b.group(ann.push(update(1, 1, tidemark.Text("uno")), regrantTo(2, "bob", "")), bob.push(in(9, nameGone, "a")), ann.push(update(1, 1, tidemark.Text("eins")), update(2, 1, tidemark.Text("zwei"))))
+	if o := bob.outcome(); o.Code != tidemark.CodeRaised {
+		t.Fatalf("%+v", o)
+	}
+	if o := ann.outcome(); o.N != 2 || o.Kind != tidemark.Accepted {
+		t.Fatalf("%+v", o) // what came first changes a grant, which is nobody's to see
+	}
+	b.group(ann.push(update(1, 1, tidemark.Text("un"))), bob.push(in(9, nameGone, "a")), ann.push(update(2, 1, tidemark.Text("deux"))))
+	if !ann.s.Behind() || !bob.s.Behind() || cid.s.Behind() {
+		t.Fatal("who listens to what two transactions did catches up, and nobody else")
+	}
+	for _, m := range b.moles {
+		m.catchUp()
+	}
+	ann.right("a", "b")
+	bob.right("a")
+	cid.right("c")
+	if cid.hello.Seq != at {
+		t.Fatal("cid heard of it")
+	}
+}
+
+// A storm of wishes leaves nothing behind.
+func TestSubscribeAgainAndAgain(t *testing.T) {
+	var rows []tidemark.Change
+	for i := int64(1); i <= 30; i++ {
+		rows = append(rows, in(i, strings.Repeat("x", 40)+fmt.Sprint(i), []string{"a", "b", "c"}[i%3]))
+	}
+	b := newScopedBench(t, hub.Options{Chunk: 100}, append(rows, grantTo(1, "ann", "a b c"))...)
+	ann := b.newMole("ann", nil)
+	for i := range 200 {
+		m := &wire.Subscribe{Only: i%2 == 0, Want: []wire.Want{{Scope: []string{"a", "b", "c", "z"}[i%4], Priority: int64(i % 3)}}}
+		ann.got = nil
+		ann.send(m)
+		if got := ann.kinds(); got != "Scopes" {
+			t.Fatalf("heard %s", got)
+		}
+		if i%3 > 0 {
+			down, err := ann.s.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ann.hear(down)
+		}
+	}
+	ann.send(&wire.Subscribe{})
+	ann.catchUp()
+	ann.right("a", "b", "c")
+	if b.hub.Subscriptions() != 3 {
+		t.Fatalf("%d subscriptions", b.hub.Subscriptions())
+	}
+	ann.s.End()
+	if b.hub.Subscriptions() != 0 {
+		t.Fatalf("%d subscriptions are left", b.hub.Subscriptions())
+	}
+}
