@@ -55,7 +55,8 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
   const { read, aside, columns, origins } = compile(db, sql);
   const tables = new Map<string, ReadonlySet<string> | null>();
   const keys = new Map<string, readonly number[]>();
-  let other = [...aside].some((name) => isStored(db, name, "temp"));
+  const mixed = [...aside].some((name) => isStored(db, name, "temp"));
+  let other = mixed;
   let only: Table | undefined;
   for (const [name, names] of read) {
     const t = schema.tables.find((t) => t.name === name && t.out === "");
@@ -68,14 +69,14 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
     const stored = [...names].every((n) => t.columns.some((c) => c.name === n));
     tables.set(name, stored ? names : null);
     const places = keyPlaces(t, origins);
-    if (places.length > 0) keys.set(name, places);
+    if (places.length > 0 && !mixed) keys.set(name, places);
   }
   const key = [...keys.values()].flat();
   for (const name of joined(db, sql)) {
     const t = schema.tables.find((t) => t.name.toLowerCase() === name && t.out === "");
     if (t) tables.set(t.name, null);
   }
-  const form = read.size === 1 && aside.size === 0 && only && key.length > 0 ? formOf(sql) : null;
+  const form = read.size === 1 && !mixed && only && key.length > 0 ? formOf(sql) : null;
   return {
     tables,
     other,

@@ -37,8 +37,10 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
   rollback: (id, { copy }) => nothing(copy.transactions.drop(id)),
   watch: (spec, { host, call }) => host.watches.add(call.tab, spec),
   unwatch: (id, { host, call }) => nothing(host.watches.remove(call.tab, id)),
-  pending: (_, { copy }) => {
-    copy.replica.seal(Date.now());
+  pending: async (_, { host }) => {
+    await host.gathered();
+    const copy = await host.whenOpen();
+    copy.replica.seal(Date.now()); // no session does it while the first sync is under way
     return copy.replica.pending(true).map((p) => pendingView(copy.replica.schema, p));
   },
   rejected: (_, { copy }) => copy.replica.rejected().map((r) => rejectedView(copy.replica.schema, r)),

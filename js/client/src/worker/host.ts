@@ -80,6 +80,7 @@ export class Host {
   });
   #working = false;
   #sealing: ReturnType<typeof setTimeout> | undefined;
+  readonly #gathering: (() => void)[] = [];
   readonly #impatient = new Set<(err: unknown) => void>();
   readonly #spare = new Spare();
   readonly #keeper: Keeper;
@@ -353,7 +354,13 @@ export class Host {
     this.#sealing ??= setTimeout(() => {
       this.#sealing = undefined;
       if (!this.#ended) this.shell?.step({ type: "local" });
+      for (const go of this.#gathering.splice(0)) go();
     }, GATHER);
+  }
+
+  /** Resolves when what was just committed is sealed, with what came close behind it. */
+  async gathered(): Promise<void> {
+    if (this.#sealing !== undefined) await new Promise<void>((resolve) => this.#gathering.push(resolve));
   }
 
   #watch(): void {
