@@ -166,6 +166,7 @@ func (d *device) judge() {
 	}
 	w.sound(d.db, d.name)
 	d.explainRejected()
+	d.conflicts()
 }
 
 // sound lets SQLite itself judge a file.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -230,4 +231,27 @@ func (w *world) scoped(*tidemark.Schema) (*tidemark.Scopes, error) {
 		return s, nil
 	}
 	return nil, nil
+}
+
+// conflicts checks that a device holds the records of conflicts that speak of
+// rows which it may see, or saw go, and no others.
+func (d *device) conflicts() {
+	w := d.w
+	if !w.model.Scoped() {
+		return
+	}
+	list := w.list(d.owner, d.wants)
+	const all = "SELECT id, tbl, row FROM tm_conflicts ORDER BY id"
+	var want, got []string
+	w.must(w.server.shell.Each(all, func(st *lite.Stmt) error {
+		name := rowName{st.Text(1), w.model.Table(st.Text(1)).KeyOf(keyFrom(st.Text(2)))}
+		if slices.ContainsFunc(w.ledger.now.in[name], func(scope string) bool { return slices.Contains(list, scope) }) {
+			want = append(want, st.Text(0))
+		}
+		return nil
+	}), "reading the server's conflicts")
+	w.must(d.db.Each(all, func(st *lite.Stmt) error { got = append(got, st.Text(0)); return nil }), d.name+": reading conflicts")
+	if !slices.Equal(want, got) {
+		w.fail("I13", "%s holds the conflicts %v, it should hold %v", d.name, got, want)
+	}
 }
