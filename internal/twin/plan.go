@@ -51,12 +51,13 @@ func (p *planner) choose() {
 		p.extras.like()
 		ddl = max(0, some(6)-2)
 	}
-	subscribe := 0
+	subscribe, redeclare := 0, 0
 	if p.scoped.r != nil {
-		subscribe = 1 + p.rand.IntN(12)
+		subscribe, redeclare = 1+p.rand.IntN(12), max(0, some(4)-1)
 	}
 	p.odds = []odd{
 		{subscribe, (*planner).subscribe},
+		{redeclare, (*planner).redeclare},
 		{40, (*planner).write},
 		{2 + p.rand.IntN(16), whole("sync", 1000)},
 		{some(12), (*planner).cutShort},

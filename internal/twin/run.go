@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/sim"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
@@ -138,15 +137,14 @@ func (r *run) open() {
 		schema, policies = schema+";"+extra, x.policies
 	}
 	parts := &scoped{}
-	var scopes func(*tidemark.Schema) (*tidemark.Scopes, error)
 	if set.Scoped {
-		parts.r, scopes = r.rand, scopesOf
+		parts.r = r.rand
 		schema, policies = schema+";"+scopedTables, x.policies
 	}
 	for i, maker := range r.makers() {
 		w := &world{
 			seed: set.Seed, name: []string{"one", "two"}[i], schema: schema, policies: policies,
-			chunk: set.Chunk, limits: wire.Limits{Changeset: set.Limit}, brief: set.Brief, make: maker, scopes: scopes,
+			chunk: set.Chunk, limits: wire.Limits{Changeset: set.Limit}, brief: set.Brief, make: maker, scoped: set.Scoped,
 		}
 		r.worlds[i] = w
 		w.begin()
@@ -281,7 +279,7 @@ func (r *run) converged() string {
 		here, err := d.dev.dump()
 		w.must(err, "reading a copy")
 		want := first
-		if w.scopes != nil {
+		if w.scoped {
 			want, err = w.server.visible(d)
 			w.must(err, "reading what a device may see")
 		}

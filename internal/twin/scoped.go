@@ -35,13 +35,23 @@ INSERT INTO snote VALUES (1, 'p1', 1, 0, 'shared'), (2, 'p2', 1, 1, 'private'), 
 
 const guestsOf = "SELECT project FROM sguest WHERE person = :user"
 
-// scopesOf declares them. What is in no other scope is everybody's.
-func scopesOf(sc *tidemark.Schema) (*tidemark.Scopes, error) {
+// Ways to declare them: what is left out, and whether projects are everybody's,
+// so that more can refer to them.
+const (
+	noAlso     = 1
+	noMine     = 2
+	allProject = 4
+	variants   = 8
+)
+
+// scopesOf declares them in one of the ways. What is in no other scope is everybody's.
+func scopesOf(sc *tidemark.Schema, variant int) (*tidemark.Scopes, error) {
 	rest := tidemark.Scope{Name: "rest", Grant: tidemark.GrantPublic}
 	has := map[string]bool{}
 	for _, t := range sc.Tables {
 		has[t.Name] = t.Out == ""
 		own := slices.Contains([]string{"sguest", "sproject", "stask", "scomment", "snote", tidemark.ConflictsTable}, t.Name)
+		own = own && (variant&allProject == 0 || t.Name != "sproject")
 		if t.Out == "" && !own {
 			rest.Members = append(rest.Members, tidemark.Member{Table: t.Name})
 		}
@@ -59,8 +69,13 @@ func scopesOf(sc *tidemark.Schema) (*tidemark.Scopes, error) {
 	}}
 	for i := range all.List {
 		s := &all.List[i]
-		s.Members = slices.DeleteFunc(s.Members, func(m tidemark.Member) bool { return !has[m.Table] })
+		s.Members = slices.DeleteFunc(s.Members, func(m tidemark.Member) bool {
+			return !has[m.Table] || s.Keyed && m.Table == "sproject" && variant&allProject != 0
+		})
 	}
+	all.List = slices.DeleteFunc(all.List, func(s tidemark.Scope) bool {
+		return s.Name == "also" && variant&noAlso != 0 || s.Name == "mine" && variant&noMine != 0
+	})
 	return all, nil
 }
 
@@ -203,6 +218,31 @@ func (s *server) rowsIn(v tidemark.View, t *tidemark.Table, mine map[string]bool
 	})
 	slices.Sort(rows)
 	return rows, err
+}
+
+// redeclare declares the scopes in another way.
+func (p *planner) redeclare(*machine) (Op, bool) {
+	if p.scoped.r == nil || p.w.server.due {
+		return Op{}, false
+	}
+	return Op{Do: "declare", N: p.rand.IntN(variants)}, true
+}
+
+// declare has the server take another declaration.
+func (s *server) declare(variant int) {
+	w := s.w
+	w.variant = variant
+	err := s.store.SetScopes(w.declared())
+	w.tell("declared %d: %v", variant, err)
+	s.due, s.backup = true, nil
+}
+
+// declared says what is declared now; nil where there are no scopes.
+func (w *world) declared() func(*tidemark.Schema) (*tidemark.Scopes, error) {
+	if !w.scoped {
+		return nil
+	}
+	return func(sc *tidemark.Schema) (*tidemark.Scopes, error) { return scopesOf(sc, w.variant) }
 }
 
 // subscribe lets a device want other scopes.

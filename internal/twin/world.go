@@ -15,7 +15,8 @@ type world struct {
 	name     string
 	schema   string
 	policies func(*tidemark.Schema) (*tidemark.Schema, error)
-	scopes   func(*tidemark.Schema) (*tidemark.Scopes, error) // nil: none are declared
+	scoped   bool // scopes are declared
+	variant  int  // in this way
 	chunk    int
 	limits   wire.Limits
 	make     func(number, epoch int) device // every exchange makes a device of the other kind, if there are two
@@ -116,6 +117,8 @@ func (w *world) do(o Op) {
 		err := w.server.shell.Script(o.Stmts[0].SQL)
 		w.tell("shell: %v", err)
 		w.server.due, w.server.backup = true, nil // to put an older schema in place is another story
+	case "declare":
+		w.server.declare(o.N)
 	case "clone":
 		w.clone(o)
 	case "drain":
@@ -385,7 +388,7 @@ func (w *world) clone(o Op) {
 
 func (w *world) addDevice() *machine {
 	d := &machine{w: w, number: len(w.devices) + 1, state: "offline"}
-	if w.scopes != nil {
+	if w.scoped {
 		d.who = person(d.number)
 	}
 	d.dev = w.make(d.number, 0)
