@@ -256,3 +256,47 @@ func TestScrubFindsWhatMovedPastCapture(t *testing.T) {
 	isIn(t, s, "c", tidemark.Int(1), tidemark.RowScope{Scope: "p/1", Seq: 1}, tidemark.RowScope{Scope: "p/2", Live: true, Seq: 1})
 	isIn(t, s, "c", tidemark.Int(2), tidemark.RowScope{Scope: "p/1", Live: true, Seq: 1}, tidemark.RowScope{Scope: "p/2", Seq: 1})
 }
+
+// A parent that goes past capture leaves its children where nothing leads on.
+func TestScrubFindsRowsThatLostTheirPath(t *testing.T) {
+	path := makeFile(t, `CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT UNIQUE, k INT);
+		CREATE TABLE byid (id INTEGER PRIMARY KEY, p INT REFERENCES p); CREATE TABLE bycode (id INTEGER PRIMARY KEY, code TEXT REFERENCES p(code));
+		INSERT INTO p VALUES (1, 'a', 7), (2, 'b', 7); INSERT INTO byid VALUES (1, 1), (2, 2); INSERT INTO bycode VALUES (1, 'a'), (2, 'b');`)
+	s, err := Open(path, Options{Space: "app", Rand: fixed(), Scopes: func(*tidemark.Schema) (*tidemark.Scopes, error) {
+		return &tidemark.Scopes{List: []tidemark.Scope{{Name: "p", Keyed: true, Grant: "SELECT k FROM p", Members: []tidemark.Member{
+			{Table: "byid", Path: []string{"p", "k"}}, {Table: "bycode", Path: []string{"code", "k"}},
+		}}}}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	scrub := func(smuggled string) {
+		t.Helper()
+		if err := run(path, "PRAGMA foreign_keys = OFF; "+smuggled, false); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Group(context.Background(), func(tx tidemark.Tx) error {
+			if _, err := tx.Foreign(); err != nil {
+				return err
+			}
+			missed, _, err := s.Scrub(context.Background(), tx, "", 1000)
+			if err != nil {
+				return err
+			}
+			return tx.Append(tidemark.LogEntry{Effects: missed})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, left := tidemark.RowScope{Scope: "p/7", Live: true}, tidemark.RowScope{Scope: "p/7", Seq: 1}
+	scrub("UPDATE p SET code = 'z' WHERE id = 1")
+	isIn(t, s, "bycode", tidemark.Int(1), left)
+	isIn(t, s, "byid", tidemark.Int(1), in)
+	scrub("DELETE FROM p WHERE id = 1")
+	left.Seq = 2
+	isIn(t, s, "byid", tidemark.Int(1), left)
+	isIn(t, s, "byid", tidemark.Int(2), in)
+	isIn(t, s, "bycode", tidemark.Int(2), in)
+}

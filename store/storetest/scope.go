@@ -134,6 +134,12 @@ var scopeTests = []test{
 		b.must(err)
 		b.wantIn(tComment, row("c1"), "-org/1", "-org/2", "-person/ann", "-project/1", "-project/3", "-project/8")
 	}},
+	{"a row changes in the changeset that takes it along", town, func(b *bench) {
+		b.scope(&tidemark.Scopes{List: townKinds()})
+		_, err := b.apply(update(tTownTask, row(1), 1, 3), update(tComment, row("c1"), 4, "more"))
+		b.must(err)
+		b.wantIn(tComment, row("c1"), "-org/1", "org/2", "person/ann", "-project/1", "project/3")
+	}},
 	{"a column that comes later", town, func(b *bench) {
 		b.scope(&tidemark.Scopes{List: townKinds()})
 		b.exec("ALTER TABLE task ADD COLUMN points INT DEFAULT 7; UPDATE task SET points = 8 WHERE id = 1")
