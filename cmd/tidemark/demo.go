@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/page"
+	"github.com/tidemarkdb/tidemark/internal/token"
 	"github.com/tidemarkdb/tidemark/internal/tracker"
 	"github.com/tidemarkdb/tidemark/server"
 )
@@ -23,7 +24,9 @@ type demoCommand struct {
 
 // Help is shown below the command's one line.
 func (demoCommand) Help() string {
-	return `Makes two databases in DIR, unless they are there already, and serves them together with a page to open in a browser: DIR/tracker.sqlite, a project tracker, and DIR/lab.sqlite, with which the page shows what happens when several people edit the same row offline. How their edits merge is declared in the two YAML files beside them. To start over remove the folder.
+	return `Makes two databases in DIR, unless they are there already, and serves them together with a page to open in a browser: DIR/tracker.sqlite, a project tracker, and DIR/lab.sqlite, with which the page shows what happens when several people edit the same row offline. Who may see and write what, and how edits merge, is declared in the two YAML files beside them. To start over remove the folder.
+
+The server asks for tokens, signed with DIR/secret. The page gets one for whichever of the invented people the visitor chooses to be, so the demo is reachable from this machine alone.
 
 Example:
 
@@ -32,11 +35,20 @@ Example:
 
 // Run makes the databases and serves them.
 func (c *demoCommand) Run(s *shell) error {
+	if !loopback(c.Listen) {
+		return usageError("the demo lets everybody be anyone of its people, and others can reach "+c.Listen,
+			"listen on this machine alone, e.g. --listen 127.0.0.1:7420; for others: tidemark serve, with tokens")
+	}
 	files, err := c.files(s)
 	if err != nil {
 		return err
 	}
-	serving := &serveCommand{Files: files, Listen: c.Listen, ReadyFile: c.ReadyFile}
+	secret, err := c.secret()
+	if err != nil {
+		return err
+	}
+	serving := &serveCommand{Files: files, Listen: c.Listen, ReadyFile: c.ReadyFile,
+		guardFlags: guardFlags{Secrets: []string{c.secretPath()}, Leeway: token.DefaultLeeway}}
 	if err := serving.check(); err != nil {
 		return err
 	}
@@ -50,15 +62,16 @@ func (c *demoCommand) Run(s *shell) error {
 	}
 	serving.guide = func(s *shell, _ string) { c.guide(s, "http://"+l.Addr().String()) }
 	if err := serving.announce(s, l.Addr().String(), srv); err != nil {
-		return errors.Join(err, l.Close(), srv.Close())
+		return errors.Join(err, l.Close(), srv.Close(), serving.close())
 	}
-	return serve(s, l, srv, c.handler(s, srv))
+	return errors.Join(serve(s, l, srv, c.handler(s, srv, secret)), serving.close())
 }
 
 // handler puts the page, and what it needs beside the product's own API, before the server.
-func (c *demoCommand) handler(s *shell, srv *server.Server) http.Handler {
+func (c *demoCommand) handler(s *shell, srv *server.Server, secret []byte) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /demo/log", &logFeed{srv: srv, ctx: s.ctx})
+	mux.Handle("GET /demo/log", ownPage(&logFeed{srv: srv, space: tracker.Lab, ctx: s.ctx}))
+	mux.Handle("POST /demo/token", ownPage(&tokenDesk{secret: secret}))
 	mux.Handle("/", page.Handler(srv))
 	if !page.Built() {
 		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -108,6 +121,7 @@ func (c *demoCommand) guide(s *shell, url string) {
 	}
 	served, copied := filepath.Join(c.Dir, "tracker.sqlite"), quoteArg(filepath.Join(c.Dir, "copy.db"))
 	s.printf("%s", strings.NewReplacer("TM", quoteArg(os.Args[0]), "URL", url+"/tracker", "COPY", copied,
+		"SECRET", quoteArg(c.secretPath()), "TOKEN", quoteArg(filepath.Join(c.Dir, "ana.token")),
 		"INSERT", writeCommand(served, "INSERT INTO task (board_id, title) VALUES ('opening', 'Written by hand')"),
 		"VOTE", writeCommand(filepath.Join(c.Dir, "copy.db"), "UPDATE task SET votes = votes + 1")).Replace(`
 In another terminal, in this folder: write into the database while it is
@@ -115,12 +129,14 @@ served, and the page follows at once.
 
   INSERT
 
-Or make a copy, write into that with any program, and sync it.
+Or make a copy for Ana, with the boards that she is on, write into that with
+any program, and sync it.
 
-  TM clone URL COPY
+  TM token issue --sub ana --key SECRET > TOKEN
+  TM clone URL COPY --token-file TOKEN
   VOTE
-  TM sync COPY
-  TM verify COPY
+  TM sync COPY --token-file TOKEN
+  TM verify COPY --token-file TOKEN
 
 Ctrl-C stops the server.
 `))

@@ -13,12 +13,13 @@ import (
 	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
-// logFeed gives the demo's page the log of a space as it grows: GET
-// /demo/log?space=lab&after=SEQ answers with what is behind SEQ, and waits for
-// something to be there.
+// logFeed gives the demo's page the log of one space as it grows: GET
+// /demo/log?after=SEQ answers with what is behind SEQ, and waits for something to
+// be there. It asks nobody who they are, so it is for a space that everybody sees.
 type logFeed struct {
-	srv *server.Server
-	ctx context.Context // ends when the server stops
+	srv   *server.Server
+	space string
+	ctx   context.Context // ends when the server stops
 }
 
 const (
@@ -35,20 +36,17 @@ type feed struct {
 }
 
 func (f *logFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	space := r.URL.Query().Get("space")
 	after, err := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
 	if err != nil {
-		http.Error(w, "write it like /demo/log?space=lab&after=0", http.StatusBadRequest)
+		http.Error(w, "write it like /demo/log?after=0", http.StatusBadRequest)
 		return
 	}
-	path, err := f.wait(r.Context(), space, tidemark.Seq(after))
+	path, err := f.wait(r.Context(), tidemark.Seq(after))
 	var out *feed
 	if err == nil {
 		out, err = readFeed(path, tidemark.Seq(after))
 	}
 	switch {
-	case tidemark.CodeOf(err) == tidemark.CodeNoSpace:
-		http.Error(w, err.Error(), http.StatusNotFound)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	default:
@@ -60,13 +58,13 @@ func (f *logFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // wait returns the space's file once its log does not end at a seq, or when
 // nothing came for a while.
-func (f *logFeed) wait(ctx context.Context, space string, after tidemark.Seq) (path string, err error) {
+func (f *logFeed) wait(ctx context.Context, after tidemark.Seq) (path string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, feedWait)
 	defer cancel()
 	tick := time.NewTicker(feedTick)
 	defer tick.Stop()
 	for {
-		path, head, err := f.head(space)
+		path, head, err := f.head()
 		if f.ctx.Err() != nil { // the spaces are closed, or will be
 			return "", &tidemark.Error{Code: tidemark.CodeShutdown, Msg: "the server stops"}
 		}
@@ -82,17 +80,17 @@ func (f *logFeed) wait(ctx context.Context, space string, after tidemark.Seq) (p
 	}
 }
 
-func (f *logFeed) head(space string) (path string, head tidemark.Seq, err error) {
+func (f *logFeed) head() (path string, head tidemark.Seq, err error) {
 	list, err := f.srv.Spaces()
 	if err != nil {
 		return "", 0, err
 	}
 	for _, sp := range list {
-		if sp.Name == space {
+		if sp.Name == f.space {
 			return sp.Path, sp.State.Head, nil
 		}
 	}
-	return "", 0, &tidemark.Error{Code: tidemark.CodeNoSpace, Msg: "there is no space " + space}
+	return "", 0, &tidemark.Error{Code: tidemark.CodeNoSpace, Msg: "there is no space " + f.space}
 }
 
 // readFeed reads the newest changesets behind a seq.

@@ -1,16 +1,24 @@
 -- Invented people who make a library of an old ferry. Days are counted from the
 -- one on which the file is made.
 
-INSERT INTO member (id, name, role, hue) VALUES
-  ('ana', 'Ana', 'owner', 262),
-  ('ben', 'Ben', 'editor', 168),
-  ('chloe', 'Chloe', 'editor', 24),
-  ('dev', 'Dev', 'viewer', 205);
+INSERT INTO person (id, name, hue) VALUES
+  ('ana', 'Ana', 262),
+  ('ben', 'Ben', 168),
+  ('chloe', 'Chloe', 24),
+  ('dev', 'Dev', 205);
 
-INSERT INTO board (id, name, rank) VALUES
-  ('opening', 'Opening day', 'D'),
-  ('website', 'Website', 'V'),
-  ('building', 'The building', 'm');
+INSERT INTO board (id, name, rank, made_by) VALUES
+  ('opening', 'Opening day', 'D', 'ana'),
+  ('website', 'Website', 'V', 'chloe'),
+  ('building', 'The building', 'm', 'ben'),
+  ('budget', 'Budget', 't', 'ana');
+
+-- Who is on the budget is a matter of two people.
+INSERT INTO member (board_id, person_id, role) VALUES
+  ('opening', 'ana', 'owner'), ('opening', 'ben', 'editor'), ('opening', 'chloe', 'editor'), ('opening', 'dev', 'viewer'),
+  ('website', 'chloe', 'owner'), ('website', 'ana', 'editor'), ('website', 'ben', 'editor'), ('website', 'dev', 'viewer'),
+  ('building', 'ben', 'owner'), ('building', 'ana', 'editor'), ('building', 'chloe', 'editor'), ('building', 'dev', 'viewer'),
+  ('budget', 'ana', 'owner'), ('budget', 'ben', 'editor');
 
 INSERT INTO task (id, board_id, title, state, rank, votes, labels, notes, due, assignee_id, created_at) VALUES
   ('o1', 'opening', 'Ask the brass band for two songs', 'todo', 'D', 4, '["music"]', ('They like to play outdoors.' || char(10) || 'Backup: the school choir.'), date('now', '+9 days'), 'ana',
@@ -54,9 +62,17 @@ INSERT INTO task (id, board_id, title, state, rank, votes, labels, notes, due, a
   ('b5', 'building', 'Insulate the hull', 'done', 'D', 4, '[]', 'Cork, forward of the engine room.', NULL, 'ben',
     strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-11 days')),
   ('b6', 'building', 'Name above the door', 'done', 'J', 7, '["design"]', 'The Slack Water Library.', NULL, 'ana',
-    strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-10 days'));
+    strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-10 days')),
+  ('p1', 'budget', 'Ask the harbour fund to pay for the ramp', 'todo', 'D', 3, '["income"]', ('A third of it, if we ask before the spring.' || char(10) || 'Two offers have to be in the letter.'), date('now', '+8 days'), 'ana',
+    strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-9 days')),
+  ('p2', 'budget', 'What the band may cost', 'todo', 'J', 1, '["spending"]', 'Nobody has told them a number yet.', NULL, 'ben',
+    strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-8 days')),
+  ('p3', 'budget', 'Insurance for one day with four hundred people', 'doing', 'D', 2, '["spending"]', '', date('now', '+5 days'), 'ana',
+    strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-7 days')),
+  ('p4', 'budget', 'Sell the old engine', 'done', 'D', 6, '["income"]', 'To the museum of the lighthouse service.', NULL, 'ben',
+    strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-6 days'));
 
-INSERT INTO comment (id, task_id, member_id, body, created_at) VALUES
+INSERT INTO comment (id, task_id, author_id, body, created_at) VALUES
   ('c1', 'o1', 'ana', 'They said yes to one. I will ask again on Tuesday.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-3 days')),
   ('c2', 'o1', 'ben', 'Two would be lovely, one is enough.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 days')),
   ('c3', 'o5', 'chloe', 'I can take Harbour Row on my way home.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 days')),
@@ -64,4 +80,5 @@ INSERT INTO comment (id, task_id, member_id, body, created_at) VALUES
   ('c5', 'w2', 'chloe', 'Titles first, authors later?', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-5 days')),
   ('c6', 'w4', 'ben', 'Works. Needs a second look at what happens when the link is used twice.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 days')),
   ('c7', 'b1', 'dev', 'The regulation says one in twelve; I checked.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-8 days')),
-  ('c8', 'b4', 'ben', 'The lip holds at three degrees, not at five.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 days'));
+  ('c8', 'b4', 'ben', 'The lip holds at three degrees, not at five.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 days')),
+  ('c9', 'p2', 'ana', 'Between the two of us: half of what the chairs cost.', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 days'));

@@ -21,6 +21,7 @@ import (
 type Space struct {
 	Name     string
 	About    string // for people, behind the file's name
+	newest   string // a table that no earlier version made
 	sql      []string
 	policies string
 }
@@ -38,10 +39,17 @@ var (
 	labPolicies string
 )
 
-// Spaces are those of the demo, the page's first one first.
+// Lab is the name of the space that everybody sees all of.
+const Lab = "lab"
+
+// People are the keys of those who can be chosen on the page, by which rules and
+// scopes know them.
+var People = []string{"ana", "ben", "chloe", "dev"}
+
+// Spaces are those of the demo, the tracker first.
 var Spaces = []Space{
-	{Name: "tracker", About: "a project tracker with invented tasks", sql: []string{trackerSQL, seedSQL}, policies: trackerPolicies},
-	{Name: "lab", About: "what the lab plays with", sql: []string{labSQL}, policies: labPolicies},
+	{Name: "tracker", About: "a project tracker with invented tasks", newest: "person", sql: []string{trackerSQL, seedSQL}, policies: trackerPolicies},
+	{Name: Lab, About: "what the lab plays with", newest: "booking", sql: []string{labSQL}, policies: labPolicies},
 }
 
 // Path is where the space's file is in a folder.
@@ -53,7 +61,7 @@ func (s Space) Create(ctx context.Context, dir string) (bool, error) {
 	path := s.Path(dir)
 	switch _, err := os.Stat(path); {
 	case err == nil:
-		return false, nil
+		return false, s.known(path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
@@ -70,6 +78,22 @@ func (s Space) Create(ctx context.Context, dir string) (bool, error) {
 		return false, err
 	}
 	return true, os.Rename(part, path)
+}
+
+// known refuses a file that an earlier version made, with other tables than
+// those that the page asks for.
+func (s Space) known(path string) (err error) {
+	db, err := lite.Open(path, lite.Options{ReadOnly: true})
+	if err != nil {
+		return nil // serving it says what is wrong
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	n, err := db.Int("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", tidemark.Text(s.newest))
+	if err == nil && n == 0 {
+		err = &tidemark.Error{Code: tidemark.CodeUsage, Op: "demo", Msg: path + " is of another version of the demo",
+			Hint: "remove the folder, or give another one: tidemark demo DIR"}
+	}
+	return err
 }
 
 // declare writes the policies, unless somebody has written others.

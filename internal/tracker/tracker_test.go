@@ -3,6 +3,7 @@ package tracker
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -37,6 +38,22 @@ func TestTheFilesKeepTheirOwnRules(t *testing.T) {
 		if n, err := db.Int("SELECT count(*) FROM task"); err != nil || n == 0 {
 			t.Errorf("%s: %d tasks, %v", s.Name, n, err)
 		}
+	}
+}
+
+// The page hands out tokens for those whom the rules know.
+func TestThePeopleAreThoseOfTheTracker(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Spaces[0].Create(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	err := open(t, Spaces[0].Path(dir)).Each("SELECT id FROM person ORDER BY id", func(s *lite.Stmt) error {
+		ids = append(ids, s.Text(0))
+		return nil
+	})
+	if err != nil || !slices.Equal(ids, People) {
+		t.Fatalf("%v, %v", ids, err)
 	}
 }
 
