@@ -3,7 +3,7 @@ import type { Database } from "../lite/database.ts";
 import { definitionOf } from "../replica/loose.ts";
 import { Replica } from "../replica/replica.ts";
 import { decode } from "../schema/encode.ts";
-import { tableNamed } from "../schema.ts";
+import { scoped, tableNamed } from "../schema.ts";
 import { openParts } from "../storage/parts.ts";
 import { Address } from "../sync/address.ts";
 import { currentSchema, Download, type Parts, Replaced, schemaOf } from "../sync/download.ts";
@@ -138,7 +138,8 @@ export class FirstSync {
       attempt(db, t ? definitionOf(t) : o.sql);
     }
     const state = { space: address.space, incarnation, term: "", head: 0, sum: 0n, digestKey: PROVISIONAL_KEY };
-    const { scopes } = host.boot;
+    // In a space without scopes whoever named some hears of it when he subscribes.
+    const scopes = scoped(known) ? host.boot.scopes : null;
     const want = scopes?.map((w) => ({ scope: w.scope, priority: w.priority ?? 0 })) ?? [];
     Replica.create(db, { server: address.base, state, schema, only: scopes !== null, want });
     return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
