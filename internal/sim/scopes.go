@@ -98,12 +98,9 @@ func (w *world) screen(l *link, m wire.Down) {
 	}
 	switch m := m.(type) {
 	case *wire.Welcome:
-		if l.told = m.Scopes; w.server.foreignBefore == nil {
-			l.listed() // else it is told again, once it is known what stands
-		}
+		l.hears(m.Scopes)
 	case *wire.Scopes:
-		l.told = m.List
-		l.listed()
+		l.hears(m.List)
 	case *wire.Batch:
 		for _, p := range m.Parts {
 			l.part(m, p)
@@ -114,6 +111,15 @@ func (w *world) screen(l *link, m wire.Down) {
 		}
 	case *wire.Refusal:
 		l.over = l.over || m.Fatal
+	}
+}
+
+// hears notes which scopes a session is told it has. While the file holds what
+// nobody sequenced they may be other ones: it is told again, once it is known
+// what stands.
+func (l *link) hears(scopes []string) {
+	if l.told = scopes; l.w.server.foreignBefore == nil {
+		l.listed()
 	}
 }
 
