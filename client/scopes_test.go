@@ -544,9 +544,11 @@ func TestPresenceIsOfThoseInTheScope(t *testing.T) {
 // A clone that is interrupted while its scopes fill goes on where it was; for other scopes it begins anew.
 func TestCloneGoesOnFilling(t *testing.T) {
 	s := team(t)
-	const rows = 20000
+	const rows = 4000
+	s.stop()
 	s.run(fmt.Sprintf(`WITH RECURSIVE n (i) AS (VALUES (100) UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-		INSERT INTO task SELECT i, 'van', hex(randomblob(150)), NULL FROM n`, 99+rows))
+		INSERT INTO task SELECT i, 'van', hex(randomblob(800)), NULL FROM n`, 99+rows))
+	s.guard()
 	path := filepath.Join(t.TempDir(), "bo.db")
 	o := CloneOptions{Token: StaticToken("opaque-bo"), Scopes: []Want{{Scope: "project/van"}}}
 	attempt := func(until int64) (came int64, err error) {
