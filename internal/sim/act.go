@@ -40,6 +40,8 @@ func (w *world) act() {
 		d.dispose()
 	case w.chance(f.fork):
 		w.fork(d)
+	case w.chance(f.declare):
+		w.server.redeclare()
 	case w.chance(f.want):
 		d.subscribe()
 	case w.chance(f.clone):

@@ -22,7 +22,7 @@ type family struct {
 	invariant func(oracle.State) string
 
 	kinds  []*oracle.Scope // none: everybody has everything
-	scopes []tidemark.Scope
+	scopes func(declaration int) []tidemark.Scope
 	rules  []tidemark.TableRules
 }
 
@@ -76,10 +76,13 @@ func (wl *workload) rules() (list []tidemark.TableRules) {
 	return list
 }
 
-func (wl *workload) scopes() *tidemark.Scopes {
+// scopes are the scopes by the n-th declaration.
+func (wl *workload) scopes(n int) *tidemark.Scopes {
 	all := &tidemark.Scopes{}
 	for _, f := range wl.families {
-		all.List = append(all.List, f.scopes...)
+		if f.scopes != nil {
+			all.List = append(all.List, f.scopes(n)...)
+		}
 	}
 	return all
 }

@@ -28,6 +28,7 @@ type faults struct {
 	restore   float64
 	want      float64 // somebody subscribes to other scopes
 	hands     float64 // somebody else signs in on a device
+	declare   float64 // the scopes are declared in another way
 	verify    float64
 	rot       float64 // a row changes behind capture's back
 	disk      float64 // a write fails, for want of room or for no reason
@@ -55,7 +56,7 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 	f.clone, f.ddl = some(0.02), some(0.03)
 	f.disk = some(0.03)
 	f.verify, f.rot, f.dispose = some(0.02), some(0.01), some(0.04)
-	f.want, f.hands = some(0.04), some(0.1)
+	f.want, f.hands, f.declare = some(0.04), some(0.1), some(0.01)
 	if r.IntN(4) == 0 {
 		f.fork = 0.01
 	}
@@ -76,6 +77,8 @@ func (f *faults) expect(kind string) {
 		f.frames, f.loss, f.plain = true, 0.05, 0
 	case "foreign":
 		f.foreign = 0.3
+	case "declare":
+		f.declare, f.want = 0.05, 0.08
 	case "catch-up":
 		f.partition, f.power, f.frames = 0.08, 0.06, false
 	}

@@ -88,8 +88,13 @@ func (s *server) grow() {
 	s.plan(w.between(0, 300))
 }
 
-// moved folds a change of the schema.
+// moved folds a change of the schema, or of what is declared about scopes.
 func (l *ledger) moved(s *server) {
+	if n := s.declared; l.now.at(l.now.head()).Declared() != n {
+		l.now.append(l.now.at(l.now.head()).Declare(n), tidemark.Hash{}, tidemark.FileReplica)
+		s.moving = false
+		return
+	}
 	step := growth[s.grown-1]
 	l.now.append(l.now.at(l.now.head()).Widen(l.w.model.Table(step.table), step.width), tidemark.Hash{}, tidemark.FileReplica)
 	s.moving = false

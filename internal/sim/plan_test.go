@@ -38,7 +38,7 @@ func newPlanned(t *testing.T) *planned {
 	p.sc, _, err = schema.Inspect(db, nil)
 	p.ok(err)
 	var misfits []scope.Misfit
-	p.plan, misfits = scope.Fit(p.sc, w.work.scopes())
+	p.plan, misfits = scope.Fit(p.sc, w.work.scopes(0))
 	if len(misfits) > 0 {
 		t.Fatal(misfits)
 	}

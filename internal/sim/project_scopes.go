@@ -8,23 +8,30 @@ import (
 )
 
 // projectScopes is the declaration as a server takes it. The oracle has the
-// same in Go, see projectKinds.
-var projectScopes = []tidemark.Scope{
-	{Name: "catalog", Grant: tidemark.GrantPublic, Members: []tidemark.Member{{Table: "label"}, {Table: "pair"}}},
-	{Name: "mine", Keyed: true, Grant: "SELECT :user", Members: []tidemark.Member{{Table: "diary", Path: []string{"person"}}, {Table: "guest", Path: []string{"person"}}}},
-	{Name: "org", Keyed: true, Grant: "SELECT org FROM member WHERE person = :user", Members: []tidemark.Member{
-		{Table: "org", Path: []string{"id"}}, {Table: "member", Path: []string{"org"}}, {Table: "project", Path: []string{"org"}},
-	}},
-	{Name: "project", Keyed: true,
-		Grant: "SELECT project FROM guest WHERE person = :user UNION SELECT p.id FROM project p JOIN member m USING (org) WHERE m.person = :user",
-		Members: []tidemark.Member{
-			{Table: "project", Path: []string{"id"}},
-			{Table: "task", Path: []string{"project"}},
-			{Table: "remark", Path: []string{"task", "project"}},
-			{Table: "part", Path: []string{"remark", "task", "project"}},
-			{Table: "diary", Path: []string{"project"}, Where: "shared = 1"},
+// same in Go, see projectKinds. By every other one diaries that are not shared
+// are in their projects as well, and only leads may read what they do not visit.
+func projectScopes(n int) []tidemark.Scope {
+	shared, leading := "shared = 1", ""
+	if n%2 == 1 {
+		shared, leading = "", " AND m.role = 'lead'"
+	}
+	return []tidemark.Scope{
+		{Name: "catalog", Grant: tidemark.GrantPublic, Members: []tidemark.Member{{Table: "label"}, {Table: "pair"}}},
+		{Name: "mine", Keyed: true, Grant: "SELECT :user", Members: []tidemark.Member{{Table: "diary", Path: []string{"person"}}, {Table: "guest", Path: []string{"person"}}}},
+		{Name: "org", Keyed: true, Grant: "SELECT org FROM member WHERE person = :user", Members: []tidemark.Member{
+			{Table: "org", Path: []string{"id"}}, {Table: "member", Path: []string{"org"}}, {Table: "project", Path: []string{"org"}},
 		}},
-	{Name: "vault", Grant: tidemark.GrantNone, Members: []tidemark.Member{{Table: "hoard"}}},
+		{Name: "project", Keyed: true,
+			Grant: "SELECT project FROM guest WHERE person = :user UNION SELECT p.id FROM project p JOIN member m USING (org) WHERE m.person = :user" + leading,
+			Members: []tidemark.Member{
+				{Table: "project", Path: []string{"id"}},
+				{Table: "task", Path: []string{"project"}},
+				{Table: "remark", Path: []string{"task", "project"}},
+				{Table: "part", Path: []string{"remark", "task", "project"}},
+				{Table: "diary", Path: []string{"project"}, Where: shared},
+			}},
+		{Name: "vault", Grant: tidemark.GrantNone, Members: []tidemark.Member{{Table: "hoard"}}},
+	}
 }
 
 func projectKinds() []*oracle.Scope {
@@ -44,8 +51,8 @@ func projectKinds() []*oracle.Scope {
 			"part": func(s oracle.State, r oracle.Row) tidemark.Value {
 				return valueOf(s, "task", valueOf(s, "remark", r[1], 1), 1)
 			},
-			"diary": func(_ oracle.State, r oracle.Row) tidemark.Value {
-				if r[3] != tidemark.Int(1) {
+			"diary": func(s oracle.State, r oracle.Row) tidemark.Value {
+				if r[3] != tidemark.Int(1) && s.Declared()%2 == 0 {
 					return tidemark.Null
 				}
 				return r[2]
@@ -87,9 +94,12 @@ func projectsOf(s oracle.State, who string) (list []tidemark.Value) {
 			list = append(list, r[0])
 		}
 	}
-	for _, org := range orgsOf(s, who) {
+	for _, m := range s["member"] {
+		if who == "" || m[1] != tidemark.Text(who) || s.Declared()%2 == 1 && m[2] != tidemark.Text("lead") {
+			continue
+		}
 		for _, r := range s["project"] {
-			if r[1] == org {
+			if r[1] == m[0] {
 				list = append(list, r[0])
 			}
 		}

@@ -118,7 +118,7 @@ func (w *world) screen(l *link, m wire.Down) {
 // nobody sequenced they may be other ones: it is told again, once it is known
 // what stands.
 func (l *link) hears(scopes []string) {
-	if l.told = scopes; l.w.server.foreignBefore == nil {
+	if l.told = scopes; l.w.server.foreignBefore == nil && !l.w.server.moving {
 		l.listed()
 	}
 }
@@ -233,10 +233,28 @@ func (d *device) shrunk(v *view) {
 
 // scoped are the scopes as a server takes them.
 func (w *world) scoped(*tidemark.Schema) (*tidemark.Scopes, error) {
-	if s := w.work.scopes(); len(s.List) > 0 {
+	n := 0
+	if w.server != nil {
+		n = w.server.declared
+	}
+	if s := w.work.scopes(n); len(s.List) > 0 {
 		return s, nil
 	}
 	return nil, nil
+}
+
+// redeclare lets somebody declare the scopes in another way.
+func (s *server) redeclare() {
+	w := s.w
+	if !w.model.Scoped() || !s.up || s.moving || s.foreignBefore != nil || s.tool.Dead() {
+		return
+	}
+	s.declared++
+	w.must(s.store.SetScopes(w.scoped), "declaring other scopes")
+	w.trace("scopes are declared anew, for the %d. time", s.declared)
+	s.moving = true
+	s.backup = nil // as with a schema that grows
+	s.plan(w.between(0, 300))
 }
 
 // conflicts checks that a device holds the records of conflicts that speak of

@@ -38,6 +38,8 @@ type server struct {
 	grown  int  // changes of the schema so far
 	moving bool // the last one is not sequenced yet
 
+	declared int // how often scopes were declared anew
+
 	foreignBefore oracle.State // what the file held before others wrote into it; nil: nobody did
 	foreignLoose  bool         // some of it without constraints
 	foreignDone   bool         // the last group sequenced it

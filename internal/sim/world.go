@@ -20,7 +20,7 @@ type Options struct {
 	Replicas int    // default 2 to 5
 	Workload string // see Workloads
 	Calm     bool   // no faults at all
-	Likely   string // a mishap that shall happen: fork, restore, frames, foreign, catch-up
+	Likely   string // a mishap that shall happen: fork, restore, frames, foreign, declare, catch-up
 	Log      io.Writer
 }
 

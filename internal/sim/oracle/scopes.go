@@ -25,6 +25,28 @@ type Scope struct {
 // Scoped reports whether replicas hold some scopes, and not everything.
 func (m *Model) Scoped() bool { return len(m.Scopes) > 0 }
 
+// declared is the entry of a State that holds which declaration of scopes is in
+// force, for those that change. No table has that name.
+const declared = " declared"
+
+// Declared returns the number of the declaration of scopes that is in force.
+func (s State) Declared() int {
+	if r := s[declared][""]; r != nil {
+		return int(r[0].Int64())
+	}
+	return 0
+}
+
+// Declare returns the state in which the declaration n is in force.
+func (s State) Declare(n int) State {
+	if n == 0 {
+		return s
+	}
+	out := s.Clone()
+	out[declared] = map[string]Row{"": {tidemark.Int(int64(n))}}
+	return out
+}
+
 // id names a scope of the kind, "" for a key that is NULL.
 func (k *Scope) id(key tidemark.Value) string {
 	switch {
