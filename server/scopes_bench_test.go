@@ -49,8 +49,7 @@ func BenchmarkScopedFanOut(b *testing.B) {
 			}
 			writer := d.holder("writer", "color", "0")
 			writer.has("0: first")
-			b.ResetTimer()
-			for i := range b.N {
+			for i := 0; b.Loop(); i++ {
 				p := writer.push(setName(1, fmt.Sprint("name ", i)))
 				p.Seen = writer.hello.Seq
 				writer.send(p)
@@ -78,7 +77,7 @@ func BenchmarkConnectionMemory(b *testing.B) {
 		keep = append(keep, d.idle(i))
 	}
 	after := used()
-	for range b.N {
+	for b.Loop() {
 		runtime.KeepAlive(keep)
 	}
 	b.ReportMetric(float64(after-before)/connections, "B/connection")

@@ -144,8 +144,7 @@ func BenchmarkScopedCommit(b *testing.B) {
 
 func (w *warren) run(b *testing.B, batches int) {
 	var spent time.Duration
-	b.ResetTimer()
-	for range b.N {
+	for b.Loop() {
 		took, n, c := w.group(w.edit("task", tidemark.Int(0), 2))
 		spent += took
 		if n != batches || len(c.Retry) > 0 || c.Outcomes()[0].Kind != tidemark.Accepted {
@@ -186,8 +185,7 @@ func BenchmarkRegrant(b *testing.B) {
 					w.enter(i + 1)
 				}
 				asked := 0
-				b.ResetTimer()
-				for i := range b.N {
+				for i := 0; b.Loop(); i++ {
 					_, _, c := w.group(w.join(i, "person1"))
 					if c.Outcomes()[0].Kind != tidemark.Accepted {
 						b.Fatalf("%+v", c.Outcomes())
@@ -212,7 +210,7 @@ func BenchmarkScopedMemory(b *testing.B) {
 				keep = append(keep, w.enter(i+1))
 			}
 			after := heap()
-			for range b.N {
+			for b.Loop() {
 				_ = keep
 			}
 			b.ReportMetric(float64(after-before)/sessions, "B/session")
