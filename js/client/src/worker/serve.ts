@@ -65,6 +65,7 @@ class Server {
   /** The scopes that all tabs know. */
   #scopes: Shared["scopes"] = null;
   #announced = false;
+  #ending = false;
 
   constructor(boot: Boot, scope: Scope, merge: MergeFunctions) {
     this.#boot = boot;
@@ -102,6 +103,7 @@ class Server {
   }
 
   async #end(): Promise<void> {
+    this.#ending = true;
     for (const ctl of this.#running.values()) ctl.abort(late("the tab that runs the database leaves"));
     await this.#host.end();
     this.#home({ type: "ended" });
@@ -191,6 +193,7 @@ class Server {
       if (!FREQUENT.includes(m.method)) this.#host.publishNow();
       this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, result });
     } catch (err) {
+      if (this.#ending && m.tab !== this.#boot.tab) return; // its tab asks the next worker
       this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, error: encodeError(this.#host.judged(err)) });
     } finally {
       this.#running.delete(name);
