@@ -57,12 +57,12 @@ func (g *group) allConcerned() {
 func (g *group) scoped() bool { return g.tx.Schema().Scoped() }
 
 // granted lists what a session's principal may read in the state that the
-// group has reached.
+// group has reached. The list of a session that is over is not kept any more.
 func (g *group) granted(s *Session) ([]string, error) {
 	if list, ok := g.grants.fresh[s]; ok {
 		return list, nil
 	}
-	if r := s.reach; r != nil && !r.unsure && !g.grants.all && !g.grants.who[s.principal.ID] {
+	if r := s.reach; r != nil && !s.over && !r.unsure && !g.grants.all && !g.grants.who[s.principal.ID] {
 		return r.granted, nil
 	}
 	list, err := g.evaluate(s.principal)
