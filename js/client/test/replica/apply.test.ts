@@ -200,3 +200,41 @@ test("a refused batch leaves the app's transactions as they were", () => {
   d.applyWell(b);
   expect(d.get("SELECT group_concat(name) FROM person")).toEqual(["B,mine,Cy"]);
 });
+
+// How far pending is undone: too little, and a changeset stands that could not,
+// or stays down that could stand.
+
+test("a changeset that could not stand at its turn falls, although a later one makes good what it did", () => {
+  const o = new Origin(people);
+  const d = o.clone();
+  d.commit("INSERT INTO person VALUES (7, 'New', 'n@x')");
+  d.commit("UPDATE person SET mail = 'other@x' WHERE id = 7");
+  const { suspended } = d.applyWell(o.do("INSERT INTO person VALUES (8, 'Theirs', 'n@x')"));
+  expect(suspended.map((p) => p.n)).toEqual([1, 2]);
+});
+
+test("a long pending is undone where a foreign key reaches one of its rows from elsewhere", () => {
+  const o = new Origin(people);
+  const d = o.clone();
+  d.r.exact = 0;
+  d.commit("INSERT INTO pet VALUES (70, 2, 'New')");
+  d.commit("UPDATE person SET name = 'Annie' WHERE id = 1");
+  const { suspended } = d.applyWell(o.do("DELETE FROM person WHERE id = 2"));
+  expect(suspended).toMatchObject([{ n: 1, cause: "foreign_key" }]);
+});
+
+test("a suspended changeset of a long pending has its turn before one that came later", () => {
+  const o = new Origin(`CREATE TABLE seat (id INTEGER PRIMARY KEY, row UNIQUE, name UNIQUE);
+    INSERT INTO seat VALUES (1, 1, 'one')`);
+  const d = o.clone();
+  d.r.exact = 0;
+  d.commit("INSERT INTO seat VALUES (5, 7, 'five')");
+  expect(d.applyWell(o.do("INSERT INTO seat VALUES (8, 7, 'eight')")).suspended).toMatchObject([{ n: 1 }]);
+  d.commit("UPDATE seat SET row = 9 WHERE id = 8");
+  d.commit("INSERT INTO seat VALUES (6, 7, 'six')");
+  const a = d.applyWell(o.do("UPDATE seat SET row = 9 WHERE id = 8"));
+  expect([a.resumed, a.suspended]).toMatchObject([[1], [{ n: 3, cause: "unique" }]]);
+  d.commit("UPDATE seat SET name = 'six' WHERE id = 1");
+  const b = d.settle(d.rejection(1, 2));
+  expect([b.resumed, b.suspended]).toMatchObject([[3], [{ n: 4, cause: "unique" }]]);
+});

@@ -122,6 +122,42 @@ function uglyKeeping(d: Dice): string {
   }
 }
 
+/** Little room: what one writes without touching another's rows is nearly always in the other's way. */
+const tight = `
+CREATE TABLE seat (id INTEGER PRIMARY KEY, u UNIQUE, v);
+CREATE TABLE parent (code INTEGER PRIMARY KEY, v);
+CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent(code));
+`;
+
+function tightKeeping(d: Dice): string {
+  const id = 1 + d.n(12);
+  const few = 1 + d.n(4);
+  switch (d.n(12)) {
+    case 0:
+    case 1:
+      return `INSERT INTO seat (id, u) VALUES (${id}, ${few})`;
+    case 2:
+    case 3:
+    case 4:
+      return `UPDATE seat SET u = ${d.pick("NULL", `${few}`)} WHERE id = ${id}`;
+    case 5:
+      return `DELETE FROM seat WHERE id = ${id}`;
+    case 6:
+      return `INSERT OR IGNORE INTO parent (code) VALUES (${few})`;
+    case 7:
+    case 8:
+      return `DELETE FROM parent WHERE code = ${few}`;
+    case 9:
+      return `INSERT INTO child VALUES (${id}, ${few})`;
+    case 10:
+      return `UPDATE child SET p = ${d.pick("NULL", `${few}`)} WHERE id = ${id}`;
+    default:
+      return `DELETE FROM child WHERE id = ${id}`;
+  }
+}
+
 model("a replica shows what the oracle says", zoo, zooKeeping, zooColumns);
 model("with rebases as narrow as for long pending", zoo, zooKeeping, zooColumns, true);
 model("with tables whose names and keys are odd", ugly, uglyKeeping, ["tight more INTEGER DEFAULT 7"]);
+model("where constraints reach from row to row", tight, tightKeeping, ["seat more DEFAULT 7"]);
+model("where they reach out of what is undone", tight, tightKeeping, ["seat more DEFAULT 7"], true);
