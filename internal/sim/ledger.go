@@ -192,10 +192,14 @@ func (l *ledger) submitted(cs *tidemark.Changeset) {
 		c.was[cs.Replica] = cs.Was.Replica
 		c.earlier = append(c.earlier, cs.Was.N)
 	}
-	if c.outcome != nil {
-		for _, r := range c.outcome.Renumbered {
-			l.renumbered = append(l.renumbered, renumbered{r, cs.Replica})
-		}
+	if c.outcome == nil {
+		return
+	}
+	for _, r := range c.outcome.Renumbered {
+		l.renumbered = append(l.renumbered, renumbered{r, cs.Replica})
+	}
+	if c.outcome.Kind == tidemark.Rejected {
+		l.refuse(c, cs.Replica) // what it would have made is refused by this name, too
 	}
 }
 

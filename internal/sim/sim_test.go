@@ -163,6 +163,8 @@ func parseSeed(t *testing.T, line string) sim.Options {
 			o.Steps, err = strconv.Atoi(value)
 		case "replicas":
 			o.Replicas, err = strconv.Atoi(value)
+		case "likely":
+			o.Likely = value
 		case "workload":
 			o.Workload = strings.ReplaceAll(value, "_", " ")
 		}
