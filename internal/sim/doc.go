@@ -36,6 +36,14 @@
 // engines. What a device committed is taken from two dumps of its tables, not
 // from the engine's capture.
 //
+// Where scopes are declared (W8 scopes, W9 grants) a device holds a part of the
+// state, and who may read what is known twice: in SQL, as a server takes it, and
+// in Go, for the oracle. Texts that occur nowhere else show where rows got to: they
+// are looked for in every message and, when a device lost a scope, in its file. A
+// longer look at scopes alone:
+//
+//	go test ./internal/sim -run 'TestSim$' -sim.workload='W9 grants' -sim.likely=declare -sim.time=10m -timeout 0
+//
 // Run is the entry. A Failure carries the seed, the last events and the
 // command that repeats it; testdata/seeds.txt keeps seeds that failed once.
 package sim
