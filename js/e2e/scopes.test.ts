@@ -65,10 +65,14 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
     readonly who: string;
     readonly scopes?: string[];
     readonly transport?: "websocket" | "http";
+    readonly storage?: "opfs" | "indexeddb";
   }
 
   /** Opens a tab with a person's database. */
-  async function signIn(context: BrowserContext, { name, who, scopes, transport = "websocket" }: Opening) {
+  async function signIn(
+    context: BrowserContext,
+    { name, who, scopes, transport = "websocket", storage = "opfs" }: Opening,
+  ) {
     const page = await openTab(context, site.url);
     const server = `${served.url}/team`;
     await page.evaluate(
@@ -80,7 +84,7 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
         window.db.onEvent((e) => e.type === "scope" && list.push(`${e.scope.scope} ${e.scope.state}`));
         await window.db.ready;
       },
-      { name, transport, server, token: await issue(who), scopes },
+      { name, transport, storage, server, token: await issue(who), scopes },
     );
     return page;
   }
@@ -148,32 +152,43 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
     await leave(second);
   });
 
-  test("rows leave with a grant: at once, and after a time without network", async () => {
-    const page = await signIn(chrome.context, { name: "losing", who: "ana" });
-    await page.evaluate(() => window.db.caughtUp());
-    await shows(page, "a,b,c");
-    await page.evaluate(() => {
-      window.kept.left = [];
-      window.db.watch<{ id: string }>("SELECT id FROM task ORDER BY id", [], (_, diff) =>
-        (window.kept.left as string[]).push(...diff.left.map((r) => r.id)),
-      );
-    });
-    await sqlite3(file, "DELETE FROM guest WHERE project = 2 AND person = 'ana'");
-    await shows(page, "a,b");
-    await until(page, () => window.kept.left as string[], ["c"]);
+  test.for(["opfs", "indexeddb"] as const)(
+    "rows leave with a grant: at once, and after a time without network (%s)",
+    async (storage) => {
+      await sqlite3(file, "INSERT OR IGNORE INTO guest VALUES (2, 'ana')");
+      await sqlite3(file, "INSERT OR IGNORE INTO task VALUES ('b', 1, 'second')");
+      const page = await signIn(chrome.context, { name: `losing-${storage}`, who: "ana", storage });
+      expect(await page.evaluate(() => window.db.status.storage?.level)).toBe(storage);
+      await page.evaluate(() => window.db.caughtUp());
+      await shows(page, "a,b,c");
+      await page.evaluate(() => {
+        window.kept.gone = [];
+        const list = window.kept.gone as string[];
+        window.db.watch<{ id: string }>("SELECT id FROM task ORDER BY id", [], (_, { removed, left }) =>
+          list.push(...removed.map((r) => `${r.id} ${left.includes(r) ? "left" : "deleted"}`)),
+        );
+      });
+      const gone = () => window.kept.gone as string[];
+      await sqlite3(file, "DELETE FROM guest WHERE project = 2 AND person = 'ana'");
+      await shows(page, "a,b");
+      await until(page, gone, ["c left"]);
+      await sqlite3(file, "DELETE FROM task WHERE id = 'b'");
+      await until(page, gone, ["c left", "b deleted"]);
 
-    await page.evaluate(() => window.db.setNetwork(false));
-    await page.evaluate(() => window.db.exec`UPDATE task SET title = 'mine' WHERE id = 'a'`);
-    await sqlite3(file, "DELETE FROM guest WHERE project = 1 AND person = 'ana'");
-    expect(await tasks(page)).toBe("a,b");
-    await page.evaluate(() => window.db.setNetwork(true));
-    await shows(page, "");
-    await page.evaluate(() => window.db.flushed());
-    expect(await page.evaluate(async () => (await window.db.rejected()).map((r) => r.code))).toEqual(["forbidden"]);
-    expect(await sqlite3(file, "SELECT title FROM task WHERE id = 'a'")).toBe("first\n");
+      await page.evaluate(() => window.db.setNetwork(false));
+      await page.evaluate(() => window.db.exec`UPDATE task SET title = 'mine' WHERE id = 'a'`);
+      await sqlite3(file, "DELETE FROM guest WHERE project = 1 AND person = 'ana'");
+      expect(await tasks(page)).toBe("a");
+      await page.evaluate(() => window.db.setNetwork(true));
+      await shows(page, "");
+      await until(page, gone, ["c left", "b deleted", "a left"]);
+      await page.evaluate(() => window.db.flushed());
+      expect(await page.evaluate(async () => (await window.db.rejected()).map((r) => r.code))).toEqual(["forbidden"]);
+      expect(await sqlite3(file, "SELECT title FROM task WHERE id = 'a'")).toBe("first\n");
 
-    await sqlite3(file, "INSERT INTO guest VALUES (1, 'ana')");
-    await shows(page, "a,b");
-    await leave(page);
-  });
+      await sqlite3(file, "INSERT INTO guest VALUES (1, 'ana')");
+      await shows(page, "a");
+      await leave(page);
+    },
+  );
 });
