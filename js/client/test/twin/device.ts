@@ -150,7 +150,7 @@ export class TwinDevice {
       end();
     } catch (err) {
       rollback(this.#r);
-      const code = violation(err instanceof Error && err.cause ? err.cause : err)?.code;
+      const code = violation(err instanceof Error && err.cause ? err.cause : err)?.code ?? codeOf(err);
       if (!code) throw err;
       return `refused: ${code}`;
     }
