@@ -315,7 +315,7 @@ export interface SyncResult {
  * it can be reached. Promises fail with a TidemarkError.
  *
  * Every call has a deadline but those that wait for the server or for the whole
- * file: ready, sync, flushed, caughtUp, verify, exportFile and logout. A write that fails
+ * file: ready, sync, flushed, caughtUp, verify, subscribe, unsubscribe, exportFile and logout. A write that fails
  * with `busy` may have been done all the same when its answer did not come in time;
  * one that fails with another code was not done.
  */
