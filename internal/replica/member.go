@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
 // source says where a confirmed change comes from.
@@ -131,10 +132,6 @@ func (in *incoming) leave() error {
 		in.leaving[id] = true
 	}
 	for _, id := range inOrder(in.leaving) {
-		t := synced(in.a.r.schema, id.t)
-		if t == nil {
-			continue
-		}
 		table, key := id.args()
 		stays, err := in.a.db.Int("SELECT EXISTS (SELECT 1 FROM main._tm_member WHERE t = ?1 AND key = ?2)", table, key)
 		if err != nil {
@@ -143,9 +140,37 @@ func (in *incoming) leave() error {
 		if stays != 0 {
 			continue
 		}
-		if err := in.leaveOne(t, id); err != nil {
+		if t := synced(in.a.r.schema, id.t); t != nil {
+			err = in.leaveOne(t, id)
+		} else {
+			err = in.leaveOut(id)
+		}
+		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// leaveOut takes a row out of a table that does not sync any more: what was lost
+// with its scope must not stay for that. A table that was made anew here, so that
+// it cannot be asked for the row, is the app's.
+func (in *incoming) leaveOut(id rowID) error {
+	t := in.a.r.schema.Table(id.t)
+	key, err := tidemark.ParseKeyID(id.key)
+	if t == nil || err != nil {
+		return err
+	}
+	err = in.a.db.Savepoint("out", func() error {
+		gone, err := row.Delete(in.a.db, t, key)
+		if gone {
+			in.a.tables[id.t] = true
+			in.a.gone(id)
+		}
+		return err
+	})
+	if lite.Environment(err) {
+		return err
 	}
 	return nil
 }

@@ -129,12 +129,12 @@ function sealWithout(r: Replica, gone: ReadonlySet<number>): void {
 }
 
 /**
- * Takes a table out of syncing. Its rows stay as they are; what is pending of
- * it stays pending, for the server to judge.
+ * Takes a table out of syncing. Its rows stay as they are, as long as the copy has a
+ * scope that they were in; what is pending of it stays pending, for the server to judge.
  */
 export function leaveSync(db: Database, t: number, why: string): void {
   db.run("UPDATE main._tm_table SET out = ?1 WHERE t = ?2", why, BigInt(t));
-  for (const table of ["_tm_base", "_tm_pending_row", "_tm_text", "_tm_member", "_tm_lost"]) {
+  for (const table of ["_tm_base", "_tm_pending_row", "_tm_text", "_tm_lost"]) {
     db.run(`DELETE FROM main.${table} WHERE t = ?1`, BigInt(t));
   }
   forgetSums(db, t);

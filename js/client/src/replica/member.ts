@@ -1,10 +1,13 @@
 import { type Change, DELETE, FORGET, INSERT } from "../change.ts";
 import { TidemarkError } from "../error.ts";
+import { parseKeyID } from "../key.ts";
 import type { Database } from "../lite/database.ts";
-import { keyOf, type Table } from "../schema.ts";
+import { environment } from "../lite/failure.ts";
+import { remove as removeRow } from "../row/row.ts";
+import { keyOf, type Table, tableByID } from "../schema.ts";
 import type { Row } from "../value.ts";
 import { readRow } from "./attempt.ts";
-import { baseImage, idOf, inOrder, type RowID, rowArgs, synced, tableOf } from "./base.ts";
+import { baseImage, idOf, inOrder, keyIDOf, type RowID, rowArgs, synced, tableOf } from "./base.ts";
 import { change, type Incoming } from "./incoming.ts";
 import { lose } from "./lost.ts";
 
@@ -97,8 +100,30 @@ export function leave(in_: Incoming): void {
   for (const id of a.job.leave) in_.leaving.add(id);
   const query = "SELECT EXISTS (SELECT 1 FROM main._tm_member WHERE t = ?1 AND key = ?2)";
   for (const id of inOrder(in_.leaving)) {
+    if (a.db.int(query, ...rowArgs(id)) !== 0) continue;
     const t = synced(a.r.schema, tableOf(id));
-    if (t && a.db.int(query, ...rowArgs(id)) === 0) leaveOne(in_, t, id);
+    if (t) leaveOne(in_, t, id);
+    else leaveOut(in_, id);
+  }
+}
+
+/**
+ * Takes a row out of a table that does not sync any more: what was lost with its
+ * scope must not stay for that. A table that was made anew here, so that it cannot
+ * be asked for the row, is the app's.
+ */
+function leaveOut({ a }: Incoming, id: RowID): void {
+  const t = tableByID(a.r.schema, tableOf(id));
+  if (!t) return;
+  const key = parseKeyID(keyIDOf(id));
+  try {
+    a.db.savepoint("out", () => {
+      if (!removeRow(a.db, t, key)) return;
+      a.tables.add(t.id);
+      a.left.set(id, key);
+    });
+  } catch (err) {
+    if (environment(err)) throw err;
   }
 }
 
