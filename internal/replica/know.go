@@ -244,8 +244,9 @@ func (r *Replica) sealWithout(gone map[int]bool) error {
 	return err
 }
 
-// leaveSync takes a table out of syncing. Its rows stay as they are; what is
-// pending of it stays pending, for the server to judge.
+// leaveSync takes a table out of syncing. Its rows stay as they are, as long as
+// the copy has a scope that they were in; what is pending of it stays pending, for
+// the server to judge.
 func (r *Replica) leaveSync(t int, why string) error {
 	id := tidemark.Int(int64(t))
 	err := r.db.Run("UPDATE main._tm_table SET out = ?1 WHERE t = ?2", tidemark.Text(why), id)
@@ -258,7 +259,7 @@ func (r *Replica) leaveSync(t int, why string) error {
 	if err := r.db.Run("DELETE FROM main._tm_pending_row WHERE t = ?1", id); err != nil {
 		return err
 	}
-	for _, table := range []string{"_tm_text", "_tm_member", "_tm_lost"} {
+	for _, table := range []string{"_tm_text", "_tm_lost"} {
 		if err := r.db.Run("DELETE FROM main."+table+" WHERE t = ?1", id); err != nil {
 			return err
 		}
