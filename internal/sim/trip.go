@@ -39,7 +39,7 @@ func (t *trips) send(msgs []wire.Up) {
 			t.queue = append(t.queue, m)
 		}
 	}
-	if t.now != nil && t.now.waits && len(t.queue) > 0 {
+	if t.now != nil && t.now.waits && !t.now.over && len(t.queue) > 0 {
 		t.now.abort() // something came up
 		t.now = nil
 	}
@@ -165,7 +165,7 @@ func (n *trip) end(down []wire.Down, err error) {
 	if n.over || t.closed || d.epoch != t.epoch || t.now != n {
 		return
 	}
-	n.over, t.now = true, nil
+	n.over = true
 	if err != nil {
 		t.closed = true
 		d.trips = nil
@@ -180,7 +180,8 @@ func (n *trip) end(down []wire.Down, err error) {
 		}
 		d.step(replica.Received{Msg: m})
 	}
-	if n.news || !n.waits {
+	t.now = nil // not before: the next Hello has to know what this answer brought
+	if n.news || !n.waits || len(t.queue) > 0 {
 		t.next()
 		return
 	}
