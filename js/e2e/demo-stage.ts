@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
-import { type Browser, launch, scratch, tidemark, until } from "./harness.ts";
+import { type Browser, launch, run, scratch, tidemark, until } from "./harness.ts";
 
 /** The demo, served, and a browser that shows its page. */
 export interface DemoStage {
@@ -15,10 +15,14 @@ export interface DemoStage {
   readonly complaints: string[];
   /** Kills the browser with all its processes and comes back with the same profile. */
   killBrowser(): Promise<void>;
+  /** Another tab of the same browser, at a place of the page, as one of the people. */
+  tab(who: string, place?: string): Promise<Page>;
+  /** Flags of the program that let it come as one of the people. */
+  token(who: string): Promise<string[]>;
   stopServer(): Promise<void>;
   startServer(): Promise<void>;
   /** Keeps a picture of the page for people to look at. */
-  shot(name: string): Promise<void>;
+  shot(name: string, page?: Page): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -88,17 +92,27 @@ export async function demoStage(): Promise<DemoStage> {
       chrome = await launch(profile);
       stage.page = await openPage();
     },
+    tab: async (who, place = "#/tracker") => {
+      const page = await openPage();
+      await page.goto(`${stage.url}?as=${who}${place}`);
+      return page;
+    },
+    token: async (who) => {
+      const file = join(folder.path, `${who}.token`);
+      writeFileSync(file, await run("token", "issue", "--sub", who, "--key", join(stage.dir, "secret")));
+      return ["--token-file", file];
+    },
     stopServer: () => server.stop(),
     startServer: async () => {
       server = await startDemo(folder.path, address);
     },
-    shot: async (name) => {
-      await stage.page.bringToFront();
-      await stage.page.evaluate(() => {
+    shot: async (name, page = stage.page) => {
+      await page.bringToFront();
+      await page.evaluate(() => {
         const ends = document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
         return Promise.all(ends.map((a) => a.finished.catch(() => {}))).then(() => {});
       });
-      await stage.page.screenshot({ path: join(shots, `${name}.png`) });
+      await page.screenshot({ path: join(shots, `${name}.png`) });
     },
     end: async () => {
       await chrome.close();

@@ -162,17 +162,18 @@ describe.skipIf(browser === "")("the demo", () => {
     );
     await shows(titles, "Written by hand");
     const copy = join(s.dir, "copy.db");
-    await run("clone", `${s.url}tracker`, copy);
+    const token = await s.token("ana");
+    await run("clone", `${s.url}tracker`, copy, ...token);
     await sqlite3(copy, "UPDATE task SET title = 'Written in a clone' WHERE title = 'Written by hand'");
-    await run("sync", copy);
+    await run("sync", copy, ...token);
     await shows(titles, "Written in a clone");
     await s.page.locator('[data-add="doing"]').fill("Typed on the page");
     await s.page.keyboard.press("Enter");
     await shows(titles, "Typed on the page");
     await shows(s.page.locator(".standing"), "In step");
-    await run("sync", copy);
+    await run("sync", copy, ...token);
     expect(await sqlite3(copy, "SELECT state FROM task WHERE title = 'Typed on the page'")).toBe("doing\n");
-    await run("verify", copy);
+    await run("verify", copy, ...token);
   });
 
   test("cards are carried with the mouse and with keys", async () => {

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { useInspector } from "./inspector.ts";
 import { Lab } from "./lab/lab.tsx";
+import { useMe } from "./me.ts";
 import { formatRoute, type Place, useRoute } from "./route.ts";
 import { Tracker } from "./tracker/tracker.tsx";
 import { Help } from "./ui/help.tsx";
@@ -15,8 +16,9 @@ const places: readonly { readonly id: Place; readonly name: string }[] = [
 
 export function App() {
   const route = useRoute();
+  const [me, setMe] = useMe();
   const [help, setHelp] = useState(false);
-  const inspect = useInspector(route.place);
+  const inspect = useInspector(route.place, me);
   const go = (place: Place) => (): void => {
     location.hash = formatRoute(place);
   };
@@ -57,7 +59,7 @@ export function App() {
           <ThemeButton />
         </div>
       </header>
-      {route.place === "lab" ? <Lab /> : <Tracker route={route} />}
+      {route.place === "lab" ? <Lab /> : <Tracker key={me} route={route} me={me} onChoose={setMe} />}
       {help && <Help onClose={() => setHelp(false)} />}
     </>
   );

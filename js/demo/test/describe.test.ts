@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type LogChange, sayChange, sayLog } from "../src/lab/describe.ts";
+import { type LogChange, sayChange, sayLog } from "../src/describe.ts";
 
 const say = (c: LogChange): string =>
   sayLog(c)

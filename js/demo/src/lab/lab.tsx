@@ -25,7 +25,7 @@ export function Lab() {
   const cast = useCast(anaDb, benDb);
   const [statuses, report] = useStatuses();
   const names = useNames(useMemo(() => replicasOf(statuses), [statuses]));
-  const log = useServerLog("lab");
+  const log = useServerLog();
   const [refusals, refused, forget] = useRefusals();
   const [progress, begin] = useProgress(statuses, log.head);
   const [chosen, setShown] = useState("ana");

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { LogChange } from "./describe.ts";
+import type { LogChange } from "../describe.ts";
 
 /** An accepted changeset in the server's log. */
 export interface LogEntry {
@@ -26,23 +26,23 @@ export interface ServerLog {
 const KEPT = 60;
 const PAUSE = 2000;
 
-/** Follows the log of a space on the server for as long as it is shown. */
-export function useServerLog(space: string): ServerLog {
+/** Follows the log of the lab on the server for as long as it is shown. */
+export function useServerLog(): ServerLog {
   const [log, setLog] = useState<ServerLog>({ entries: [], head: 0, reachable: true });
   useEffect(() => {
     const end = new AbortController();
-    void follow(space, end.signal, setLog);
+    void follow(end.signal, setLog);
     return () => end.abort();
-  }, [space]);
+  }, []);
   return log;
 }
 
-async function follow(space: string, signal: AbortSignal, show: (fn: (log: ServerLog) => ServerLog) => void) {
+async function follow(signal: AbortSignal, show: (fn: (log: ServerLog) => ServerLog) => void) {
   let head = -1; // the server answers at once to what cannot be its head
   while (!signal.aborted) {
     try {
       const after = head;
-      const feed = await ask(space, after, signal);
+      const feed = await ask(after, signal);
       head = feed.head;
       show((log) => ({ entries: merge(feed, after > feed.head ? [] : log.entries), head: feed.head, reachable: true }));
     } catch {
@@ -53,8 +53,8 @@ async function follow(space: string, signal: AbortSignal, show: (fn: (log: Serve
   }
 }
 
-async function ask(space: string, after: number, signal: AbortSignal): Promise<Feed> {
-  const resp = await fetch(`/demo/log?space=${encodeURIComponent(space)}&after=${after}`, { signal });
+async function ask(after: number, signal: AbortSignal): Promise<Feed> {
+  const resp = await fetch(`/demo/log?after=${after}`, { signal });
   if (!resp.ok) throw new Error(resp.statusText);
   return (await resp.json()) as Feed; // of our own server
 }

@@ -1,12 +1,12 @@
 import type { Conflict, OutcomeInfo, RejectedChangeset } from "@tidemark/client";
 import { useConflicts, useDatabase, useRejected } from "@tidemark/react";
 import { useEffect, useState } from "react";
+import { sayChange, sayLog, sayValue } from "../describe.ts";
 import type { Act } from "../ui/act.ts";
 import { BackIcon, CheckIcon, ForkIcon, MergeIcon } from "../ui/icons.tsx";
-import { sayChange, sayLog, sayValue } from "./describe.ts";
+import { SaidList } from "../ui/said-list.tsx";
 import type { LogEntry } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
-import { SaidList } from "./said-list.tsx";
 
 interface Props {
   readonly act: Act["act"];

@@ -1,9 +1,9 @@
 import type { PendingChangeset } from "@tidemark/client";
 import { usePending } from "@tidemark/react";
+import { sayChange } from "../describe.ts";
 import { ClockIcon } from "../ui/icons.tsx";
-import { sayChange } from "./describe.ts";
+import { SaidList } from "../ui/said-list.tsx";
 import type { Person } from "./people.ts";
-import { SaidList } from "./said-list.tsx";
 
 /** What one replica has written and the server has not judged yet. */
 export function Queue({ person }: { readonly person: Person }) {

@@ -1,5 +1,6 @@
 import { type Database, open } from "@tidemark/client";
 import { useEffect, useState } from "react";
+import { tokenOf } from "../token.ts";
 import type { Person } from "./people.ts";
 
 /** Replicas that are open, by person: one each, however often React mounts. */
@@ -8,7 +9,7 @@ const opened = new Map<string, Promise<Database>>();
 export function openReplica(person: Person): Promise<Database> {
   const known = opened.get(person.id);
   if (known) return known;
-  const db = open({ name: `lab-${person.id}`, server: "/lab" });
+  const db = open({ name: `lab-${person.id}`, server: "/lab", token: tokenOf(person.id) });
   opened.set(person.id, db);
   db.catch(() => opened.delete(person.id));
   return db;

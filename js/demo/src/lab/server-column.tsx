@@ -1,11 +1,11 @@
 import { useState } from "react";
+import { sayLog } from "../describe.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { CopyIcon, CrossIcon, DeviceIcon, ServerIcon, TerminalIcon } from "../ui/icons.tsx";
-import { sayLog } from "./describe.ts";
+import { SaidList } from "../ui/said-list.tsx";
 import type { LogEntry, ServerLog } from "./log-feed.ts";
 import { authorOf, type Names } from "./names.ts";
 import type { Refusal } from "./refusals.ts";
-import { SaidList } from "./said-list.tsx";
 
 interface Props {
   readonly log: ServerLog;

@@ -1,20 +1,23 @@
+import type { Database } from "@tidemark/client";
 import { useConflicts, useDatabase, useQuery } from "@tidemark/react";
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import type { Act } from "../ui/act.ts";
+import { shake } from "../ui/motion.ts";
 import { useShortcuts } from "../ui/shortcuts.ts";
 import { neighbour } from "./arrange.ts";
 import { Column } from "./column.tsx";
 import { type Filter, filters, matches } from "./filter.ts";
-import { addTask, CARDS, type Card, type Member, states, type TaskState } from "./model.ts";
+import { addTask, type Board, CARDS, type Card, type Person, states, type TaskState } from "./model.ts";
 import { useCarry } from "./use-carry.ts";
 import { useDrag } from "./use-drag.ts";
 import { useFlip } from "./use-flip.ts";
+import { useHere } from "./use-here.tsx";
 
 interface Props {
-  readonly board: string;
+  readonly board: Board;
   readonly filter: Filter;
-  readonly me: Member | undefined;
-  readonly members: ReadonlyMap<string, Member>;
+  readonly me: string;
+  readonly people: ReadonlyMap<string, Person>;
   readonly mayEdit: boolean;
   readonly act: Act["act"];
   readonly onOpen: (id: string) => void;
@@ -24,16 +27,15 @@ const OPEN = { states: ["open"], table: "task" } as const;
 const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
 
 /** The three columns of a board. */
-export function BoardView({ board, filter, me, members, mayEdit, act, onOpen }: Props) {
+export function BoardView({ board, filter, me, people, mayEdit, act, onOpen }: Props) {
   const db = useDatabase();
-  const { rows: all } = useQuery<Card>(CARDS, [board], { key: "id" });
-  const cards = useMemo(
-    () => (filters(filter) ? all.filter((c) => matches(c, filter, me?.id ?? "")) : all),
-    [all, filter, me],
-  );
+  const { rows: all } = useQuery<Card>(CARDS, [board.id], { key: "id" });
+  const cards = useMemo(() => (filters(filter) ? all.filter((c) => matches(c, filter, me)) : all), [all, filter, me]);
   const area = useRef<HTMLDivElement>(null);
   const { lifted, columns, carrying, key, said } = useCarry(db, cards, mayEdit, act);
   const conflicts = useConflictingTasks();
+  const here = useHere(board.id, me);
+  useRollbacks(db, area);
   useDrag(area, carrying);
   useFlip(area);
   useShortcuts({ n: () => area.current?.querySelector<HTMLElement>("[data-add='todo']")?.focus() });
@@ -59,7 +61,7 @@ export function BoardView({ board, filter, me, members, mayEdit, act, onOpen }: 
     latest.current = press;
   });
   const onKey = useCallback((id: string, e: React.KeyboardEvent) => latest.current(id, e), []);
-  const add = (state: TaskState, title: string): void => act(() => addTask(db, board, state, title));
+  const add = (state: TaskState, title: string): void => act(() => addTask(db, board.id, state, title));
   return (
     <>
       <p id="carry-help" className="visually-hidden">
@@ -76,7 +78,8 @@ export function BoardView({ board, filter, me, members, mayEdit, act, onOpen }: 
             name={s.name}
             cards={columns[s.id]}
             hidden={all.filter((c) => c.state === s.id).length - cards.filter((c) => c.state === s.id).length}
-            members={members}
+            people={people}
+            here={here}
             conflicts={conflicts}
             lifted={lifted}
             mayEdit={mayEdit}
@@ -88,6 +91,18 @@ export function BoardView({ board, filter, me, members, mayEdit, act, onOpen }: 
         ))}
       </div>
     </>
+  );
+}
+
+/** Shakes the card that a refused change had touched, as it goes back. */
+function useRollbacks(db: Database, area: React.RefObject<HTMLElement | null>): void {
+  useEffect(
+    () =>
+      db.onEvent((e) => {
+        if (e.type !== "outcome" || e.outcome.kind !== "rejected" || e.outcome.table !== "task") return;
+        shake(area.current?.querySelector(`[data-card="${CSS.escape(String(e.outcome.key[0] ?? ""))}"]`) ?? null);
+      }),
+    [db, area],
   );
 }
 

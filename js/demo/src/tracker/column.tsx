@@ -1,8 +1,9 @@
 import { useRef, useState } from "react";
 import { PlusIcon } from "../ui/icons.tsx";
 import type { Lifted } from "./arrange.ts";
-import type { Card, Member, TaskState } from "./model.ts";
+import type { Card, Person, TaskState } from "./model.ts";
 import { TaskCard } from "./task-card.tsx";
+import type { Here } from "./use-here.tsx";
 
 interface Props {
   readonly state: TaskState;
@@ -10,7 +11,9 @@ interface Props {
   readonly cards: readonly Card[];
   /** How many there are beside those that are shown. */
   readonly hidden: number;
-  readonly members: ReadonlyMap<string, Member>;
+  readonly people: ReadonlyMap<string, Person>;
+  /** Others who look at the board now. */
+  readonly here: readonly Here[];
   readonly conflicts: ReadonlySet<string>;
   readonly lifted: Lifted | null;
   readonly mayEdit: boolean;
@@ -20,7 +23,7 @@ interface Props {
   readonly onKey: (id: string, e: React.KeyboardEvent) => void;
 }
 
-export function Column({ state, name, cards, hidden, members, conflicts, lifted, onAdd, ...on }: Props) {
+export function Column({ state, name, cards, hidden, people, here, conflicts, lifted, onAdd, ...on }: Props) {
   return (
     <section className="column" data-column={state} aria-label={name}>
       <header className="column-head">
@@ -33,7 +36,8 @@ export function Column({ state, name, cards, hidden, members, conflicts, lifted,
           <TaskCard
             key={c.id}
             card={c}
-            assignee={members.get(c.assignee_id ?? "")}
+            assignee={people.get(c.assignee_id ?? "")}
+            readers={readersOf(c.id, here, people)}
             conflicting={conflicts.has(c.id)}
             lifted={lifted?.id === c.id ? lifted.by : null}
             {...on}
@@ -43,6 +47,14 @@ export function Column({ state, name, cards, hidden, members, conflicts, lifted,
       {on.mayEdit && <AddTask state={state} name={name} onAdd={onAdd} />}
     </section>
   );
+}
+
+/** Names of those who have a task open, as one text: a card that nobody looks at does not render again. */
+function readersOf(task: string, here: readonly Here[], people: ReadonlyMap<string, Person>): string {
+  return here
+    .filter((h) => h.task === task)
+    .map((h) => people.get(h.id)?.name ?? h.id)
+    .join(", ");
 }
 
 interface AddProps {

@@ -4,23 +4,24 @@ import type { Act } from "../ui/act.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { TrashIcon } from "../ui/icons.tsx";
 import { momentText } from "./days.ts";
-import { addComment, COMMENTS, type Comment, type Member } from "./model.ts";
+import { addComment, type Board, COMMENTS, type Comment, type Person } from "./model.ts";
 
 interface Props {
   readonly task: string;
-  readonly me: Member | undefined;
-  readonly members: ReadonlyMap<string, Member>;
+  readonly board: Board;
+  readonly me: string;
+  readonly people: ReadonlyMap<string, Person>;
   readonly act: Act["act"];
 }
 
-export function Comments({ task, me, members, act }: Props) {
+export function Comments({ task, board, me, people, act }: Props) {
   const db = useDatabase();
   const { rows } = useQuery<Comment>(COMMENTS, [task], { key: "id" });
   const [body, setBody] = useState("");
   const send = (e: React.FormEvent): void => {
     e.preventDefault();
-    if (body.trim() === "" || !me) return;
-    act(() => addComment(db, task, me.id, body.trim()));
+    if (body.trim() === "") return;
+    act(() => addComment(db, task, me, body.trim()));
     setBody("");
   };
   return (
@@ -30,7 +31,7 @@ export function Comments({ task, me, members, act }: Props) {
       </h3>
       <ul className="comment-list">
         {rows.map((c) => {
-          const author = members.get(c.member_id ?? "");
+          const author = people.get(c.author_id ?? "");
           return (
             <li key={c.id} className="comment">
               <Avatar name={author?.name ?? "?"} hue={author?.hue ?? 0} />
@@ -40,7 +41,7 @@ export function Comments({ task, me, members, act }: Props) {
                 </p>
                 <p className="comment-body">{c.body}</p>
               </div>
-              {author?.id === me?.id && (
+              {(c.author_id === me || board.role === "owner") && (
                 <button
                   type="button"
                   className="icon-button comment-delete"
@@ -58,7 +59,7 @@ export function Comments({ task, me, members, act }: Props) {
         <input
           value={body}
           onChange={(e) => setBody(e.currentTarget.value)}
-          placeholder={me ? `Comment as ${me.name}` : "Comment"}
+          placeholder={`Comment as ${people.get(me)?.name ?? "yourself"}`}
           aria-label="Your comment"
           maxLength={2000}
         />

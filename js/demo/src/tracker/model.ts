@@ -3,16 +3,29 @@ import { between, spread } from "./rank.ts";
 
 export type TaskState = "todo" | "doing" | "done";
 
+/** Somebody there is, on whatever boards. */
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+  readonly hue: number;
+}
+
+export type Role = "owner" | "editor" | "viewer";
+
+/** A board that this person is on. */
 export interface Board {
   readonly id: string;
   readonly name: string;
+  /** Not everybody is on it. */
+  readonly private: number;
+  /** What this person may do there: null for a moment, when he leaves. */
+  readonly role: Role | null;
+  readonly made_by: string | null;
 }
 
-export interface Member {
-  readonly id: string;
-  readonly name: string;
-  readonly role: "owner" | "editor" | "viewer";
-  readonly hue: number;
+/** Somebody on a board. */
+export interface Member extends Person {
+  readonly role: Role;
 }
 
 /** A task as its card shows it. */
@@ -31,7 +44,7 @@ export interface Card {
 
 export interface Comment {
   readonly id: string;
-  readonly member_id: string | null;
+  readonly author_id: string | null;
   readonly body: string;
   readonly created_at: string;
 }
@@ -42,13 +55,21 @@ export const states: readonly { readonly id: TaskState; readonly name: string }[
   { id: "done", name: "Done" },
 ];
 
-export const BOARDS = "SELECT id, name FROM board ORDER BY rank, id";
-export const MEMBERS = "SELECT id, name, role, hue FROM member ORDER BY name, id";
+/** The scope of a board: what those who are on it hold. */
+export const scopeOf = (board: string): string => `board/${board}`;
+
+export const BOARDS = `SELECT id, name, made_by,
+  (SELECT role FROM member WHERE board_id = board.id AND person_id = ?) AS role,
+  (SELECT count(*) FROM member WHERE board_id = board.id) < (SELECT count(*) FROM person) AS private
+  FROM board ORDER BY rank, id`;
+export const PEOPLE = "SELECT id, name, hue FROM person ORDER BY name, id";
+export const MEMBERS = `SELECT person.id, name, hue, role FROM member JOIN person ON person.id = person_id
+  WHERE board_id = ? ORDER BY name, person.id`;
 const CARD = `id, title, state, rank, votes, labels, notes, due, assignee_id,
   (SELECT count(*) FROM comment WHERE comment.task_id = task.id) AS comments`;
 export const CARDS = `SELECT ${CARD} FROM task WHERE board_id = ? ORDER BY rank, id`;
 export const ONE_CARD = `SELECT ${CARD} FROM task WHERE id = ?`;
-export const COMMENTS = "SELECT id, member_id, body, created_at FROM comment WHERE task_id = ? ORDER BY created_at, id";
+export const COMMENTS = "SELECT id, author_id, body, created_at FROM comment WHERE task_id = ? ORDER BY created_at, id";
 
 export async function addTask(db: Database, board: string, state: TaskState, title: string): Promise<string> {
   const key = id();
@@ -93,13 +114,18 @@ function roomAt(others: readonly Pick<Card, "rank">[], place: number): string | 
   }
 }
 
-export async function addBoard(db: Database, name: string): Promise<string> {
+/** Makes a board, with its maker as the only one on it. */
+export async function addBoard(db: Database, name: string, owner: string): Promise<string> {
   const key = id();
   const last = await db.queryOne<{ rank: string }>`SELECT rank FROM board ORDER BY rank DESC LIMIT 1`;
-  await db.exec`INSERT INTO board (id, name, rank) VALUES (${key}, ${name}, ${between(last?.rank ?? "", "")})`;
+  const rank = between(last?.rank ?? "", "");
+  await db.transaction(async (tx) => {
+    await tx.exec`INSERT INTO board (id, name, rank, made_by) VALUES (${key}, ${name}, ${rank}, ${owner})`;
+    await tx.exec`INSERT INTO member (board_id, person_id, role) VALUES (${key}, ${owner}, 'owner')`;
+  });
   return key;
 }
 
-export async function addComment(db: Database, task: string, member: string, body: string): Promise<void> {
-  await db.exec`INSERT INTO comment (id, task_id, member_id, body) VALUES (${id()}, ${task}, ${member}, ${body})`;
+export async function addComment(db: Database, task: string, author: string, body: string): Promise<void> {
+  await db.exec`INSERT INTO comment (id, task_id, author_id, body) VALUES (${id()}, ${task}, ${author}, ${body})`;
 }

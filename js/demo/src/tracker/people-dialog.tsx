@@ -1,74 +1,109 @@
-import { id } from "@tidemark/client";
 import { useDatabase } from "@tidemark/react";
-import { useState } from "react";
 import type { Act } from "../ui/act.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import type { Member } from "./model.ts";
-import { hueOf } from "./task-card.tsx";
+import type { Board, Member, Person, Role } from "./model.ts";
 
 interface Props {
+  readonly board: Board;
   readonly members: readonly Member[];
-  readonly me: Member | undefined;
+  readonly me: string;
+  readonly people: ReadonlyMap<string, Person>;
+  /** Others who look at the board now. */
+  readonly here: readonly string[];
   readonly act: Act["act"];
   readonly onClose: () => void;
 }
 
-const roles: readonly Member["role"][] = ["owner", "editor", "viewer"];
+const roles: readonly Role[] = ["owner", "editor", "viewer"];
 
-/** Who is in the project. Only an owner may change that. */
-export function PeopleDialog({ members, me, act, onClose }: Props) {
+/** Who is on a board, and in which role. Its owners change that; the server sees to it. */
+export function PeopleDialog({ board, members, me, people, here, act, onClose }: Props) {
   const db = useDatabase();
-  const [name, setName] = useState("");
-  const owner = me?.role === "owner";
-  const owners = members.filter((m) => m.role === "owner");
-  const add = (e: React.FormEvent): void => {
-    e.preventDefault();
-    const clean = name.trim();
-    if (clean !== "")
-      act(() => db.exec`INSERT INTO member (id, name, hue) VALUES (${id()}, ${clean}, ${hueOf(clean)})`);
-    setName("");
-  };
+  const owner = board.role === "owner";
+  const others = [...people.values()].filter((p) => !members.some((m) => m.id === p.id));
+  const remove = (id: string): void =>
+    act(() => db.exec`DELETE FROM member WHERE board_id = ${board.id} AND person_id = ${id}`);
+  const add = (id: string): void =>
+    act(() => db.exec`INSERT INTO member (board_id, person_id, role) VALUES (${board.id}, ${id}, 'editor')`);
+  const give = (id: string, role: string): void =>
+    act(() => db.exec`UPDATE member SET role = ${role} WHERE board_id = ${board.id} AND person_id = ${id}`);
   return (
-    <Dialog title="Members" onClose={onClose}>
-      <ul className="people">
+    <Dialog title={`Who is on “${board.name}”`} onClose={onClose}>
+      <ul className="people" aria-label="On the board">
         {members.map((m) => (
-          <li key={m.id} className="person">
-            <Avatar name={m.name} hue={m.hue} size="large" />
-            <span className="person-name">{m.name}</span>
-            <select
-              className="field"
-              aria-label={`Role of ${m.name}`}
-              value={m.role}
-              disabled={!owner || (m.role === "owner" && owners.length === 1)}
-              onChange={(e) => act(() => db.exec`UPDATE member SET role = ${e.currentTarget.value} WHERE id = ${m.id}`)}
-            >
-              {roles.map((r) => (
-                <option key={r} value={r}>
-                  {r}
-                </option>
-              ))}
-            </select>
+          <li key={m.id} className="person" data-member={m.id}>
+            <span className="face" data-here={m.id === me || here.includes(m.id)}>
+              <Avatar name={m.name} hue={m.hue} size="large" />
+            </span>
+            <span className="person-name">
+              {m.name}
+              {m.id === me && <span className="person-note"> you</span>}
+              {here.includes(m.id) && <span className="person-note"> here now</span>}
+            </span>
+            {owner && m.id !== me ? (
+              <>
+                <select
+                  className="field"
+                  aria-label={`Role of ${m.name}`}
+                  value={m.role}
+                  onChange={(e) => give(m.id, e.currentTarget.value)}
+                >
+                  {roles.map((r) => (
+                    <option key={r} value={r}>
+                      {r}
+                    </option>
+                  ))}
+                </select>
+                <button
+                  type="button"
+                  className="button button-quiet"
+                  aria-label={`Take ${m.name} off the board`}
+                  onClick={() => remove(m.id)}
+                >
+                  Take off
+                </button>
+              </>
+            ) : (
+              <span className="person-role">{m.role}</span>
+            )}
           </li>
         ))}
       </ul>
-      {owner && (
-        <form className="comment-form" onSubmit={add}>
-          <input
-            value={name}
-            onChange={(e) => setName(e.currentTarget.value)}
-            placeholder="Name"
-            aria-label="Name of a new member"
-            maxLength={60}
-          />
-          <button type="submit" className="button" disabled={name.trim() === ""}>
-            Add
-          </button>
-        </form>
+      {others.length > 0 && (
+        <>
+          <h3 className="part-title">Not on it</h3>
+          <ul className="people" aria-label="Not on the board">
+            {others.map((p) => (
+              <li key={p.id} className="person person-out" data-member={p.id}>
+                <Avatar name={p.name} hue={p.hue} size="large" />
+                <span className="person-name">{p.name}</span>
+                {owner && (
+                  <button type="button" className="button" aria-label={`Let ${p.name} in`} onClick={() => add(p.id)}>
+                    Let in
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {!owner && board.role !== null && (
+        <button
+          type="button"
+          className="button button-quiet person-leave"
+          onClick={() => {
+            remove(me);
+            onClose();
+          }}
+        >
+          Leave this board
+        </button>
       )}
       <p className="panel-foot">
-        Owners change this list, editors the tasks; viewers read and comment. The server has no accounts yet, so it is
-        this page that keeps to the roles.
+        Who is not on a board holds nothing of it: the server never sends it to their devices, and takes it back when
+        they go. Owners change this list, editors the tasks; viewers read and comment. The server keeps to it whatever a
+        page does.
       </p>
     </Dialog>
   );

@@ -2,13 +2,15 @@ import { memo } from "react";
 import { readLabels } from "../labels.ts";
 import { useArrival } from "../ui/arrival.ts";
 import { Avatar } from "../ui/avatar.tsx";
-import { CalendarIcon, CommentIcon, NoteIcon, UpIcon } from "../ui/icons.tsx";
+import { CalendarIcon, CommentIcon, EyeIcon, NoteIcon, UpIcon } from "../ui/icons.tsx";
 import { dayText, overdue } from "./days.ts";
-import type { Card, Member } from "./model.ts";
+import type { Card, Person } from "./model.ts";
 
 interface Props {
   readonly card: Card;
-  readonly assignee: Member | undefined;
+  readonly assignee: Person | undefined;
+  /** Names of others who have it open; "" for none. */
+  readonly readers: string;
   readonly lifted: "pointer" | "keys" | null;
   readonly conflicting: boolean;
   readonly mayEdit: boolean;
@@ -18,7 +20,7 @@ interface Props {
 }
 
 /** A task on the board. Its title is the button; the rest of the card belongs to that. */
-export const TaskCard = memo(function TaskCard({ card, assignee, lifted, conflicting, ...on }: Props) {
+export const TaskCard = memo(function TaskCard({ card, assignee, readers, lifted, conflicting, ...on }: Props) {
   const votes = useArrival<HTMLButtonElement, number>(card.votes, 170);
   const title = useArrival<HTMLButtonElement, string>(card.title, 170);
   return (
@@ -34,6 +36,11 @@ export const TaskCard = memo(function TaskCard({ card, assignee, lifted, conflic
       >
         {card.title}
       </button>
+      {readers !== "" && (
+        <p className="card-readers">
+          <EyeIcon size={13} /> {readers}
+        </p>
+      )}
       <CardLabels labels={card.labels} />
       <div className="card-foot">
         <button

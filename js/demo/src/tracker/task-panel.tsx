@@ -1,6 +1,6 @@
 import type { Conflict } from "@tidemark/client";
 import { useConflicts, useDatabase, useQuery } from "@tidemark/react";
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { readLabels } from "../labels.ts";
 import type { Act } from "../ui/act.ts";
 import { useArrival } from "../ui/arrival.ts";
@@ -9,13 +9,16 @@ import { CrossIcon, ForkIcon, TrashIcon, UpIcon } from "../ui/icons.tsx";
 import { LiveText } from "../ui/live-text.tsx";
 import { Comments } from "./comments.tsx";
 import { dayText } from "./days.ts";
-import { type Card, type Member, ONE_CARD, states } from "./model.ts";
+import { Faces } from "./faces.tsx";
+import { type Board, type Card, MEMBERS, type Member, ONE_CARD, type Person, states } from "./model.ts";
 import { hueOf } from "./task-card.tsx";
+import { useHere } from "./use-here.tsx";
 
 interface Props {
   readonly task: string;
-  readonly me: Member | undefined;
-  readonly members: ReadonlyMap<string, Member>;
+  readonly board: Board;
+  readonly me: string;
+  readonly people: ReadonlyMap<string, Person>;
   readonly mayEdit: boolean;
   readonly act: Act["act"];
   readonly onClose: () => void;
@@ -23,28 +26,75 @@ interface Props {
 
 /** Everything about one task, live while it is open. */
 export function TaskPanel(props: Props) {
-  const { rows, loading } = useQuery<Card>(ONE_CARD, [props.task], { key: "id" });
+  const { task, board, me, people, act } = props;
+  const { rows, loading } = useQuery<Card>(ONE_CARD, [task], { key: "id" });
+  const fate = useFate(task);
+  const here = useHere(board.id, me);
+  const readers = here.filter((h) => h.task === task).map((h) => h.id);
   const card = rows[0];
   return (
-    <Dialog title={card ? "Task" : loading ? "Loading" : "This task is gone"} onClose={props.onClose} place="side">
+    <Dialog title={card ? "Task" : loading ? "Loading" : titles[fate]} onClose={props.onClose} place="side">
       {card ? (
         <>
+          {readers.length > 0 && (
+            <p className="also-here">
+              <Faces ids={readers} people={people} doing="" />
+              <span aria-hidden="true">{readers.map((id) => people.get(id)?.name ?? id).join(", ")}</span> looking at
+              this, too
+            </p>
+          )}
           <Fields {...props} card={card} />
-          <Comments task={card.id} me={props.me} members={props.members} act={props.act} />
+          <Comments task={card.id} board={board} me={me} people={people} act={act} />
         </>
       ) : (
-        !loading && <p>Somebody deleted it. What was written into it is kept as a conflict record.</p>
+        !loading && <p>{fates[fate]}</p>
       )}
     </Dialog>
   );
+}
+
+/** What became of a task that is not here. */
+type Fate = "unknown" | "left" | "deleted";
+
+const titles: Readonly<Record<Fate, string>> = {
+  unknown: "No such task",
+  left: "This task left",
+  deleted: "This task is gone",
+};
+
+const fates: Readonly<Record<Fate, string>> = {
+  unknown: "There is no such task on this device.",
+  left: "It is somewhere now where you may not see it, so it left this device. Nothing was deleted.",
+  deleted: "Somebody deleted it. What was written into it is kept as a conflict record.",
+};
+
+function useFate(task: string): Fate {
+  const db = useDatabase();
+  const [fate, setFate] = useState<Fate>("unknown");
+  useEffect(
+    () =>
+      db.watch(
+        ONE_CARD,
+        [task],
+        (_, diff) => {
+          if (diff.left.length > 0) setFate("left");
+          else if (diff.removed.length > 0) setFate("deleted");
+        },
+        { key: "id" },
+      ),
+    [db, task],
+  );
+  return fate;
 }
 
 interface FieldsProps extends Props {
   readonly card: Card;
 }
 
-function Fields({ card, members, mayEdit, act, onClose }: FieldsProps) {
+function Fields({ card, board, people, mayEdit, act, onClose }: FieldsProps) {
   const db = useDatabase();
+  const { rows: members } = useQuery<Member>(MEMBERS, [board.id], { key: "id" });
+  const assignee = people.get(card.assignee_id ?? "");
   const names = useId();
   return (
     <div className="fields">
@@ -82,11 +132,14 @@ function Fields({ card, members, mayEdit, act, onClose }: FieldsProps) {
           }}
         >
           <option value="">Nobody</option>
-          {[...members.values()].map((m) => (
+          {members.map((m) => (
             <option key={m.id} value={m.id}>
               {m.name}
             </option>
           ))}
+          {assignee && members.every((m) => m.id !== assignee.id) && (
+            <option value={assignee.id}>{assignee.name}, not on the board</option>
+          )}
         </select>
         <label htmlFor={`${names}-due`}>Due</label>
         <input

@@ -1,5 +1,5 @@
 import type { Database } from "@tidemark/client";
-import { TidemarkProvider, useDatabase, useQuery, useStatus } from "@tidemark/react";
+import { TidemarkProvider, useDatabase, useQuery, useScopes, useStatus } from "@tidemark/react";
 import { useMemo, useState } from "react";
 import { formatRoute, type Route, replaceRoute } from "../route.ts";
 import { messageOf, useAct } from "../ui/act.ts";
@@ -8,22 +8,32 @@ import { useShortcuts } from "../ui/shortcuts.ts";
 import { kept, standing } from "../ui/status-text.ts";
 import { StoppedNotice } from "../ui/stopped-notice.tsx";
 import { StorageNotice } from "../ui/storage-notice.tsx";
-import { useStored } from "../ui/stored.ts";
 import { Switch } from "../ui/switch.tsx";
+import { Absent } from "./absent.tsx";
 import { BoardBar } from "./board-bar.tsx";
+import { BoardNewsList } from "./board-news.tsx";
 import { BoardView } from "./board-view.tsx";
 import { ALL, type Filter, labelsOf } from "./filter.ts";
 import { FilterBar } from "./filter-bar.tsx";
-import { MemberMenu } from "./members.tsx";
-import { addBoard, BOARDS, type Board, CARDS, type Card, MEMBERS, type Member } from "./model.ts";
-import { PeopleDialog } from "./people-dialog.tsx";
+import { addBoard, type Board, CARDS, type Card, PEOPLE, type Person } from "./model.ts";
+import { OnBoard } from "./on-board.tsx";
 import { RejectedBar } from "./rejected-bar.tsx";
 import { TaskPanel } from "./task-panel.tsx";
+import { useBoards } from "./use-boards.ts";
 import { useTracker } from "./use-tracker.ts";
+import { ViewerNotice } from "./viewer-notice.tsx";
+import { WhoButton } from "./who-button.tsx";
 
-/** The project tracker: one database, all of it live. */
-export function Tracker({ route }: { readonly route: Route }) {
-  const opened = useTracker();
+interface Props {
+  readonly route: Route;
+  /** Who sits in front of this tab. */
+  readonly me: string;
+  readonly onChoose: (id: string) => void;
+}
+
+/** The project tracker: one database for each person, all of it live. */
+export function Tracker(props: Props) {
+  const opened = useTracker(props.me);
   if (opened && "error" in opened) {
     return (
       <main className="tracker" id="main">
@@ -40,88 +50,96 @@ export function Tracker({ route }: { readonly route: Route }) {
   }
   return (
     <TidemarkProvider database={opened.db}>
-      <Boards route={route} db={opened.db} />
+      <Boards {...props} db={opened.db} />
     </TidemarkProvider>
   );
 }
 
-function Boards({ route, db }: { readonly route: Route; readonly db: Database }) {
-  const { rows: boards, loading } = useQuery<Board>(BOARDS, [], { key: "id" });
-  const { rows: memberList } = useQuery<Member>(MEMBERS, [], { key: "id" });
-  const members = useMemo(() => new Map(memberList.map((m) => [m.id, m])), [memberList]);
-  const [meId, setMe] = useStored<string>("tidemark-me", "ana");
-  const [filter, setFilter] = useState<Filter>(ALL);
-  const [people, setPeople] = useState(false);
-  const { act, problem, dismiss } = useAct();
-  const me = members.get(meId) ?? memberList[0];
-  const mayEdit = me !== undefined && me.role !== "viewer";
-  const board = boards.find((b) => b.id === route.board) ?? boards[0];
-  const open = useMemo(
-    () => (task: string) => {
-      location.hash = formatRoute("tracker", board?.id ?? "", task);
-    },
-    [board?.id],
-  );
+function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) {
+  const { boards, loading, news, lost, dismiss } = useBoards(me);
+  const { rows: list } = useQuery<Person>(PEOPLE, [], { key: "id" });
+  const people = useMemo(() => new Map(list.map((p) => [p.id, p])), [list]);
+  const scopes = useScopes();
+  const granted = useMemo(() => new Set(scopes.flatMap((s) => (s.granted ? s.scope : []))), [scopes]);
+  const { phase, connected } = useStatus();
+  const { act, problem, dismiss: forget } = useAct();
+  const filling = loading || (boards.length === 0 && phase !== "ready");
+  const board = route.board === "" ? boards[0] : boards.find((b) => b.id === route.board);
   const addAndShow = (name: string): void =>
     act(async () => {
-      location.hash = formatRoute("tracker", await addBoard(db, name));
+      location.hash = formatRoute("tracker", await addBoard(db, name, me));
     });
   return (
     <main className="tracker" id="main">
       <div className="tracker-head">
         <h1 className="visually-hidden">Tracker</h1>
-        <BoardBar boards={boards} current={board?.id ?? ""} onAdd={mayEdit ? addAndShow : null} />
-        <div className="tracker-tools">
-          <Standing act={act} />
-          <MemberMenu members={memberList} me={me} onChoose={setMe} onManage={() => setPeople(true)} />
-        </div>
-      </div>
-      <Labelled board={board?.id ?? ""} filter={filter} onChange={setFilter} />
-      <Problem text={problem} onClose={dismiss} />
-      <StorageNotice />
-      <StoppedNotice act={act} />
-      <RejectedBar act={act} />
-      {loading && <div className="board skeleton" aria-hidden="true" />}
-      {board && (
-        <BoardView
-          key={board.id}
-          board={board.id}
-          filter={filter}
-          me={me}
-          members={members}
-          mayEdit={mayEdit}
-          act={act}
-          onOpen={open}
-        />
-      )}
-      {!board && !loading && <p className="part-empty">There is no board. Add one.</p>}
-      {people && <PeopleDialog members={memberList} me={me} act={act} onClose={() => setPeople(false)} />}
-      {board && route.task !== "" && (
-        <TaskPanel
-          key={route.task}
+        <BoardBar
+          boards={boards}
+          current={board?.id ?? ""}
           task={route.task}
           me={me}
-          members={members}
-          mayEdit={mayEdit}
-          act={act}
-          onClose={() => replaceRoute(formatRoute("tracker", board.id))}
+          people={people}
+          granted={granted}
+          onAdd={addAndShow}
         />
+        <div className="tracker-tools">
+          <Standing act={act} />
+          <WhoButton people={people} me={me} onChoose={onChoose} />
+        </div>
+      </div>
+      <Problem text={problem} onClose={forget} />
+      <StorageNotice />
+      <StoppedNotice act={act} />
+      <BoardNewsList news={news} lost={lost} onClose={dismiss} />
+      <RejectedBar act={act} />
+      {filling && <div className="board skeleton" aria-hidden="true" />}
+      {board && <OneBoard key={board.id} board={board} task={route.task} me={me} people={people} act={act} />}
+      {!board && !filling && route.board !== "" && (
+        <Absent board={route.board} name={people.get(me)?.name ?? "This person"} away={!connected} />
+      )}
+      {!board && !filling && route.board === "" && (
+        <p className="part-empty">You are on no board. Add one, or ask somebody to let you in.</p>
       )}
     </main>
   );
 }
 
-interface LabelledProps {
-  readonly board: string;
-  readonly filter: Filter;
-  readonly onChange: (f: Filter) => void;
+interface OneBoardProps {
+  readonly board: Board;
+  readonly task: string;
+  readonly me: string;
+  readonly people: ReadonlyMap<string, Person>;
+  readonly act: (work: () => Promise<unknown>) => void;
 }
 
-/** The filters, with the labels that the board has. The query is that of the board: both share one run. */
-function Labelled({ board, filter, onChange }: LabelledProps) {
-  const { rows } = useQuery<Card>(board === "" ? null : CARDS, [board], { key: "id" });
-  const labels = useMemo(() => labelsOf(rows).slice(0, 8), [rows]);
-  return <FilterBar filter={filter} labels={labels} onChange={onChange} />;
+/** A board with its filters and the task that is open. */
+function OneBoard({ board, task, me, people, act }: OneBoardProps) {
+  const [filter, setFilter] = useState<Filter>(ALL);
+  const [trying, setTrying] = useState(false);
+  const { rows: cards } = useQuery<Card>(CARDS, [board.id], { key: "id" }); // that of the board: both share one run
+  const labels = useMemo(() => labelsOf(cards).slice(0, 8), [cards]);
+  const viewer = board.role === "viewer";
+  const mayEdit = viewer ? trying : board.role !== null;
+  const shared = { board, me, people, mayEdit, act };
+  return (
+    <>
+      <div className="board-head">
+        <FilterBar filter={filter} labels={labels} onChange={setFilter} />
+        <OnBoard board={board} me={me} people={people} act={act} />
+      </div>
+      {viewer && <ViewerNotice trying={trying} onTry={setTrying} />}
+      <BoardView
+        {...shared}
+        filter={filter}
+        onOpen={(id) => {
+          location.hash = formatRoute("tracker", board.id, id);
+        }}
+      />
+      {task !== "" && (
+        <TaskPanel {...shared} key={task} task={task} onClose={() => replaceRoute(formatRoute("tracker", board.id))} />
+      )}
+    </>
+  );
 }
 
 /** How the tracker's database stands, with its switch. */

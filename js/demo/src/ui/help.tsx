@@ -9,6 +9,8 @@ const keys: readonly (readonly [string, string])[] = [
   ["Enter", "open the card"],
   ["Space", "lift the card; arrows carry it, Space puts it down, Escape back"],
   ["v", "vote for the card"],
+  ["w", "be somebody else"],
+  ["p", "who is on the board"],
   ["o", "the tracker's network off, or on again"],
   ["i", "open the inspector"],
   ["?", "this list"],

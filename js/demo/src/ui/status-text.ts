@@ -13,6 +13,7 @@ export function standing(s: Status): Standing {
   if (s.sync === "stopped") return { tone: "bad", text: "Stopped" };
   if (s.phase === "opening") return { tone: "busy", text: "Opening…" };
   if (s.phase === "schema" || s.phase === "snapshot") return { tone: "busy", text: "Fetching the first copy…" };
+  if (s.sync === "auth needed") return { tone: "busy", text: "Signing in…" };
   if (s.connected) return { tone: "good", text: s.pending > 0 ? `Sending ${s.pending}` : `In step at #${s.seq}` };
   return { tone: "busy", text: s.pending > 0 ? `No server · ${s.pending} waiting` : "Looking for the server…" };
 }

@@ -2,29 +2,36 @@ import { useCallback, useState } from "react";
 
 /** A small choice that outlives the page, where the browser lets it. */
 export function useStored<T extends string>(key: string, initial: T): readonly [T, (value: T) => void] {
-  const [value, setValue] = useState<T>(() => (read(key) as T | null) ?? initial); // only we write under this key
+  const [value, setValue] = useState<T>(() => (readStored(key) as T | null) ?? initial); // only we write under this key
   const set = useCallback(
     (next: T) => {
       setValue(next);
-      write(key, next);
+      writeStored(key, next);
     },
     [key],
   );
   return [value, set];
 }
 
-function read(key: string): string | null {
+/** Where something is kept: for all tabs, or for this one. */
+type Place = "local" | "session";
+
+export function readStored(key: string, place: Place = "local"): string | null {
   try {
-    return localStorage.getItem(key);
+    return storage(place).getItem(key);
   } catch {
     return null;
   }
 }
 
-function write(key: string, value: string): void {
+export function writeStored(key: string, value: string, place: Place = "local"): void {
   try {
-    localStorage.setItem(key, value);
+    storage(place).setItem(key, value);
   } catch {
     // Blocked: then it holds until the page is left.
   }
+}
+
+function storage(place: Place): Storage {
+  return place === "local" ? localStorage : sessionStorage;
 }

@@ -1,5 +1,5 @@
 import type { ChangeView, Conflict } from "@tidemark/client";
-import { readLabels } from "../labels.ts";
+import { readLabels } from "./labels.ts";
 
 /** One thing that a changeset does, in words for people. */
 export interface Said {

@@ -1,4 +1,4 @@
-import type { Said } from "./describe.ts";
+import type { Said } from "../describe.ts";
 
 /** What a changeset does, one column after the other. */
 export function SaidList({ said }: { readonly said: readonly Said[] }) {

@@ -1,0 +1,50 @@
+import { formatRoute } from "../route.ts";
+import { ArriveIcon, CrossIcon, LeaveIcon, TrashIcon } from "../ui/icons.tsx";
+import type { BoardNews } from "./use-boards.ts";
+
+interface Props {
+  readonly news: readonly BoardNews[];
+  readonly lost: ReadonlyMap<string, number>;
+  readonly onClose: (id: string) => void;
+}
+
+const icons = { came: ArriveIcon, left: LeaveIcon, deleted: TrashIcon };
+
+/** Boards that came and went while one looked. */
+export function BoardNewsList({ news, lost, onClose }: Props) {
+  return (
+    <div className="news" role="status">
+      {news.map((n) => {
+        const Icon = icons[n.what];
+        return (
+          <div key={n.id} className={`notice notice-news ${n.what === "came" ? "" : "notice-calm"}`} data-news={n.what}>
+            <p className="notice-text">
+              <Icon size={16} />
+              <span>{textOf(n, lost.get(n.id))}</span>
+            </p>
+            {n.what === "came" && (
+              <a className="button button-quiet" href={formatRoute("tracker", n.id)} onClick={() => onClose(n.id)}>
+                Show it
+              </a>
+            )}
+            <button type="button" className="icon-button" aria-label="Close" onClick={() => onClose(n.id)}>
+              <CrossIcon size={15} />
+            </button>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+function textOf(n: BoardNews, rows: number | undefined): React.ReactNode {
+  const name = <strong>{n.name}</strong>;
+  if (n.what === "came") return <>You are on {name} now. Its rows are on this device.</>;
+  if (n.what === "deleted") return <>{name} was deleted.</>;
+  return (
+    <>
+      {name} left: you are not on it any more, so {rows === undefined ? "its rows are" : `its ${rows} rows are`} gone
+      from this device. Nothing was deleted; the server and the others have it.
+    </>
+  );
+}
