@@ -89,7 +89,7 @@ func (r *Replica) welcome(w *wire.Welcome, now int64) (out *Applied, err error) 
 		if w.Resync {
 			news = append(news, text(meta.KeyTerm, w.Term), number(meta.KeySeq, int64(w.Head)),
 				flag(keyProven, false), text(keyRepair, resyncReason))
-			if err := clearStage(r.db); err != nil {
+			if err := r.voidStage(); err != nil {
 				return err
 			}
 		}
@@ -165,7 +165,7 @@ func (r *Replica) Reidentify() error {
 		if err != nil {
 			return err
 		}
-		if err := clearStage(r.db); err != nil {
+		if err := r.voidStage(); err != nil {
 			return err
 		}
 		return store(r.db, text(keyReplica, ""), text(keyTicket, ""), number(keyNext, last+1))

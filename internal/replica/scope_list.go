@@ -39,7 +39,7 @@ func (r *Replica) TakeScopes(list []string, now int64) (*Applied, error) {
 			if !r.server.Scoped() {
 				return otherKind(true)
 			}
-			if err := clearStage(r.db); err != nil {
+			if err := r.voidStage(); err != nil {
 				return err
 			}
 			out, err = r.takeList(list)
@@ -172,7 +172,7 @@ func (r *Replica) dropScope(s listed) (rows []rowID, err error) {
 		return nil, err
 	}
 	if s.held || staged != 0 {
-		if err := clearStage(r.db); err != nil {
+		if err := r.voidStage(); err != nil {
 			return nil, err
 		}
 	}

@@ -334,6 +334,40 @@ func TestLostRowsAreNotInTheFile(t *testing.T) {
 	}
 }
 
+// Nor is what was staged of a scope that was lost before it was whole.
+func TestLostChunksAreNotInTheFile(t *testing.T) {
+	canary := "canary-of-a-chunk"
+	for name, lose := range map[string]func(*origin, *device) error{
+		"by Scopes": func(_ *origin, d *device) error {
+			_, err := d.r.TakeScopes([]string{"b/1"}, 2)
+			return err
+		},
+		"by Welcome": func(o *origin, d *device) error {
+			w := &wire.Welcome{Space: "s", Incarnation: "inc", Replica: "r1", Ticket: "two", DigestKey: o.key, Schema: o.schema.Hash, Scopes: []string{"b/1"}}
+			_, err := d.r.Welcome(w, 2)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, d := scopedDevice(t, "INSERT INTO note VALUES (1, '"+canary+"', 5), (2, 'kept', 6)", map[string][]int64{"b/1": {2}})
+			_, err := d.r.TakeScopes([]string{"a/1", "b/1"}, 2)
+			must(t, err)
+			b := o.empty(0)
+			b.More, b.Cursor = true, "half"
+			b.Parts = []wire.Part{{Scope: "a/1", Changes: []tidemark.Change{o.put(1)}}}
+			_, err = d.r.Apply(b, nil, 2)
+			must(t, err)
+			if !inFile(t, d.path, canary) {
+				t.Fatal("the canary is not there to begin with")
+			}
+			must(t, lose(o, d))
+			if inFile(t, d.path, canary) {
+				t.Error("what was lost is still in the file")
+			}
+		})
+	}
+}
+
 // Nor in a full-text index, which marks what is gone.
 func TestLostRowsAreNotInAnIndex(t *testing.T) {
 	o := newScopedOrigin(t, searchable, "a")

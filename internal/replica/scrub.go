@@ -46,14 +46,28 @@ func (a *attempt) noteLeft() error {
 	if err := a.forgetPast(); err != nil {
 		return err
 	}
-	due, err := meta.Int(a.db, keyScrub)
-	if err != nil {
+	if a.job.leave != nil { // a whole scope: worth the work on indexes
+		return scrubSoon(a.db, 2)
+	}
+	return scrubSoon(a.db, 1)
+}
+
+// scrubSoon has the WAL emptied behind the transaction under way, and with 2 indexes merged.
+func scrubSoon(db *lite.DB, how int64) error {
+	due, err := meta.Int(db, keyScrub)
+	if err != nil || due >= how {
 		return err
 	}
-	if due = max(due, 1); a.job.leave != nil { // a whole scope: worth the work on indexes
-		due = 2
+	return meta.SetInt(db, keyScrub, how)
+}
+
+// voidStage drops chunks that are worth nothing any more. They may be of a scope
+// that was lost.
+func (r *Replica) voidStage() error {
+	if err := clearStage(r.db); err != nil || r.db.Conn().Changes() == 0 || !r.server.Scoped() {
+		return err
 	}
-	return meta.SetInt(a.db, keyScrub, due)
+	return scrubSoon(r.db, 1)
 }
 
 // forgetPast drops from the history what tells values of rows that left.

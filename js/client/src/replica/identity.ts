@@ -14,8 +14,8 @@ import * as facts from "./facts.ts";
 import type { Replica } from "./replica.ts";
 import { welcomeList } from "./scope-list.ts";
 import { heldScopes, wants } from "./scopes.ts";
-import { scrubbed } from "./scrub.ts";
-import { clearStage, stagedCursor } from "./stage.ts";
+import { scrubbed, voidStage } from "./scrub.ts";
+import { stagedCursor } from "./stage.ts";
 import { engineTransaction, transaction } from "./transaction.ts";
 
 /** Makes the message that opens a session. */
@@ -87,7 +87,7 @@ function greeted(r: Replica, w: Welcome, now: number): Applied | null {
       [facts.keyProven]: facts.flag(false),
       [facts.keyRepair]: resyncReason,
     });
-    clearStage(r.db);
+    voidStage(r);
   }
   return welcomeList(r, w);
 }
@@ -144,7 +144,7 @@ export function reidentify(r: Replica): void {
     const was = "UPDATE main._tm_pending SET was_replica = ?1, was_n = n, was_hash = hash WHERE was_replica IS NULL";
     if (name) db.run(was, name);
     const last = numberAnew(db);
-    clearStage(db);
+    voidStage(r);
     facts.store(db, { [facts.keyReplica]: "", [facts.keyTicket]: "", [facts.keyNext]: BigInt(last + 1) });
   });
 }

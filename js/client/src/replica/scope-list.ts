@@ -8,8 +8,7 @@ import { checkFence } from "./identity.ts";
 import { compareValues } from "./order.ts";
 import type { Replica } from "./replica.ts";
 import { otherKind, wants } from "./scopes.ts";
-import { scrubbed } from "./scrub.ts";
-import { clearStage } from "./stage.ts";
+import { scrubbed, voidStage } from "./scrub.ts";
 import { engineTransaction } from "./transaction.ts";
 
 /** What happened to a scope of a replica. */
@@ -32,7 +31,7 @@ export function takeScopes(r: Replica, m: Scopes, now: number): Applied | null {
   return scrubbed(r, () =>
     engineTransaction(r, "scopes", now, () => {
       if (!scoped(r.server)) throw otherKind(true);
-      clearStage(r.db);
+      voidStage(r);
       return takeList(r, m.list);
     }),
   );
@@ -111,7 +110,7 @@ function drop(r: Replica, lost: readonly Listed[], news: ScopeNews[]): Applied {
 /** Takes a scope off and gives its rows that are in no scope now. */
 function dropScope(r: Replica, { i, name, held }: Listed): RowID[] {
   const staged = "SELECT EXISTS (SELECT 1 FROM main._tm_stage WHERE scope = ?1)";
-  if (held || r.db.int(staged, name) !== 0) clearStage(r.db);
+  if (held || r.db.int(staged, name) !== 0) voidStage(r);
   const rows: RowID[] = [];
   const alone = `SELECT t, key FROM main._tm_member m WHERE s = ?1 AND NOT EXISTS (
     SELECT 1 FROM main._tm_member o WHERE o.t = m.t AND o.key = m.key AND o.s <> ?1)`;

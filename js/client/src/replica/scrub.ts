@@ -1,3 +1,4 @@
+import type { Database } from "../lite/database.ts";
 import { environment } from "../lite/failure.ts";
 import { quote } from "../lite/quote.ts";
 import * as meta from "../meta/meta.ts";
@@ -8,6 +9,7 @@ import { failure } from "./connection.ts";
 import { keyScrub } from "./facts.ts";
 import { withoutMirrors } from "./mirror.ts";
 import type { Replica } from "./replica.ts";
+import { clearStage } from "./stage.ts";
 import { transaction } from "./transaction.ts";
 
 // What leaves a copy must not stay in the bytes of its file. The connection
@@ -38,8 +40,18 @@ export function noteLeft(a: Attempt): void {
   // The history of undo, which other builds keep, tells values of rows that left.
   a.db.run("DELETE FROM main._tm_history");
   // A whole scope is worth the work on indexes.
-  const due = a.job.leave.length > 0 ? 2 : Math.max(meta.getInt(a.db, keyScrub), 1);
-  meta.setInt(a.db, keyScrub, due);
+  scrubSoon(a.db, a.job.leave.length > 0 ? 2 : 1);
+}
+
+/** Has the WAL emptied behind the transaction under way, and with 2 indexes merged. */
+function scrubSoon(db: Database, how: number): void {
+  if (meta.getInt(db, keyScrub) < how) meta.setInt(db, keyScrub, how);
+}
+
+/** Drops chunks that are worth nothing any more. They may be of a scope that was lost. */
+export function voidStage({ db, server }: Replica): void {
+  if (scoped(server) && db.int("SELECT EXISTS (SELECT 1 FROM main._tm_stage)") !== 0) scrubSoon(db, 1);
+  clearStage(db);
 }
 
 /**
