@@ -20,6 +20,17 @@ type Schema struct {
 	// Declared is a hash of what is declared about scopes, so that another
 	// declaration makes another schema; "" without scopes.
 	Declared string
+	// Guards are what copies check by themselves of the rules. They are no objects
+	// of the database: the server's file does not have them.
+	Guards []Guard
+}
+
+// Guard is a trigger in a copy that refuses a write which the server would
+// refuse as well. The server has the last word all the same.
+type Guard struct {
+	Table int    // ID of the table that it watches
+	Name  string // begins with _tm_rule_
+	SQL   string // CREATE TRIGGER "name" ..., as sqlite_schema keeps it
 }
 
 // Scoped reports whether replicas hold some scopes, and not everything.

@@ -125,6 +125,7 @@ func (s *Server) openSpace(name, path string, create bool) (*space, error) {
 		Space: name, AcceptViolations: s.opts.AcceptViolations, Create: create,
 		Warn:     func(message string) { s.log.Warn(message, "space", name) },
 		Policies: declared.apply, Rules: declared.rules, Scopes: declared.scopes,
+		Amends: s.opts.Hook != nil,
 	})
 	if err != nil {
 		return nil, err

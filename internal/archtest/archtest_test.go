@@ -37,6 +37,7 @@ var rules = []struct {
 	{pkg: "internal/splice", may: []string{"internal/literal"}, why: "patches know text, not tables"},
 	{pkg: "internal/merge", may: []string{"", "internal/literal", "internal/wire", "internal/splice"}, why: "policies are pure functions of values"},
 	{pkg: "internal/rules", may: []string{"", "internal/lite", "internal/row", "internal/schema", "internal/planted"}, why: "a rule judges a change and the rows beside it, whoever sent it"},
+	{pkg: "internal/guards", may: []string{"", "internal/lite", "internal/schema", "internal/rules", "internal/capture", "internal/ids"}, why: "what copies check is said by the schema and the rules alone"},
 	{pkg: "internal/scope", may: []string{"", "internal/lite", "internal/schema", "internal/rules"}, why: "which rows are in which scope is said by the schema and the declaration alone"},
 	{pkg: "internal/policy", may: []string{"", "internal/schema", "internal/merge", "internal/rules", "internal/scope"}, why: "what is declared is checked against a schema, not a database"},
 	{
@@ -59,7 +60,7 @@ var rules = []struct {
 	},
 	{
 		pkg: "store/sqlite",
-		may: []string{"", "internal/policy", "internal/rules", "internal/scope", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
+		may: []string{"", "internal/policy", "internal/rules", "internal/guards", "internal/scope", "internal/merge", "internal/splice", "internal/lite", "internal/row", "internal/meta", "internal/schema", "internal/capture", "internal/digest", "internal/wire", "internal/planted"},
 		why: "a store knows its database, not who asks",
 	},
 	{

@@ -12,7 +12,8 @@ import (
 // Install makes the log and the triggers for all tables of s that sync. It is
 // idempotent: triggers that are there already and have the right text stay,
 // and when nothing is to be done nothing is written. readOnly makes triggers
-// that refuse every write instead (replicas only).
+// that refuse every write instead (replicas only). In the file itself it makes
+// the guards that the schema brings, too.
 func Install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error {
 	do := func() error { return install(db, place, s, readOnly) }
 	if place == Main && !db.InTransaction() {
@@ -44,18 +45,30 @@ func install(db *lite.DB, place Place, s *tidemark.Schema, readOnly bool) error 
 		}
 		want = append(want, m.triggers()...)
 	}
+	if place == Main && !readOnly {
+		want = append(want, guards(s)...)
+	}
 	missing, err := dropOthers(db, place, have, want)
 	if err != nil {
 		return err
 	}
-	if err := createAll(db, place, missing); err != nil {
-		return err
-	}
 	made := map[int][]trigger{}
+	var guarding, capturing []trigger
 	for _, w := range missing {
+		if strings.HasPrefix(w.name, GuardPrefix) {
+			guarding = append(guarding, w)
+			continue
+		}
+		capturing = append(capturing, w)
 		made[w.table] = append(made[w.table], w)
 	}
-	return verify(db, place, s, made)
+	if err := createAll(db, place, capturing); err != nil {
+		return err
+	}
+	if err := verify(db, place, s, made); err != nil {
+		return err
+	}
+	return createGuards(db, s, guarding)
 }
 
 const logColumns = "(n INTEGER PRIMARY KEY, t, op, m, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9)"

@@ -57,6 +57,15 @@ func Renumbers(t *tidemark.Table) bool {
 // Given reports whether some table gives its rows other ids.
 func (c *Columns) Given() bool { return c.given }
 
+// In lists the places of a table's columns that hold ids.
+func (c *Columns) In(t *tidemark.Table) []int {
+	var cols []int
+	for _, p := range c.places[t.ID] {
+		cols = append(cols, p.col)
+	}
+	return cols
+}
+
 // spread notes that a column holds ids of a table, and all columns that refer to it.
 func (c *Columns) spread(s *tidemark.Schema, of, t *tidemark.Table, col int) {
 	p := place{col, of}

@@ -2,6 +2,7 @@ package lite
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -83,12 +84,38 @@ func Violation(err error) *tidemark.Error {
 		if msg == "FOREIGN KEY constraint failed" {
 			v.Code = tidemark.CodeForeignKey // RESTRICT raises like a trigger
 		}
+		refused(v)
 	case sqlite3.CONSTRAINT_DATATYPE:
 		v.Code = tidemark.CodeType
 	default:
 		v.Code = tidemark.CodeCheck
 	}
 	return v
+}
+
+// What is around the message of a guard, see tidemark.Guard.
+const (
+	RefusedPrefix = "tidemark: "
+	RefusedSuffix = " (forbidden)"
+)
+
+var refusedTable = regexp.MustCompile(`(?s)^(?:the rules do not allow to \w+ this row of |the rules allow nobody to \w+ rows of |column (.*) of )(.*?)( cannot be changed)?$`)
+
+// refused reads what a guard says.
+func refused(v *tidemark.Error) {
+	msg, ok := strings.CutPrefix(v.Msg, RefusedPrefix)
+	if !ok {
+		return
+	}
+	if msg, ok = strings.CutSuffix(msg, RefusedSuffix); !ok {
+		return
+	}
+	v.Code, v.Msg = tidemark.CodeForbidden, msg
+	if m := refusedTable.FindStringSubmatch(msg); m != nil {
+		if v.Table = m[2]; m[1] != "" {
+			v.Columns = []string{m[1]}
+		}
+	}
 }
 
 // constraintMessage cuts the driver's prefix off, which names only the error class.

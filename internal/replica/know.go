@@ -162,7 +162,7 @@ func (r *Replica) missed(before map[string]bool) error {
 func captureTriggers(db *lite.DB) (map[string]bool, error) {
 	names := map[string]bool{}
 	err := db.Each("SELECT name FROM main.sqlite_master WHERE type = 'trigger'", func(s *lite.Stmt) error {
-		if meta.Own(s.Text(0)) {
+		if meta.Own(s.Text(0)) && !strings.HasPrefix(s.Text(0), capture.GuardPrefix) {
 			names[s.Text(0)] = true
 		}
 		return nil

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
 // The JSON form of a schema. It is part of the protocol: fields are only ever
@@ -22,6 +24,13 @@ type (
 		Public  []string         `json:"public,omitempty"`
 
 		Declared string `json:"declared,omitempty"`
+
+		Guards []guardDocument `json:"guards,omitempty"`
+	}
+	guardDocument struct {
+		Table int    `json:"table"`
+		Name  string `json:"name"`
+		SQL   string `json:"sql"`
 	}
 	objectDocument struct {
 		Type  string `json:"type"`
@@ -122,6 +131,9 @@ func toDocument(s *tidemark.Schema) document {
 	for _, o := range s.Objects {
 		d.Objects = append(d.Objects, objectDocument(o))
 	}
+	for _, g := range s.Guards {
+		d.Guards = append(d.Guards, guardDocument(g))
+	}
 	return d
 }
 
@@ -167,6 +179,12 @@ func Decode(b []byte) (*tidemark.Schema, error) {
 	}
 	for _, o := range d.Objects {
 		s.Objects = append(s.Objects, tidemark.Object(o))
+	}
+	for _, g := range d.Guards {
+		if !strings.HasPrefix(g.Name, "_tm_rule_") || !strings.HasPrefix(g.SQL, "CREATE TRIGGER "+lite.Quote(g.Name)+" ") {
+			return nil, damaged("guard "+g.Name, fmt.Errorf("it is no trigger of that name"))
+		}
+		s.Guards = append(s.Guards, tidemark.Guard(g))
 	}
 	return s, nil
 }

@@ -308,7 +308,15 @@ func (x *tx) mayWait(err error) bool {
 func (s *Store) SetRules(declared func(*tidemark.Schema) (*tidemark.Rules, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.setRules(declared)
+	before, armed := s.declaredRules, s.armed
+	if err := s.setRules(declared); err != nil {
+		return err
+	}
+	err := s.redeclare()
+	if err != nil {
+		s.declaredRules, s.armed = before, armed
+	}
+	return err
 }
 
 func (s *Store) setRules(declared func(*tidemark.Schema) (*tidemark.Rules, error)) error {

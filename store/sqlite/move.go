@@ -269,7 +269,7 @@ func parenthesised(sql string) string {
 
 // install makes capture and the record of a schema, inside the transaction.
 func install(db *lite.DB, to *tidemark.Schema) error {
-	if err := capture.Install(db, capture.Main, to, false); err != nil {
+	if err := capture.Install(db, capture.Main, unguarded(to), false); err != nil {
 		return err
 	}
 	err := db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)",

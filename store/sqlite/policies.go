@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/guards"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
@@ -23,7 +24,37 @@ func (s *Store) declared(sc *tidemark.Schema) (*tidemark.Schema, error) {
 	if err == nil {
 		err = serr
 	}
-	return to, err
+	return s.guarded(to), err
+}
+
+// guarded adds what copies can check of the rules by themselves. It is never a
+// reason to refuse a file: without guards the server alone judges.
+func (s *Store) guarded(sc *tidemark.Schema) *tidemark.Schema {
+	if s.declaredRules == nil || s.opts.Amends {
+		return sc
+	}
+	r, _ := s.declaredRules(sc) // arm tells of errors
+	list, err := guards.Of(sc, r)
+	if err != nil {
+		s.opts.Warn("copies check nothing of the rules by themselves: " + err.Error())
+	}
+	if len(list) == 0 {
+		return sc
+	}
+	to := *sc
+	to.Guards = list
+	to.Hash = schema.HashOf(&to)
+	return &to
+}
+
+// unguarded is a schema as the served file has it: what is written there is not judged.
+func unguarded(sc *tidemark.Schema) *tidemark.Schema {
+	if len(sc.Guards) == 0 {
+		return sc
+	}
+	to := *sc
+	to.Guards = nil
+	return &to
 }
 
 // declaredLater is declared for a schema that moved while it was served: the
@@ -128,7 +159,7 @@ func (x *tx) movePolicies() (*tidemark.SchemaMove, error) {
 // use for them, and new ones the defaults.
 func keepPolicies(from, to *tidemark.Schema) *tidemark.Schema {
 	to = policy.Overlay(nil, to)
-	to.Scopes, to.Declared = from.Scopes, from.Declared
+	to.Scopes, to.Declared, to.Guards = from.Scopes, from.Declared, from.Guards
 	for _, t := range to.Tables {
 		was := from.Table(t.ID)
 		if was == nil || was.Out != "" {

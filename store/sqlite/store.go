@@ -62,6 +62,9 @@ type Options struct {
 	// nil, or a function that returns nil: everything. It is called and its
 	// errors are treated as those of Policies: rules that do not fit deny.
 	Rules func(*tidemark.Schema) (*tidemark.Rules, error)
+	// Amends says that something beside policies and rules may change what authors
+	// ask for. Then copies check nothing of the rules by themselves.
+	Amends bool
 	// RuleSteps is what the rules of one changeset may take, in steps of SQLite's
 	// machine, before they deny; default 20 million, which is about a second.
 	RuleSteps int

@@ -79,6 +79,7 @@ func (b *bench) mayNot(who string, changes ...tidemark.Change) {
 func (b *bench) rule(r *tidemark.Rules) {
 	b.Helper()
 	b.must(b.Rule(r))
+	b.sequence() // what copies check of it may make another schema
 }
 
 // one gives a table the same condition for everything, all else is public.

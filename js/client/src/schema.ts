@@ -14,6 +14,15 @@ export interface Schema {
   readonly public: string[];
   /** A hash of what is declared about scopes; "" without scopes. */
   readonly declared: string;
+  /** Triggers by which a copy refuses what the server would refuse as well. */
+  readonly guards: Guard[];
+}
+
+/** A trigger that watches the table with this id; its name begins with _tm_rule_. */
+export interface Guard {
+  readonly table: number;
+  readonly name: string;
+  readonly sql: string;
 }
 
 export interface SchemaObject {

@@ -42,6 +42,7 @@ function music(onInsert: "renumber" | "reject" = "renumber"): Schema {
     scopes: [],
     public: [],
     declared: "",
+    guards: [],
     tables: tables.map((t) => ({ ...t, policy: policyOf(t) })),
   };
 }

@@ -60,6 +60,7 @@ export function inspect(db: Database, ids: ReadonlyMap<string, number>): Schema 
     scopes: [],
     public: [],
     declared: "",
+    guards: [],
   };
 }
 

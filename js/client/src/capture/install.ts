@@ -1,6 +1,7 @@
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
 import type { Schema, Table } from "../schema.ts";
+import { createGuards, GUARD_PREFIX, guards } from "./guards.ts";
 import { INSERTED, type Trigger, triggersOf } from "./triggers.ts";
 import { verify } from "./verify.ts";
 
@@ -8,21 +9,25 @@ import { verify } from "./verify.ts";
  * Makes the log and the triggers for all tables of s that sync. It is
  * idempotent: triggers that are there already and have the right text stay, and
  * when nothing is to be done nothing is written. `readOnly` makes triggers that
- * refuse every write instead.
+ * refuse every write instead. It makes the guards that the schema brings, too.
  */
 export function install(db: Database, s: Schema, readOnly: boolean): void {
   const work = () => {
     makeTables(db, s);
     const have = readTriggers(db);
     const want = s.tables.flatMap((t) => (t.out ? [] : triggersOf(t, columnNames(db, t), readOnly)));
+    if (!readOnly) want.push(...guards(s));
     const missing = want.filter((w) => !current(have.get(w.name), w));
     const keep = new Set(want.filter((w) => !missing.includes(w)).map((w) => w.name));
     dropAll(
       db,
       [...have.keys()].sort().filter((name) => !keep.has(name)),
     );
-    createAll(db, missing);
-    verify(db, missing);
+    const guarding = missing.filter((w) => w.name.startsWith(GUARD_PREFIX));
+    const capturing = missing.filter((w) => !guarding.includes(w));
+    createAll(db, capturing);
+    verify(db, capturing);
+    createGuards(db, guarding);
   };
   if (db.inTransaction) db.savepoint("_tm_install", work);
   else db.transaction(work);

@@ -43,6 +43,11 @@ function verifyTable(db: Database, t: Table, made: readonly Trigger[]): void {
   });
 }
 
+/** Whether writes of a table compile. */
+export function compiles(db: Database, t: Table): boolean {
+  return trouble(db, t) === null;
+}
+
 function trouble(db: Database, t: Table): unknown {
   try {
     for (const sql of writes(t.name, t.columns)) db.compile(sql);

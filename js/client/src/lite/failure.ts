@@ -77,6 +77,8 @@ export function violation(err: unknown): TidemarkError | null {
   // RESTRICT raises like a trigger.
   if (code === "raised" && message === "FOREIGN KEY constraint failed")
     return new TidemarkError("foreign_key", message);
+  const said = code === "raised" && /^tidemark: (.*) \(forbidden\)$/s.exec(message)?.[1];
+  if (said) return new TidemarkError("forbidden", said, guarded(said));
   return new TidemarkError(code, message, places(message));
 }
 
@@ -86,4 +88,14 @@ function places(message: string): ErrorDetail {
   const parts = list?.split(", ").map((p) => /^([^.]*)\.(.*)$/s.exec(p));
   if (!parts?.every((p) => p !== null)) return {};
   return { table: parts.at(-1)![1]!, columns: parts.map((p) => p[2]!) };
+}
+
+/** Reads what a guard says, see Schema.guards. */
+function guarded(said: string): ErrorDetail {
+  const m =
+    /^(?:the rules do not allow to \w+ this row of |the rules allow nobody to \w+ rows of |column (.*) of )(.*?)(?: cannot be changed)?$/s.exec(
+      said,
+    );
+  if (m === null) return {};
+  return m[1] === undefined ? { table: m[2]! } : { table: m[2]!, columns: [m[1]] };
 }

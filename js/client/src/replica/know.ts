@@ -1,3 +1,4 @@
+import { GUARD_PREFIX } from "../capture/guards.ts";
 import { install } from "../capture/install.ts";
 import { Hasher } from "../digest/digest.ts";
 import { TidemarkError } from "../error.ts";
@@ -93,7 +94,7 @@ function drift(r: Replica): void {
 function captureTriggers(db: Database): Set<string> {
   const names = new Set<string>();
   db.each("SELECT name FROM main.sqlite_master WHERE type = 'trigger'", (s) => {
-    if (meta.own(s.text(0))) names.add(s.text(0));
+    if (meta.own(s.text(0)) && !s.text(0).startsWith(GUARD_PREFIX)) names.add(s.text(0));
   });
   return names;
 }

@@ -43,7 +43,7 @@ export interface Options {
 const defaultExact = 100;
 
 /** The schema of a replica that has not read its file yet. */
-const none: Schema = { hash: "", tables: [], objects: [], scopes: [], public: [], declared: "" };
+const none: Schema = { hash: "", tables: [], objects: [], scopes: [], public: [], declared: "", guards: [] };
 
 /**
  * An open replica: an ordinary SQLite database whose local changes are sealed

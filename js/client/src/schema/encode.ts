@@ -1,5 +1,6 @@
 import { TidemarkError } from "../error.ts";
-import type { Column, ForeignKey, Schema, SchemaObject, Table, TablePolicy, Unique } from "../schema.ts";
+import { quote } from "../lite/quote.ts";
+import type { Column, ForeignKey, Guard, Schema, SchemaObject, Table, TablePolicy, Unique } from "../schema.ts";
 import { textOf } from "../value.ts";
 
 /**
@@ -19,6 +20,7 @@ export function decode(body: Uint8Array | string): Schema {
       scopes: d.names("scopes"),
       public: d.names("public"),
       declared: d.str("declared"),
+      guards: d.list("guards", readGuard),
     };
   } catch (cause) {
     throw new TidemarkError("protocol", `a schema that cannot be read: ${cause}`, { op: "read schema", cause });
@@ -166,4 +168,10 @@ function readPolicy(d: Document): TablePolicy {
 
 function readObject(d: Document): SchemaObject {
   return { type: d.str("type"), name: d.str("name"), table: d.str("table"), sql: d.str("sql") };
+}
+
+function readGuard(d: Document): Guard {
+  const g = { table: d.int("table"), name: d.str("name"), sql: d.str("sql") };
+  if (g.name.startsWith("_tm_rule_") && g.sql.startsWith(`CREATE TRIGGER ${quote(g.name)} `)) return g;
+  throw new Error(`${g.name} is no guard`);
 }

@@ -56,7 +56,7 @@ export class FakeEngine implements Engine {
   heard = 0;
   /** Thrown by the next call that can fail. */
   fail: unknown = null;
-  schema: Schema = { hash: "", tables: [], objects: [], scopes: [], public: [], declared: "" };
+  schema: Schema = { hash: "", tables: [], objects: [], scopes: [], public: [], declared: "", guards: [] };
   /** What ranges are computed of, by table. */
   readonly mine = new Map<number, Rows>();
 

@@ -50,7 +50,7 @@ const ways: Record<State, Event[]> = {
 /** Brings a new loop into a state by the way that leads there. */
 export function reach(s: State): TestLoop {
   const l = new TestLoop();
-  l.copy.schema = { hash: "", tables: [twoColumns], objects: [], scopes: [], public: [], declared: "" };
+  l.copy.schema = { hash: "", tables: [twoColumns], objects: [], scopes: [], public: [], declared: "", guards: [] };
   if (s === "pushing") l.copy.unsealed = 2;
   l.must(...ways[s]);
   expect(l.loop.state).toBe(s);

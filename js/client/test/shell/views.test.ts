@@ -12,6 +12,7 @@ test("changes are shown under their columns' names, whatever these are", () => {
     scopes: [],
     public: [],
     declared: "",
+    guards: [],
   };
   const plain = { table: 1, old: null, edits: null, madeAt: 0 };
   const raw = new RawText(new Uint8Array([0xff]));

@@ -82,7 +82,7 @@ test("sums add rows up and take them away, whatever the order", () => {
   const t = table(3, ["BINARY"], 3);
   const h = new Hasher(new Uint8Array(16).fill(7));
   const anyRow: fc.Arbitrary<Row> = fc.tuple(anyValue, anyValue, anyValue);
-  const schema = { hash: "", tables: [t], objects: [], scopes: [], public: [], declared: "" };
+  const schema = { hash: "", tables: [t], objects: [], scopes: [], public: [], declared: "", guards: [] };
   fc.assert(
     fc.property(fc.array(anyRow, { maxLength: 6 }), fc.array(anyRow, { maxLength: 4 }), (stay, go) => {
       const sums = new Sums();

@@ -60,7 +60,7 @@ export class World {
     this.db = Database.open(sqlite, ":memory:");
     open.push(this.db);
     this.db.script(sql);
-    this.schema = { hash: "", tables: [...tables], objects: [], scopes: [], public: [], declared: "" };
+    this.schema = { hash: "", tables: [...tables], objects: [], scopes: [], public: [], declared: "", guards: [] };
     this.watches = this.restart();
   }
 
