@@ -87,13 +87,9 @@ func (s *Session) chunk(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, e
 	if err != nil {
 		return nil, err
 	}
-	var down []wire.Down
-	if s.schema != st.SchemaHash {
-		m, err := schemaMessage(v, st.SchemaHash)
-		if err != nil {
-			return nil, err
-		}
-		down, s.schema = append(down, m), m.Hash
+	down, err := s.schemaAt(v, st)
+	if err != nil {
+		return nil, err
 	}
 	if b.More {
 		b.Cursor, s.place = formatCursor(st.Term, last), &last
@@ -101,6 +97,19 @@ func (s *Session) chunk(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, e
 		b.Sum, s.at, s.place = st.Sum, st.Head, nil
 	}
 	return append(append(down, s.leases()...), b), nil
+}
+
+// schemaAt brings the schema at head to a session that has another.
+func (s *Session) schemaAt(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, error) {
+	if s.schema == st.SchemaHash {
+		return nil, nil
+	}
+	m, err := schemaMessage(v, st.SchemaHash)
+	if err != nil {
+		return nil, err
+	}
+	s.schema = m.Hash
+	return []wire.Down{m}, nil
 }
 
 // ofScopes reports whether a cursor is one of a space with scopes.

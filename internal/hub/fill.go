@@ -74,13 +74,9 @@ func (s *Session) fill(v tidemark.View, st tidemark.SpaceState) ([]wire.Down, er
 			return nil, err
 		}
 	}
-	var down []wire.Down
-	if s.schema != st.SchemaHash {
-		m, err := schemaMessage(v, st.SchemaHash)
-		if err != nil {
-			return nil, err
-		}
-		down, s.schema = append(down, m), m.Hash
+	down, err := s.schemaAt(v, st)
+	if err != nil {
+		return nil, err
 	}
 	if r.begin = begin; k.more {
 		s.goOn(b, k.last)
