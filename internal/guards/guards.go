@@ -247,14 +247,14 @@ func (m *maker) constants() (list []refusal) {
 }
 
 // something is true when a change writes anything, beside what an action of a
-// foreign key may have written.
+// foreign key may have written, and what the server is going to write itself.
 func (m *maker) something(op tidemark.Op) string {
 	if op != tidemark.Update {
 		return "1"
 	}
 	var parts []string
 	for c := range m.t.Columns {
-		if !m.reached[c] {
+		if !m.reached[c] && !m.sets[c] {
 			parts = append(parts, m.changes(c))
 		}
 	}

@@ -99,6 +99,13 @@ func (m *maker) check(op tidemark.Op, part string) (when string, ok bool) {
 		}
 		i += n - 1
 	}
+	if op == tidemark.Update { // where nothing is written no rule is asked
+		changed := m.something(op)
+		if changed == "" {
+			return "", false
+		}
+		r.require(changed)
+	}
 	return strings.Join(append(r.pre, "CASE WHEN "+r.b.String()+" THEN 0 ELSE 1 END"), " AND "), true
 }
 
