@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -405,5 +408,55 @@ func TestCommitsReachTheirListeners(t *testing.T) {
 	})
 	if from != at || bob.hello.Seq < at+2 {
 		t.Fatalf("from %d, was at %d, is at %d", from, at, bob.hello.Seq)
+	}
+}
+
+// waiting tells that somebody waits for it to end.
+type waiting struct {
+	context.Context
+	once sync.Once
+	told chan struct{}
+}
+
+func (w *waiting) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.told) })
+	return w.Context.Done()
+}
+
+// Nor is what was being made when they were declared.
+func TestScopesAreDeclaredWhileASnapshotIsMade(t *testing.T) {
+	d, file := declaredDeck(t, "rules: {default: public}", Options{Auth: testTokens(t, TokenOptions{})})
+	d.byHand("INSERT INTO item VALUES (1, 'secret', 'green')")
+	ana := d.signedIn("ana")
+	sp := d.space()
+	old, err := sp.build(filepath.Join(t.TempDir(), "old"))
+	if err != nil || old.info.Rows != 1 {
+		t.Fatal(old, err)
+	}
+	making := make(chan struct{})
+	sp.shots.mu.Lock()
+	sp.shots.making = making
+	sp.shots.mu.Unlock()
+	writeFile(t, file, colors)
+	if err := d.srv.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	wait[*wire.Refusal](ana) // they are in force
+	ctx, rows := &waiting{Context: t.Context(), told: make(chan struct{})}, make(chan int64, 1)
+	go func() {
+		sh, err := sp.snapshot(ctx)
+		if err != nil {
+			t.Error(err)
+			sh = old
+		}
+		rows <- sh.info.Rows
+	}()
+	<-ctx.told
+	sp.shots.mu.Lock()
+	sp.shots.list, sp.shots.making = []*shot{old}, nil
+	sp.shots.mu.Unlock()
+	close(making)
+	if n := <-rows; n != 0 {
+		t.Errorf("%d rows are given to everybody", n)
 	}
 }

@@ -49,8 +49,8 @@ type snapshots struct {
 func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, sp *space) {
 	form := formOf(r)
 	sh := sp.shots.find(form, r.Header.Get("If-Range"))
-	if sh != nil && sp.scoped.Load() && sh.info.State.SchemaHash != sp.State().SchemaHash {
-		sh = nil // it may hold what scopes keep back by now
+	if sh != nil && sp.withheld(sh) {
+		sh = nil
 	}
 	if sh == nil {
 		var err error
@@ -94,13 +94,37 @@ func (sh *shot) fresh(st tidemark.SpaceState) bool {
 	return st.SchemaHash == sh.info.State.SchemaHash && behind <= max(staleSeqs, sh.info.Rows/20)
 }
 
+// withheld reports whether a snapshot may hold what scopes keep back by now.
+func (sp *space) withheld(sh *shot) bool {
+	return sp.scoped.Load() && sh.info.State.SchemaHash != sp.State().SchemaHash
+}
+
 // snapshot returns a snapshot that is new enough. One is made at a time, and
-// all who ask meanwhile get it.
+// all who ask meanwhile get it, unless scopes were declared since it was begun.
 func (sp *space) snapshot(ctx context.Context) (*shot, error) {
+	for {
+		sh, wait := sp.newest()
+		if sh != nil {
+			return sh, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if sh, err := sp.shots.made(); err != nil || !sp.withheld(sh) {
+			return sh, err
+		}
+	}
+}
+
+// newest returns the newest snapshot if it is new enough; otherwise one is being
+// made from here on, and wait is closed when it is there.
+func (sp *space) newest() (sh *shot, wait chan struct{}) {
 	c := &sp.shots
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.list) > 0 && c.list[0].fresh(sp.State()) {
-		defer c.mu.Unlock()
 		return c.list[0], nil
 	}
 	if c.making == nil {
@@ -108,13 +132,11 @@ func (sp *space) snapshot(ctx context.Context) (*shot, error) {
 		sp.srv.idle.Add(1)
 		go sp.makeSnapshot()
 	}
-	wait := c.making
-	c.mu.Unlock()
-	select {
-	case <-wait:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return nil, c.making
+}
+
+// made returns what was made last.
+func (c *snapshots) made() (*shot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
