@@ -52,8 +52,8 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await shows(ana.locator(".card", { hasText: "What the band may cost" }).locator(".card-readers"), "Ben");
     await s.shot("people-presence");
     await card(ana).filter({ hasText: "What the band may cost" }).click();
-    await shows(ana.locator(".also-here"), "Ben looking at this, too");
-    await shows(ben.locator(".also-here"), "Ana looking at this, too");
+    await shows(ana.locator(".also-here"), "Ben is looking at this, too");
+    await shows(ben.locator(".also-here"), "Ana is looking at this, too");
     await s.shot("people-task");
     for (const page of [ana, ben]) await page.keyboard.press("Escape");
     // Chloe sees Ben where both are, and nothing of where she is not.
@@ -68,7 +68,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
 
   test("a board comes and leaves while one looks", async () => {
     const chloe = await s.tab("chloe", "#/tracker/budget");
-    await shows(chloe.locator(".absent"), "Chloe is not on this board");
+    await shows(chloe.locator(".absent"), "You are not on this board");
     await s.shot("people-absent", chloe);
     await ana.locator(".on-board").click();
     await button(ana, "Let Chloe in").click();
@@ -82,7 +82,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await button(ana, "Take Chloe off the board").click();
     await shows(chloe.locator("[data-news=left]"), "Budget left: you are not on it any more");
     await shows(chloe.locator("[data-news=left]"), "Nothing was deleted");
-    await shows(chloe.locator(".absent"), "Chloe is not on this board");
+    await shows(chloe.locator(".absent"), "You are not on this board");
     await gone(tab(chloe, "budget"));
     await s.shot("people-left", chloe);
     await ana.keyboard.press("Escape");
@@ -108,7 +108,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await chloe.getByRole("switch", { name: "Network of the tracker" }).click();
     await shows(chloe.locator(".notice-rejected"), "forbidden");
     await shows(chloe.locator(".notice-rejected"), "Keep the old engine");
-    await shows(chloe.locator(".absent"), "Chloe is not on this board");
+    await shows(chloe.locator(".absent"), "You are not on this board");
     await s.shot("people-refused", chloe);
     await shows(card(ana), "Sell the old engine");
     await button(chloe, "Discard").click();

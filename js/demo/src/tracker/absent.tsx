@@ -4,13 +4,11 @@ import { scopeOf } from "./model.ts";
 
 interface Props {
   readonly board: string;
-  /** Whose page it is. */
-  readonly name: string;
   readonly away: boolean;
 }
 
 /** In the place of a board that this device does not hold. It comes by itself when somebody lets this person in. */
-export function Absent({ board, name, away }: Props) {
+export function Absent({ board, away }: Props) {
   const scope = useScopes().find((s) => s.scope === scopeOf(board));
   const coming = scope?.granted === true && !scope.ready;
   return (
@@ -18,7 +16,7 @@ export function Absent({ board, name, away }: Props) {
       <span className="absent-mark" aria-hidden="true">
         <LockIcon size={26} />
       </span>
-      <h2>{coming ? "The board is on its way" : `${name} is not on this board`}</h2>
+      <h2>{coming ? "The board is on its way" : "You are not on this board"}</h2>
       <p>
         {coming
           ? `${scope.incoming} rows so far. They appear all at once.`

@@ -4,6 +4,8 @@ import type { BoardNews } from "./use-boards.ts";
 
 interface Props {
   readonly news: readonly BoardNews[];
+  /** The board that is shown. */
+  readonly shown: string;
   readonly lost: ReadonlyMap<string, number>;
   readonly onClose: (id: string) => void;
 }
@@ -11,7 +13,7 @@ interface Props {
 const icons = { came: ArriveIcon, left: LeaveIcon, deleted: TrashIcon };
 
 /** Boards that came and went while one looked. */
-export function BoardNewsList({ news, lost, onClose }: Props) {
+export function BoardNewsList({ news, shown, lost, onClose }: Props) {
   return (
     <div className="news" role="status">
       {news.map((n) => {
@@ -22,7 +24,7 @@ export function BoardNewsList({ news, lost, onClose }: Props) {
               <Icon size={16} />
               <span>{textOf(n, lost.get(n.id))}</span>
             </p>
-            {n.what === "came" && (
+            {n.what === "came" && n.id !== shown && (
               <a className="button button-quiet" href={formatRoute("tracker", n.id)} onClick={() => onClose(n.id)}>
                 Show it
               </a>

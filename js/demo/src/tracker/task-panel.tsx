@@ -39,8 +39,8 @@ export function TaskPanel(props: Props) {
           {readers.length > 0 && (
             <p className="also-here">
               <Faces ids={readers} people={people} doing="" />
-              <span aria-hidden="true">{readers.map((id) => people.get(id)?.name ?? id).join(", ")}</span> looking at
-              this, too
+              <span aria-hidden="true">{readers.map((id) => people.get(id)?.name ?? id).join(", ")}</span>{" "}
+              {readers.length === 1 ? "is" : "are"} looking at this, too
             </p>
           )}
           <Fields {...props} card={card} />

@@ -90,13 +90,11 @@ function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) 
       <Problem text={problem} onClose={forget} />
       <StorageNotice />
       <StoppedNotice act={act} />
-      <BoardNewsList news={news} lost={lost} onClose={dismiss} />
+      <BoardNewsList news={news} lost={lost} shown={board?.id ?? ""} onClose={dismiss} />
       <RejectedBar act={act} />
       {filling && <div className="board skeleton" aria-hidden="true" />}
       {board && <OneBoard key={board.id} board={board} task={route.task} me={me} people={people} act={act} />}
-      {!board && !filling && route.board !== "" && (
-        <Absent board={route.board} name={people.get(me)?.name ?? "This person"} away={!connected} />
-      )}
+      {!board && !filling && route.board !== "" && <Absent board={route.board} away={!connected} />}
       {!board && !filling && route.board === "" && (
         <p className="part-empty">You are on no board. Add one, or ask somebody to let you in.</p>
       )}

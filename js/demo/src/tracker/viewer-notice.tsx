@@ -25,7 +25,7 @@ export function ViewerNotice({ trying, onTry }: Props) {
           )}
         </span>
       </p>
-      <button type="button" className="button button-quiet" aria-pressed={trying} onClick={() => onTry(!trying)}>
+      <button type="button" className="button" aria-pressed={trying} onClick={() => onTry(!trying)}>
         {trying ? "Stop trying" : "Try an edit anyway"}
       </button>
     </div>
