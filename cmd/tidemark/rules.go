@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/meta"
+	"github.com/tidemarkdb/tidemark/internal/guards"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/rehearsal"
 	"github.com/tidemarkdb/tidemark/internal/rules"
@@ -68,6 +69,8 @@ type ruledTable struct {
 	Immutable []string `json:"immutable,omitempty"`
 	Set       []string `json:"set,omitempty"`
 	Guard     string   `json:"guard,omitempty"`
+	// Copies says what copies check of it by themselves.
+	Copies []guards.Cover `json:"copies,omitempty"`
 }
 
 type ruleReport struct {
@@ -100,6 +103,7 @@ func reportRules(a *sqlite.Adoption, c *policy.Config) (*ruleReport, error) {
 		r.File = c.Name
 	}
 	var d policy.Rules
+	var covers []guards.Cover
 	if c != nil && c.Rules != nil {
 		d = *c.Rules
 		if d.Default.Declared() {
@@ -108,6 +112,9 @@ func reportRules(a *sqlite.Adoption, c *policy.Config) (*ruleReport, error) {
 		compiled, err := policy.RulesOf(c, a.Schema, true)
 		if err == nil {
 			r.Indexes, err = rules.Advise(a.Schema, compiled)
+		}
+		if err == nil {
+			covers, err = guards.Covered(policy.Overlay(c, a.Schema), compiled)
 		}
 		if err != nil {
 			return nil, err
@@ -127,7 +134,13 @@ func reportRules(a *sqlite.Adoption, c *policy.Config) (*ruleReport, error) {
 			r.Without = append(r.Without, t.Name)
 			continue
 		}
-		r.Tables = append(r.Tables, ruledAs(t.Name, &d.Tables[i]))
+		ruled := ruledAs(t.Name, &d.Tables[i])
+		for _, x := range covers {
+			if x.Table == t.Name {
+				ruled.Copies = append(ruled.Copies, x)
+			}
+		}
+		r.Tables = append(r.Tables, ruled)
 	}
 	return r, nil
 }
@@ -162,6 +175,9 @@ func printRules(s *shell, r *ruleReport, path string) {
 		if more := besides(t); more != "" {
 			s.printf("  %s\n", clean(more))
 		}
+		if checked := inCopies(t.Copies); checked != "" {
+			s.printf("  copies check  %s\n", clean(checked))
+		}
 	}
 	for _, t := range r.Without {
 		s.printf("\n%s has no rules: %s may write it", clean(t), map[string]string{tidemark.RuleNone: "nobody", tidemark.RulePublic: "everybody"}[r.Default])
@@ -181,6 +197,15 @@ func printIndexes(s *shell, missing []rules.Advice) {
 		}
 		s.printf("\n%s reads all of %s for each change\n  next: %s\n", what, clean(x.Reads), x.Create)
 	}
+}
+
+// inCopies says what copies check by themselves, in a line.
+func inCopies(covers []guards.Cover) string {
+	var list []string
+	for _, x := range covers {
+		list = append(list, x.Rule+": "+strings.Join(strings.Fields(strings.Join(x.Parts, ", ")), " "))
+	}
+	return strings.Join(list, "; ")
 }
 
 func besides(t ruledTable) string {
