@@ -114,23 +114,28 @@ func makeRows(db *lite.DB, t *tidemark.Table, defaults bool) error {
 		if err := db.Run("DROP TABLE IF EXISTS temp." + name); err != nil {
 			return err
 		}
-		var b strings.Builder
-		b.WriteString("CREATE TEMP TABLE " + name + " (_tm_one INTEGER PRIMARY KEY")
-		for i := range t.Columns {
-			c := &t.Columns[i]
-			b.WriteString(", " + lite.Quote(c.Name) + " " + affinities[c.Affinity])
-			if c.Collation != "" {
-				b.WriteString(" COLLATE " + c.Collation)
-			}
-			if c.Default != "" && defaults {
-				b.WriteString(" DEFAULT (" + c.Default + "\n)")
-			}
-		}
-		if err := db.Run(b.String() + ") WITHOUT ROWID"); err != nil {
+		if err := db.Run("CREATE TEMP TABLE " + name + " (_tm_one INTEGER PRIMARY KEY" + Definitions(t, defaults) + ") WITHOUT ROWID"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Definitions defines columns that hold and compare values as those of a table do,
+// each behind a comma.
+func Definitions(t *tidemark.Table, defaults bool) string {
+	var b strings.Builder
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		b.WriteString(", " + lite.Quote(c.Name) + " " + affinities[c.Affinity])
+		if c.Collation != "" {
+			b.WriteString(" COLLATE " + c.Collation)
+		}
+		if c.Default != "" && defaults {
+			b.WriteString(" DEFAULT (" + c.Default + "\n)")
+		}
+	}
+	return b.String()
 }
 
 var affinities = map[tidemark.Affinity]string{

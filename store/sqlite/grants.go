@@ -12,10 +12,10 @@ import (
 
 // grant is a kind of scope with what grants it.
 type grant struct {
-	kind  *scope.Kind
-	query *scope.Grant     // nil: Kind.Grant is a word, or cannot be used and grants nothing
-	reads map[int]*reading // by table
-	warn  sync.Once
+	kind    *scope.Kind
+	query   *scope.Grant // nil: Kind.Grant is a word, or cannot be used and grants nothing
+	concern *scope.Concern
+	warn    sync.Once
 }
 
 // prepareGrants makes the grants of a plan ready. One that does not fit grants nothing.
@@ -35,7 +35,10 @@ func (s *Store) prepareGrants(sc *tidemark.Schema, plan *scope.Plan) ([]*grant, 
 			s.opts.Warn("the grant of scope " + k.Name + " does not fit, so it grants nothing: " + err.Error())
 			continue
 		}
-		g.query, g.reads = q, readingsOf(sc, q)
+		if g.concern, err = q.Concern(s.db, sc); err != nil {
+			return nil, err
+		}
+		g.query = q
 	}
 	return all, nil
 }
