@@ -83,7 +83,7 @@ func (x *tx) follow() (moved, error) {
 			return m, err
 		}
 	}
-	if err := forgetFeed(x.db, from, to); err != nil {
+	if err := x.moveScopes(from, to); err != nil {
 		return m, err
 	}
 	x.schema = to

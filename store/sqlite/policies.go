@@ -147,7 +147,7 @@ func (x *tx) movePolicies() (*tidemark.SchemaMove, error) {
 	if err := install(x.db, to); err != nil {
 		return nil, err
 	}
-	if err := forgetFeed(x.db, x.schema, to); err != nil {
+	if err := x.moveScopes(x.schema, to); err != nil {
 		return nil, err
 	}
 	x.schema = to

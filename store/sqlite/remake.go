@@ -13,13 +13,23 @@ import (
 // remakeSlice is how many rows of the feed are looked at in one go.
 const remakeSlice = 1000
 
-// forgetFeed has the feed made anew when a schema is scoped and the one before
-// was not: nobody kept it meanwhile.
-func forgetFeed(db *lite.DB, from, to *tidemark.Schema) error {
-	if from.Scoped() || !to.Scoped() {
+// moveScopes keeps what is declared from now on, also where every row stays where
+// it is, as when only grants are others. Where the schema before had no scopes the
+// feed is made anew: nobody kept it meanwhile.
+func (x *tx) moveScopes(from, to *tidemark.Schema) error {
+	if !to.Scoped() || from.Declared == to.Declared {
 		return nil
 	}
-	return meta.Set(db, keyFeed, "")
+	if !from.Scoped() {
+		if err := meta.Set(x.db, keyFeed, ""); err != nil {
+			return err
+		}
+	}
+	d, err := x.s.declarationOf(to)
+	if err != nil || d == nil {
+		return err
+	}
+	return storeDeclaration(x.db, d)
 }
 
 // remake compares all rows with the feed. Only those that are elsewhere get the

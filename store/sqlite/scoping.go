@@ -120,12 +120,16 @@ func storedScopes(db *lite.DB) (*tidemark.Scopes, error) {
 	return &d, nil
 }
 
-func storeScopes(db *lite.DB, n *scoping) error {
-	body, err := json.Marshal(n.declared)
+func storeDeclaration(db *lite.DB, d *tidemark.Scopes) error {
+	body, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	if err := meta.Set(db, keyScopes, string(body)); err != nil {
+	return meta.Set(db, keyScopes, string(body))
+}
+
+func storeScopes(db *lite.DB, n *scoping) error {
+	if err := storeDeclaration(db, n.declared); err != nil {
 		return err
 	}
 	return meta.Set(db, keyFeed, n.feed)
