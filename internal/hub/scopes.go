@@ -71,7 +71,7 @@ func newReach(m *wire.Hello, granted, public []string) *reach {
 	held := slices.Clone(m.Held)
 	slices.Sort(held)
 	r.ready = common(slices.Compact(held), r.list)
-	r.restart()
+	r.restart(public)
 	return r
 }
 
@@ -101,19 +101,30 @@ func (r *reach) wanted(public []string) []string {
 }
 
 // restart begins the catch-up anew, with the scopes that are not ready by now
-// in rounds by their priority.
-func (r *reach) restart() {
+// in rounds by their priority. What is public comes with the first of them at the
+// latest, since rows of any scope may refer to it.
+func (r *reach) restart(public []string) {
 	r.lagging = r.lagging || r.place != nil
 	r.place, r.touched, r.resumed, r.rounds = nil, nil, false, nil
+	missing := without(r.list, r.ready)
+	if len(missing) == 0 {
+		r.ready = r.list // one list for both
+		return
+	}
+	first := r.want[missing[0]]
+	for _, scope := range missing {
+		first = min(first, r.want[scope])
+	}
 	rounds := map[int64][]string{}
-	for _, scope := range without(r.list, r.ready) {
-		rounds[r.want[scope]] = append(rounds[r.want[scope]], scope)
+	for _, scope := range missing {
+		priority := r.want[scope]
+		if has(public, scope) {
+			priority = first
+		}
+		rounds[priority] = append(rounds[priority], scope)
 	}
 	for _, priority := range slices.Sorted(maps.Keys(rounds)) {
 		r.rounds = append(r.rounds, rounds[priority])
-	}
-	if len(r.rounds) == 0 {
-		r.ready = r.list // one list for both
 	}
 }
 
@@ -158,7 +169,7 @@ func (s *Session) rescope() wire.Down {
 	}
 	s.hub.listeners.leave(s, without(r.ready, list))
 	r.list, r.ready = list, common(r.ready, list)
-	r.restart()
+	r.restart(s.hub.schema.Public)
 	return r.said()
 }
 
@@ -195,7 +206,7 @@ func (s *Session) subscribe(m *wire.Subscribe) []wire.Down {
 	before := r.list
 	down := s.rescope()
 	if !s.over && slices.Equal(before, r.list) {
-		r.restart() // in the order of the new priorities; what is staged is void
+		r.restart(s.hub.schema.Public) // in the order of the new priorities; what is staged is void
 	}
 	return []wire.Down{down}
 }
@@ -234,5 +245,5 @@ func (s *Session) fallback() {
 	if r.floor < 0 || floor < r.floor {
 		r.floor = floor
 	}
-	r.restart()
+	r.restart(s.hub.schema.Public)
 }

@@ -273,6 +273,30 @@ func TestCatchUpInRounds(t *testing.T) {
 	ann.right()
 }
 
+// What foreign keys may refer to in every copy is there before anything that may
+// refer to it, whatever the priorities are.
+func TestPublicScopesComeInTheFirstRound(t *testing.T) {
+	store := newMemoryStore().scoped()
+	store.now.schema.Public = []string{"b"}
+	b := &bench{t: t, store: store, now: 1_000_000}
+	b.restart(hub.Options{})
+	b.foreign(grantTo(1, "ann", "a b c"), in(1, "one", "a"), in(2, "two", "b"), in(3, "three", "c"))
+	for priority, want := range map[int64]string{-1: "[b c]", 0: "[b c]", 3: "[b]"} {
+		ann := b.newMole("ann", nil)
+		ann.send(&wire.Subscribe{Only: true, Want: []wire.Want{{Scope: "c", Priority: priority}, {Scope: "a", Priority: 7}}})
+		down, err := ann.s.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ann.hear(down)
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(ann.members))); got != want {
+			t.Errorf("with priority %d %s came first, not %s", priority, got, want)
+		}
+		ann.catchUp()
+		ann.right("a", "b", "c")
+	}
+}
+
 func TestStagedChunksOfScopes(t *testing.T) {
 	var rows []tidemark.Change
 	for i := int64(1); i <= 40; i++ {
