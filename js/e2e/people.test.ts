@@ -71,7 +71,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await shows(chloe.locator(".absent"), "You are not on this board");
     await s.shot("people-absent", chloe);
     await ana.locator(".on-board").click();
-    await button(ana, "Let Chloe in").click();
+    await button(ana, "Let in Chloe").click();
     await shows(card(chloe), "Sell the old engine");
     await shows(chloe.locator("[data-news=came]"), "You are on Budget now");
     await s.shot("people-dialog");
@@ -79,7 +79,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await shows(chloe.locator(".notice-calm"), "You are a viewer here");
     await shows(chloe.locator(".on-board"), "3 people");
     await s.shot("people-came", chloe);
-    await button(ana, "Take Chloe off the board").click();
+    await button(ana, "Take off Chloe").click();
     await shows(chloe.locator("[data-news=left]"), "Budget left: you are not on it any more");
     await shows(chloe.locator("[data-news=left]"), "Nothing was deleted");
     await shows(chloe.locator(".absent"), "You are not on this board");
@@ -92,7 +92,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
 
   test("what was written into a board that was taken away is refused and kept", async () => {
     await ana.locator(".on-board").click();
-    await button(ana, "Let Chloe in").click();
+    await button(ana, "Let in Chloe").click();
     const chloe = await s.tab("chloe", "#/tracker/budget");
     await card(chloe).filter({ hasText: "Sell the old engine" }).waitFor();
     await inStep(chloe);
@@ -101,7 +101,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await write(chloe.locator(".field-title"), "Keep the old engine");
     await chloe.keyboard.press("Escape");
     await shows(chloe.locator(".standing"), "Offline · 1 waiting");
-    await button(ana, "Take Chloe off the board").click();
+    await button(ana, "Take off Chloe").click();
     await gone(ana.locator(".people [data-member=chloe] select"));
     await ana.keyboard.press("Escape");
     await inStep(ana);
@@ -161,7 +161,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await shows(card(ben), "Oil the lamps");
     await inStep(ben);
     await ben.locator(".on-board").click();
-    await button(ben, "Let Ana in").click();
+    await button(ben, "Let in Ana").click();
     await shows(ana.locator("[data-news=came]"), "You are on Night shift now");
     await ana.getByRole("link", { name: "Show it" }).click();
     await shows(card(ana), "Oil the lamps");

@@ -58,7 +58,7 @@ export function PeopleDialog({ board, members, me, people, here, act, onClose }:
                 <button
                   type="button"
                   className="button button-quiet"
-                  aria-label={`Take ${m.name} off the board`}
+                  aria-label={`Take off ${m.name}`}
                   onClick={() => remove(m.id)}
                 >
                   Take off
@@ -79,7 +79,7 @@ export function PeopleDialog({ board, members, me, people, here, act, onClose }:
                 <Avatar name={p.name} hue={p.hue} size="large" />
                 <span className="person-name">{p.name}</span>
                 {owner && (
-                  <button type="button" className="button" aria-label={`Let ${p.name} in`} onClick={() => add(p.id)}>
+                  <button type="button" className="button" aria-label={`Let in ${p.name}`} onClick={() => add(p.id)}>
                     Let in
                   </button>
                 )}

@@ -45,8 +45,8 @@ export function WhoDialog({ people, me, onChoose, onClose }: Props) {
         ))}
       </ul>
       <p className="panel-foot">
-        Each of them has a database of their own in this browser, and the server knows them by a token. It holds what
-        they may see and nothing else. Open two tabs as two people, side by side.
+        Each of them has a database of their own in this browser, which holds what they may see and nothing else. The
+        server knows them by a token. Open two tabs as two people, side by side.
       </p>
     </Dialog>
   );
