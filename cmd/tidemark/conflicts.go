@@ -347,7 +347,7 @@ func (c *conflictsCommand) restore(s *shell, f *conflictFile) error {
 // unwritten says what can be done about a constraint that refused a value.
 func unwritten(id string, err error) error {
 	switch code := tidemark.CodeOf(err); code {
-	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull, tidemark.CodeType, tidemark.CodeRaised:
+	case tidemark.CodeUnique, tidemark.CodeForeignKey, tidemark.CodeCheck, tidemark.CodeNotNull, tidemark.CodeType, tidemark.CodeRaised, tidemark.CodeForbidden:
 		if tidemark.HintOf(err) == "" {
 			return &ending{exit: exitError, code: code, msg: "conflict " + id + ": " + err.Error(),
 				hint: "nothing was written for it: mend what the constraint names first, or take another value"}
