@@ -39,6 +39,7 @@ type scopeReport struct {
 	Scopes  []scopedKind `json:"scopes,omitempty"`
 	Without []string     `json:"in_no_scope,omitempty"`
 	Dropped []droppedKey `json:"dropped_foreign_keys,omitempty"`
+	Widely  []scope.Wide `json:"concerns_everybody,omitempty"`
 }
 
 // reportScopes says what is declared about scopes, and what lacks an index for it.
@@ -63,6 +64,9 @@ func reportScopes(s *tidemark.Schema, c *policy.Config) (*scopeReport, []rules.A
 	for _, x := range plan.Loose {
 		fk := &x.Table.ForeignKeys[x.Key]
 		r.Dropped = append(r.Dropped, droppedKey{x.Table.Name, x.Table.ColumnNames(fk.Columns), fk.Parent, x.Why})
+	}
+	if r.Widely, err = scope.Widely(s, d); err != nil {
+		return nil, nil, err
 	}
 	advice, err := scope.Advise(s, d)
 	return r, advice, err
@@ -102,6 +106,15 @@ func printScopes(s *shell, r *scopeReport, file string) {
 			s.printf("\nCopies do without these foreign keys, the server keeps them:\n")
 		}
 		s.printf("  %s (%s) to %s: %s\n", clean(x.Table), clean(strings.Join(x.Columns, ", ")), clean(x.Parent), clean(x.Why))
+	}
+	for i, x := range r.Widely {
+		if i == 0 {
+			s.printf("\nWhat these tables hold decides about grants, and each change of it has those of everybody who is connected evaluated anew:\n")
+		}
+		s.printf("  %s, for %s: %s\n", clean(x.Table), clean(x.Scope), clean(x.Why))
+	}
+	if len(r.Widely) > 0 {
+		s.printf("  next: write one SELECT for each table with COLUMN = :user in its WHERE, and JOIN the others to it\n")
 	}
 	s.printf("\n")
 }

@@ -66,6 +66,47 @@ func Advise(s *tidemark.Schema, d *tidemark.Scopes) ([]rules.Advice, error) {
 	return all, nil
 }
 
+// Wide is a table of which every change has everybody's grants evaluated anew.
+type Wide struct {
+	Scope string `json:"scope"` // the kind that is granted
+	Table string `json:"table"`
+	Why   string `json:"why"` // a clause for people
+}
+
+// Widely finds what a grant reads in such a way that nobody can tell whom a
+// change concerns, see Concern.
+func Widely(s *tidemark.Schema, d *tidemark.Scopes) ([]Wide, error) {
+	plan, _ := Fit(s, d)
+	if plan == nil {
+		return nil, nil
+	}
+	db, err := rules.Scratch(s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	var all []Wide
+	for _, k := range plan.Kinds {
+		if k.Grant == tidemark.GrantNone || k.Grant == tidemark.GrantPublic {
+			continue
+		}
+		g, err := NewGrant(db, s, k)
+		if err != nil {
+			continue // Check says so
+		}
+		c, err := g.Concern(db, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range s.Tables {
+			if r := c.Readings[t.ID]; r != nil && r.Everybody != "" {
+				all = append(all, Wide{k.Name, t.Name, r.Everybody})
+			}
+		}
+	}
+	return all, nil
+}
+
 // scans reports whether the whole table of the child is read to find the rows
 // that refer to one of the parent.
 func (h *hop) scans(db *lite.DB) (scans bool, err error) {

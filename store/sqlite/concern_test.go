@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -379,20 +380,77 @@ func watchOffice(t *testing.T, s *Store, random *rand.Rand, grant string, times 
 func officeGroup(tx tidemark.Tx, random *rand.Rand) ([]tidemark.Change, error) {
 	var changes []tidemark.Change
 	for range 1 + random.IntN(4) {
-		c := officeChange(random)
-		if err := tx.WriteAll([]tidemark.Change{c}); err == nil {
-			changes = append(changes, c)
-		} else {
+		changes = append(changes, officeChange(random))
+		if err := tx.WriteAll(changes[len(changes)-1:]); err != nil {
 			return nil, err
 		}
 	}
+	return changes, appendEffects(tx)
+}
+
+func appended(tx tidemark.Tx, changes []tidemark.Change) error {
+	if err := tx.WriteAll(changes); err != nil {
+		return err
+	}
+	return appendEffects(tx)
+}
+
+func appendEffects(tx tidemark.Tx) error {
 	effects, err := tx.Effects()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	state, err := tx.State()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return changes, tx.Append(tidemark.LogEntry{Name: tidemark.Name{Replica: "r", N: int64(state.Head) + 1}, Effects: effects})
+	return tx.Append(tidemark.LogEntry{Name: tidemark.Name{Replica: "r", N: int64(state.Head) + 1}, Effects: effects})
 }
+
+// TestConcernNamesThese says of changes whom they concern.
+func TestConcernNamesThese(t *testing.T) {
+	const three = "SELECT m.org FROM member m JOIN project p ON p.org = m.org JOIN guest g ON g.project = p.id WHERE m.person = :user"
+	gone := func(table int) tidemark.Change {
+		return tidemark.Change{Table: table, Op: tidemark.Delete, Key: []tidemark.Value{tidemark.Int(2)}}
+	}
+	cid := []tidemark.Value{tidemark.Text("3"), tidemark.Text("cid"), tidemark.Text("a")}
+	s := openGarden(t, makeFile(t, office), Options{})
+	for _, c := range []struct {
+		grant   string
+		changes []tidemark.Change
+		want    string
+	}{
+		{three, []tidemark.Change{gone(3)}, "bob"},
+		// Neither row leads to bob where one looks at what there is without both.
+		{three, []tidemark.Change{gone(1), gone(3)}, "bob"},
+		{three, []tidemark.Change{gone(3), gone(1)}, "bob"},
+		// Roles are compared whatever their case is.
+		{"SELECT n.org FROM member m JOIN member n ON n.role = m.role WHERE m.person = :user", []tidemark.Change{{Table: 2, Op: tidemark.Insert, Key: cid[:2], New: cid}}, "ann bob cid"},
+	} {
+		declared(t, s, c.grant)
+		err := s.Group(context.Background(), func(tx tidemark.Tx) error {
+			tx.Concerned()
+			return tx.Savepoint(func() error {
+				before := whoHasWhat(t, tx)
+				if err := appended(tx, c.changes); err != nil {
+					return err
+				}
+				all, names := tx.Concerned()
+				if got := strings.Join(names, " "); all || got != c.want {
+					t.Errorf("%s\n%v concerns %v %q, want %q", c.grant, c.changes, all, got, c.want)
+				}
+				for _, p := range names {
+					if after := whoHasWhat(t, tx); before[p] == after[p] {
+						t.Errorf("%s\n%v: %s had %s and has it still", c.grant, c.changes, p, before[p])
+					}
+				}
+				return errAgain // the next finds everything as it was
+			})
+		})
+		if !errors.Is(err, errAgain) {
+			t.Fatal(err)
+		}
+	}
+}
+
+var errAgain = errors.New("again")
