@@ -94,6 +94,7 @@ func (s *server) start() {
 	store, err := sqlite.Open(spaceFile, sqlite.Options{
 		Space: "sim", VFS: s.host.Name(), Journal: "delete", Readers: 1,
 		Rand: bytesOf{w.source(fmt.Sprintf("store %d", s.lives))}, Policies: w.declared, Rules: w.ruled, Scopes: w.scoped,
+		Amends: w.guardless(),
 	})
 	if s.diedStarting(err, "opening the store") {
 		return

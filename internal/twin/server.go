@@ -61,7 +61,7 @@ func (s *server) start() {
 	s.host = start(s.disk, "host")
 	store, err := sqlite.Open(spaceFile, sqlite.Options{
 		Space: "twin", VFS: s.host.Name(), Journal: "delete", Readers: 1,
-		Rand: newStream(w.seed, fmt.Sprintf("store %d", s.lives)), Policies: w.policies, Scopes: w.declared(),
+		Rand: newStream(w.seed, fmt.Sprintf("store %d", s.lives)), Policies: w.policies, Rules: w.rules, Scopes: w.declared(),
 	})
 	w.must(err, "opening the store")
 	s.store = store
