@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -43,46 +42,18 @@ func Logout(path string, force bool) error {
 // wipe deletes the file while it holds the write lock, so that nobody writes
 // what nobody would see.
 func (db *DB) wipe(force bool) error {
-	err := db.withEngine(func(r *replica.Replica) error { _, err := r.Seal(now()); return err })
-	if err != nil && !force {
-		return err
-	}
-	w := <-db.writer
-	defer func() { db.writer <- w }()
-	if err := w.Run("BEGIN IMMEDIATE"); err != nil {
-		return &tidemark.Error{Code: tidemark.CodeBusy, Op: "logout", Err: err, Msg: "another program writes into the file", Hint: "end its transaction and try again"}
-	}
-	if !force {
-		if err := db.nothingLeft(); err != nil {
-			return errors.Join(err, w.Run("ROLLBACK"))
-		}
-	}
-	// The file itself last: should this end halfway, it can be done again.
-	for _, suffix := range []string{
-		partSuffix, notesSuffix, freshSuffix, freshSuffix + "-wal", freshSuffix + "-shm", freshSuffix + "-journal",
-		"-wal", "-shm", "-journal", LockSuffix, "",
-	} {
-		if err := os.Remove(db.path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return &tidemark.Error{Code: tidemark.CodeReadOnly, Op: "logout", Err: err, Msg: db.path + suffix + " cannot be deleted"}
-		}
-	}
-	db.end(errLoggedOut)
-	return nil
-}
-
-// nothingLeft refuses to delete what is nowhere else.
-func (db *DB) nothingLeft() error {
-	st, err := db.Status()
+	err := db.withEngine(func(r *replica.Replica) error {
+		return r.Wipe(replica.Wiping{Now: now(), Force: force, Remove: os.Remove, Beside: []string{
+			partSuffix, notesSuffix, freshSuffix, freshSuffix + "-wal", freshSuffix + "-shm", freshSuffix + "-journal",
+		}})
+	})
 	if err != nil {
 		return err
 	}
-	if st.Pending == 0 && st.Rejected == 0 && !st.Unsealed {
-		return nil
+	db.end(errLoggedOut)
+	// It says who synced last, and nothing of the space.
+	if err := os.Remove(db.path + LockSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &tidemark.Error{Code: tidemark.CodeReadOnly, Op: "logout", Err: err, Msg: "the copy is gone, but " + db.path + LockSuffix + " cannot be deleted"}
 	}
-	msg := fmt.Sprintf("%d changesets have not reached the server and %d were rejected; nobody else has them", st.Pending, st.Rejected)
-	if st.Unsealed {
-		msg = "something was just written that has not reached the server; nobody else has it"
-	}
-	return &tidemark.Error{Code: tidemark.CodePending, Op: "logout", Msg: msg,
-		Hint: "sync, and dispose of what was rejected; or force it, and lose that"}
+	return nil
 }

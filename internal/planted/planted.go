@@ -54,6 +54,9 @@ const (
 	KeepBytes          Fault = "leave what was lost in the bytes of the file"
 	WriteUnseen        Fault = "let somebody change what he may not see"
 	AnyHands           Fault = "take whoever holds a copy for its owner"
+	WipeAnyway         Fault = "log out while something is nowhere else"
+	WipeFileFirst      Fault = "wipe a copy before what lies beside it"
+	ForgetAmended      Fault = "write what a hook amended as it was proposed"
 )
 
 // All lists the faults.
@@ -66,5 +69,5 @@ var All = []Fault{
 	PushOnceOnly, DropRejectedBehind, SeeNothing, ForgetLosers, PlainCounters,
 	PlaceText, ForgetNumbers, KeepNumbers, WrongRow, JudgeAfter,
 	ForgetAsDelete, MissDependants, StaleGrant, LostPart, SumKeepsLeft,
-	KeepLost, KeepBytes, WriteUnseen, AnyHands,
+	KeepLost, KeepBytes, WriteUnseen, AnyHands, WipeAnyway, WipeFileFirst, ForgetAmended,
 }

@@ -38,6 +38,8 @@ func (w *world) act() {
 		w.failDisk(d)
 	case w.chance(f.dispose):
 		d.dispose()
+	case w.chance(f.logout):
+		d.logout()
 	case w.chance(f.fork):
 		w.fork(d)
 	case w.chance(f.declare):

@@ -33,6 +33,7 @@ type faults struct {
 	rot       float64 // a row changes behind capture's back
 	disk      float64 // a write fails, for want of room or for no reason
 	dispose   float64 // somebody discards or retries what was rejected
+	logout    float64 // somebody logs out
 }
 
 func chooseFaults(r *rand.Rand, calm bool) faults {
@@ -66,6 +67,13 @@ func chooseFaults(r *rand.Rand, calm bool) faults {
 	return f
 }
 
+// logouts has a source of its own: what other seeds do stays as it was.
+func (f *faults) logouts(r *rand.Rand, calm bool) {
+	if !calm && r.IntN(4) == 0 {
+		f.logout = 0.02
+	}
+}
+
 // expect makes one kind of mishap likely.
 func (f *faults) expect(kind string) {
 	switch kind {
@@ -77,6 +85,8 @@ func (f *faults) expect(kind string) {
 		f.frames, f.loss, f.plain = true, 0.05, 0
 	case "foreign":
 		f.foreign = 0.3
+	case "logout":
+		f.logout = 0.05
 	case "declare":
 		f.declare, f.want = 0.05, 0.08
 	case "catch-up":

@@ -212,6 +212,7 @@ func (d *device) explainRejected() {
 // accountFor checks that a committed changeset has exactly one end.
 func (w *world) accountFor(c *local) {
 	switch {
+	case c.wiped: // by force
 	case c.hash == (tidemark.Hash{}): // part of another, or nothing in the end
 		if c.after != nil && !equal(c.before, c.after) {
 			w.fail("I6", "%s: changeset %d was never sealed", c.device.name, c.id)

@@ -54,6 +54,7 @@ type local struct {
 	met      bool   // something of it did not survive, or it overwrote a concurrent edit
 	undone   bool   // the server's file went back behind its outcome
 	merged   *local // sealed as a part of this one
+	wiped    bool   // its device was wiped while it was pending
 	seen     tidemark.Seq
 
 	place int // among all outcomes

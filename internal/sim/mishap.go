@@ -21,7 +21,7 @@ func (w *world) fork(d *device) {
 		return // what has no name yet cannot be told apart afterwards
 	}
 	w.ledger.forked = true
-	n := len(w.devices) + 1
+	n := w.nextDevice()
 	twin := &device{w: w, number: n, name: fmt.Sprintf("device %d", n), kept: maps.Clone(d.kept), disposed: maps.Clone(d.disposed), named: true}
 	twin.plain, twin.owner, twin.wants = d.plain, d.owner, d.wants
 	twin.mine = slices.Clone(d.mine)
@@ -35,20 +35,35 @@ func (w *world) fork(d *device) {
 
 // clone makes a new device from a snapshot of the server; some can only be read.
 func (w *world) clone() {
-	s := w.server
-	if len(w.devices) >= mostDevices || !s.up || s.foreignBefore != nil || s.moving {
+	if len(w.devices) >= mostDevices {
 		return
+	}
+	w.download(nil)
+}
+
+// download makes d, or a new device, of a snapshot of the server, and reports
+// false when the server gives none out now.
+func (w *world) download(d *device) bool {
+	s := w.server
+	if !s.up || s.foreignBefore != nil || s.moving {
+		return false
 	}
 	info, err := s.store.Snapshot(context.Background(), "snapshot.db")
 	if s.failed(err, "making a snapshot") || s.host.Dead() {
 		s.disk.Remove("snapshot.db")
-		return
+		return false
 	}
 	w.must(err, "making a snapshot")
-	d := w.bareDevice(len(w.devices) + 1)
+	if d == nil {
+		d = w.bareDevice(w.nextDevice())
+	}
 	d.readOnly = w.chance(0.2)
 	d.from(info)
+	return true
 }
+
+// nextDevice numbers devices; those that are gone keep theirs.
+func (w *world) nextDevice() int { return len(w.devices) + w.gone + 1 }
 
 // from makes a device of the snapshot that the server's machine holds.
 func (d *device) from(info tidemark.SnapshotInfo) {

@@ -25,6 +25,8 @@ var likely = map[planted.Fault]string{
 	planted.IgnoreGap:       "frames",
 	planted.SkipTombstone:   "catch-up",
 	planted.SkipFirstStaged: "catch-up",
+	planted.WipeAnyway:      "logout",
+	planted.WipeFileFirst:   "logout",
 }
 
 // where is the workload that a fault is about, so that it need not be waited for.
@@ -47,6 +49,9 @@ var where = map[planted.Fault]string{
 	planted.KeepLost:       "W9 grants",
 	planted.KeepBytes:      "W9 grants",
 	planted.AnyHands:       "W9 grants",
+
+	planted.WipeAnyway:    "W3 set",
+	planted.WipeFileFirst: "W3 set",
 }
 
 // TestPlanted plants one deliberate fault after another. Each must make the

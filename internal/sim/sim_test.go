@@ -23,7 +23,7 @@ var (
 	stepsFlag    = flag.Int("sim.steps", 0, "things that happen in a run (default 200)")
 	replicasFlag = flag.Int("sim.replicas", 0, "devices (default by the seed)")
 	workloadFlag = flag.String("sim.workload", "", "one of "+strings.Join(sim.Workloads(), ", "))
-	likelyFlag   = flag.String("sim.likely", "", "a mishap that shall happen: fork, restore, frames, foreign, declare, catch-up")
+	likelyFlag   = flag.String("sim.likely", "", "a mishap that shall happen: fork, restore, frames, foreign, declare, catch-up, logout")
 	timeFlag     = flag.Duration("sim.time", 0, "begin no run after this time (default 40s without a seed)")
 	verboseFlag  = flag.Bool("sim.v", false, "show every event")
 	keepFlag     = flag.Bool("sim.keep", false, "go on after a failure")

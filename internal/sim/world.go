@@ -20,7 +20,7 @@ type Options struct {
 	Replicas int    // default 2 to 5
 	Workload string // see Workloads
 	Calm     bool   // no faults at all
-	Likely   string // a mishap that shall happen: fork, restore, frames, foreign, declare, catch-up
+	Likely   string // a mishap that shall happen: fork, restore, frames, foreign, declare, catch-up, logout
 	Log      io.Writer
 }
 
@@ -59,6 +59,7 @@ type world struct {
 	secrets *secrets
 	server  *server
 	devices []*device
+	gone    int // devices that were wiped
 	stats   Stats
 }
 
@@ -75,6 +76,7 @@ func newWorld(o Options) *world {
 	w.work = chooseWorkload(o.Workload, w.rand)
 	w.model = w.work.model()
 	w.faults = chooseFaults(w.rand, o.Calm)
+	w.faults.logouts(w.source("logouts"), o.Calm)
 	w.faults.expect(o.Likely)
 	w.secrets = newSecrets(w.model)
 	w.ledger = newLedger(w)
