@@ -85,6 +85,13 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await shows(chloe.locator(".absent"), "You are not on this board");
     await gone(tab(chloe, "budget"));
     await s.shot("people-left", chloe);
+    // In again, and out: she is seen there again by those who are there.
+    await gone(faces(ana, "budget", "chloe"));
+    await button(ana, "Let in Chloe").click();
+    await faces(ana, "budget", "chloe").waitFor();
+    await faces(chloe, "budget", "ana").waitFor();
+    await button(ana, "Take off Chloe").click();
+    await gone(tab(chloe, "budget"));
     await ana.keyboard.press("Escape");
     await shows(card(ana), "Sell the old engine");
     await chloe.close();

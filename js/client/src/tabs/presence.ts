@@ -151,13 +151,19 @@ class TabPresence implements Presence<State> {
       if (mine) return;
       tell(this.#hearers, { from: m.id, principal: m.principal, body: JSON.parse(m.body ?? "null") as unknown });
     } else if (m.type === "peers") this.#takePeers(m);
-    // The server's codes are ours.
-    else if (mine) this.#refused(new TidemarkError(m.code as ErrorInfo["code"], m.message, { hint: m.hint }));
+    else if (mine) {
+      if (m.code === "forbidden") this.#known.clear(); // the grant went, and with it who is there
+      // The server's codes are ours.
+      this.#refused(new TidemarkError(m.code as ErrorInfo["code"], m.message, { hint: m.hint }));
+    }
   }
 
   #takePeers(m: Peers): void {
     const old = this.#known;
-    if (m.all) this.#known = new Map();
+    if (m.all) {
+      this.#known = new Map();
+      this.#declined = null;
+    }
     for (const { id, principal, state } of m.list) {
       const before = old.get(id);
       if (state === null) this.#known.delete(id);

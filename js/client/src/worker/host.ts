@@ -389,6 +389,7 @@ export class Host {
     this.scopes.changed();
     this.watches.commit(touchedTables(replica, a, batch), leftOf(replica.schema, a));
     this.later();
+    for (const { scope, state } of a.scopes) if (state === "gained") this.presences.gained(scope);
     for (const event of eventsOf(replica, a, this.#told)) this.links.event(event);
     this.#told = Math.max(this.#told, a.seq);
   }

@@ -83,6 +83,12 @@ export class Presences {
     this.#say([...this.#parts.values()].map(({ scope, tab }) => message(scope, null, tab)));
   }
 
+  /** A scope is granted: what was declined as long as it was not is said again. */
+  gained(scope: string): void {
+    for (const p of this.#parts.values()) if (p.scope === scope) p.dirty = true;
+    this.#soon();
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#forget);
@@ -124,6 +130,7 @@ export class Presences {
         else peers.set(p.id, p);
       }
     }
+    if (m.type === "declined" && m.code === "forbidden") this.#peers.delete(m.scope);
     this.#tell(m);
   }
 

@@ -181,6 +181,37 @@ test("casts reach the others, and what is declined its tab", async () => {
   vi.unstubAllGlobals();
 });
 
+test("with a grant goes who is there; once it is back both tabs are there again", async () => {
+  const w = new World();
+  const [a, b] = w.tabs.map((t) => t.of("all"));
+  w.welcome();
+  a!.join({ n: 1 });
+  b!.join({ n: 2 });
+  await settle();
+  w.peers(true, ["r1:tab-a", '{"n":1}'], ["r1:tab-b", '{"n":2}'], ["go", "{}"]);
+  w.take();
+  const refused = { type: "declined", scope: "all", code: "forbidden", message: "not yours", hint: "" } as const;
+  for (const part of ["tab-a", "tab-b"]) w.worker.receive({ ...refused, part });
+  for (const tab of [a!, b!]) {
+    expect(tab.error?.code).toBe("forbidden");
+    expect(tab.peers).toEqual([]);
+  }
+  w.worker.gained("another");
+  await settle();
+  expect(w.take()).toEqual([]);
+  w.worker.gained("all");
+  await settle();
+  expect(w.take()).toEqual([
+    { type: "presence", scope: "all", state: '{"n":1}', part: "tab-a" },
+    { type: "presence", scope: "all", state: '{"n":2}', part: "tab-b" },
+  ]);
+  w.peers(true, ["r1:tab-a", '{"n":1}'], ["r1:tab-b", '{"n":2}']);
+  for (const tab of [a!, b!]) {
+    expect(tab.error).toBeNull();
+    expect(tab.peers).toHaveLength(2);
+  }
+});
+
 test("what cannot be said is refused at once", () => {
   const a = new World().tabs[0]!.of("all");
   const code = (fn: () => void): string => {
