@@ -2,10 +2,10 @@
 -- one on which the file is made.
 
 INSERT INTO person (id, name, hue) VALUES
-  ('ana', 'Ana', 262),
-  ('ben', 'Ben', 168),
-  ('chloe', 'Chloe', 24),
-  ('dev', 'Dev', 205);
+  ('ana', 'Ana', 25),
+  ('ben', 'Ben', 250),
+  ('chloe', 'Chloe', 150),
+  ('dev', 'Dev', 310);
 
 INSERT INTO board (id, name, rank, made_by) VALUES
   ('opening', 'Opening day', 'D', 'ana'),
