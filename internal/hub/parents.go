@@ -110,6 +110,10 @@ func (j *trial) dropOrphan(t *tidemark.Table, c *tidemark.Change, r reference, t
 	if err != nil || parent.Values != nil || parent.Seq <= j.cs.Seen || parent.Writer == j.cs.Replica {
 		return err
 	}
+	// To an author who could not see it, it was never there.
+	if seen, err := j.sees(r.parent, r.key, parent); !seen || err != nil {
+		return err
+	}
 	for _, col := range r.fk.Columns {
 		if col >= 0 && !t.Columns[col].NotNull && !slices.Contains(t.Key, col) {
 			j.loseCell(t, c, col, tidemark.Null, setNull, parent.Writer)

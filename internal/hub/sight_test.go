@@ -32,6 +32,7 @@ const cellarPolicies = `
 tables:
   box: { on_insert: renumber, on_unique: { function: join }, columns: { body: text } }
   note: { on_insert: merge, columns: { text: manual } }
+  thing: { references: { box: set-null } }
 scopes:
   mine: { grant: "SELECT :user", tables: { box: who, thing: who, note: who } }
 `
@@ -168,6 +169,37 @@ func TestRefusalsDoNotTellOfOthersRows(t *testing.T) {
 	u.holds("SELECT text FROM note", "hidden")
 	u.holds("SELECT count(*) FROM tm_conflicts", "0")
 	u.same(ann)
+}
+
+// A reference to a row that went is taken back only if the author could have seen
+// that row: to him, one that he could not see was never there.
+func TestReferencesToRowsThatWentUnseen(t *testing.T) {
+	u := newCellar(t, "INSERT INTO box VALUES (1, 'ann', 'a', ''), (42, 'bob', 'b', 'hidden')")
+	ann := u.ann()
+	seen := ann.hello.Seq
+	u.must(u.by.Run("DELETE FROM box"))
+	u.group()
+	ann.catchUp()
+	late := func(c tidemark.Change) tidemark.Outcome {
+		ann.got = nil
+		sub := ann.push(c)
+		sub.Changeset.Seen = seen
+		u.group(sub)
+		return ann.outcome()
+	}
+	unseen, never := late(u.put("thing", 5, "ann", 42)), late(u.put("thing", 6, "ann", 43))
+	tells(t, unseen, tidemark.CodeForeignKey, "hidden")
+	if strings.ReplaceAll(never.Message, "6", "5") != unseen.Message || never.Code != unseen.Code {
+		t.Fatalf("%+v\n%+v", unseen, never)
+	}
+	if o := late(u.put("thing", 7, "ann", 1)); o.Kind != tidemark.Merged {
+		t.Fatalf("%+v", o)
+	}
+	u.holds("SELECT group_concat(id || coalesce(box, '-')) FROM thing", "7-")
+	ann.catchUp()
+	if len(ann.rows) != 2 { // the thing, and the conflict about it
+		t.Fatalf("%v", ann.rows)
+	}
 }
 
 func TestTextsOfUnseenRows(t *testing.T) {
