@@ -7,9 +7,15 @@ describe.skipIf(browser === "")("the people of the demo", () => {
   let s: DemoStage;
   let ana: Page;
 
+  const addresses: string[] = [];
+
   beforeAll(async () => {
     s = await demoStage();
     ana = s.page;
+    const note = (r: { url(): string }): unknown => addresses.push(r.url());
+    ana.context().on("request", note);
+    ana.on("websocket", note);
+    ana.context().on("page", (p) => p.on("websocket", note));
     await ana.goto(`${s.url}#/tracker/budget`);
     await shows(card(ana), "Sell the old engine");
   });
@@ -197,6 +203,19 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await ana.getByRole("dialog").getByRole("button", { name: "Ana" }).click();
     await shows(ana.locator(".who"), "You are Ana");
     await shows(tab(ana, "budget"), "Budget");
+  });
+
+  test("no address has a token in it", async () => {
+    expect(addresses.filter((a) => a.endsWith("/demo/token")).length).toBeGreaterThan(0);
+    expect(addresses.filter((a) => a.includes("eyJ"))).toEqual([]);
+    // Another site gets none: without the page's own origin the desk is closed.
+    const status = async (origin?: string): Promise<number> => {
+      const headers = { "Content-Type": "application/json", ...(origin && { Origin: origin }) };
+      return (await fetch(`${s.url}demo/token`, { method: "POST", headers, body: '{"person":"ana"}' })).status;
+    };
+    expect(await status("https://elsewhere.example")).toBe(403);
+    expect(await status()).toBe(403);
+    expect(await status(new URL(s.url).origin)).toBe(200);
   });
 
   test("it fits a phone, and the dark", async () => {
