@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
 	"time"
 
@@ -27,12 +26,7 @@ func judgeTool() {
 	die(err)
 	die(os.WriteFile(*ready+".part", []byte(l.Addr().String()+"\n"), 0o644))
 	die(os.Rename(*ready+".part", *ready))
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt)
-	go func() {
-		<-stop
-		os.Exit(0)
-	}()
+	endByInterrupt()
 	die(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tidemarkdb/tidemark/internal/port"
 )
 
 // The scripts run these programs: the one under test, and small tools
@@ -47,6 +49,9 @@ func setup(e *testscript.Env) error {
 		return err
 	}
 	e.Setenv("TRACKER", tracker)
+	// Where programs listen that stop and come back.
+	e.Setenv("HERE", port.Free())
+	e.Setenv("THERE", port.Free())
 	// Under the race detector each program would linger for a second at its end.
 	e.Setenv("GORACE", "atexit_sleep_ms=0")
 	return nil

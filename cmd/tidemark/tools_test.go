@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,6 +206,7 @@ func proxyTool() {
 	l, err := net.Listen("tcp", *listen)
 	die(err)
 	die(os.WriteFile(*ready, []byte(l.Addr().String()), 0o644))
+	endByInterrupt()
 	for n := 1; ; n++ {
 		c, err := l.Accept()
 		die(err)
@@ -214,6 +216,16 @@ func proxyTool() {
 		}
 		go pass(c, *target, *cut, *stalled)
 	}
+}
+
+// endByInterrupt has a tool that serves end well when its script says so.
+func endByInterrupt() {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt)
+	go func() {
+		<-stop
+		os.Exit(0)
+	}()
 }
 
 func pass(c net.Conn, target string, cut int64, stalled string) {

@@ -88,6 +88,7 @@ var rules = []struct {
 		with: []string{"net", "net/http", "os", "log", "log/slog"},
 	},
 	{pkg: "internal/dice", may: nil, why: "it gives every package's tests their seeds"},
+	{pkg: "internal/port", may: nil, why: "it gives every package's tests their addresses"},
 	{pkg: "internal/gen", may: nil, why: "a generator must build when what it generates does not"},
 	{pkg: "internal/sim/disk", may: []string{"internal/lite"}, why: "a disk knows bytes, not what they mean"},
 	{pkg: "internal/e2e", may: nil, why: "it holds tests only"},

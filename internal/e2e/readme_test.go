@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemarkdb/tidemark/internal/port"
 )
 
 // TestReadme runs the five minutes of the README as they stand there, on a
@@ -23,13 +25,13 @@ func TestReadme(t *testing.T) {
 	if strings.Count(script, "tidemark ") < 12 {
 		t.Fatalf("the README's tour is not where this test looks for it:\n%s", script)
 	}
-	port := freePort(t)
+	free := freePort(t)
 	script = strings.NewReplacer(
 		"make build\n", "",
 		"export PATH=$PWD/bin:$PATH\n", "",
 		"cd $(mktemp -d)\n", "",
-		"127.0.0.1:7420", "127.0.0.1:"+port,
-		"tidemark serve shop.sqlite &", "tidemark serve shop.sqlite --listen 127.0.0.1:"+port+" --ready-file ready & server=$!\nuntil [ -s ready ]; do sleep 0.01; done",
+		"127.0.0.1:7420", "127.0.0.1:"+free,
+		"tidemark serve shop.sqlite &", "tidemark serve shop.sqlite --listen 127.0.0.1:"+free+" --ready-file ready & server=$!\nuntil [ -s ready ]; do sleep 0.01; done",
 	).Replace(script) + "\nkill -INT $server; wait $server\n"
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -78,18 +80,14 @@ func readmeScript(t *testing.T, section string) string {
 	return script.String()
 }
 
+// freePort is a port that the script's server may take.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, number, err := net.SplitHostPort(port.Free())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return number
 }
 
 // TestGuideNamesEveryCommand: the guide's table and the binary's help list the same commands.

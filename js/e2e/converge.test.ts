@@ -7,6 +7,7 @@ import type { DatabaseEvent } from "../client/src/index.ts";
 import {
   type Browser,
   browser,
+  freeAddress,
   launch,
   openTab,
   run,
@@ -85,6 +86,7 @@ describe.skipIf(browser === "")("browsers, a Go client and sqlite3", () => {
   const dir = scratch();
   const file = join(dir.path, "tracker.sqlite");
   let site: Awaited<ReturnType<typeof serveSite>>;
+  let where = "";
   let served: Served;
   let wire: Wire;
   const browsers: Browser[] = [];
@@ -110,7 +112,8 @@ describe.skipIf(browser === "")("browsers, a Go client and sqlite3", () => {
     site = await serveSite();
     await sqlite3(file, SCHEMA);
     writeFileSync(join(dir.path, "tracker.tidemark.yaml"), POLICIES);
-    served = await serve([file], site.url);
+    where = await freeAddress();
+    served = await serve([file], site.url, where);
     wire = await wireTo(served.url);
     ana = await visit("ana");
     ben = await visit("ben");
@@ -213,10 +216,9 @@ describe.skipIf(browser === "")("browsers, a Go client and sqlite3", () => {
   });
 
   test("a server that goes and comes back is found again", async () => {
-    const { host } = new URL(served.url);
     await served.kill();
     await ana.evaluate(() => window.db.exec`UPDATE task SET title = 'while it was away' WHERE id = 'b'`);
-    served = await serve([file], site.url, host);
+    served = await serve([file], site.url, where);
     await shows(ben, "SELECT title FROM task WHERE id = 'b'", "while it was away");
     await settled(ana);
     expect(await tasksIn(file)).toEqual(await tasks(ben));

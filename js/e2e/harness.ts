@@ -197,6 +197,21 @@ export interface Served {
 }
 
 /** Serves files to the pages of `origin`. */
+/**
+ * An address for a server that goes and comes back. It is below the ports that a system
+ * chooses, which would give one that is let go to anybody.
+ */
+export async function freeAddress(): Promise<string> {
+  for (let port = 20_000 + ((process.pid * 101) % 9000); ; port++) {
+    const probe = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      probe.once("error", () => resolve(false));
+      probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+    });
+    if (free) return `127.0.0.1:${port}`;
+  }
+}
+
 export async function serve(
   files: readonly string[],
   origin: string,
