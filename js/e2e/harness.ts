@@ -196,7 +196,6 @@ export interface Served {
   kill(): Promise<void>;
 }
 
-/** Serves files to the pages of `origin`. */
 /**
  * An address for a server that goes and comes back. It is below the ports that a system
  * chooses, which would give one that is let go to anybody.
@@ -212,6 +211,7 @@ export async function freeAddress(): Promise<string> {
   }
 }
 
+/** Serves files to the pages of `origin`. */
 export async function serve(
   files: readonly string[],
   origin: string,
