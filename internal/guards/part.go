@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -80,7 +81,9 @@ type reader struct {
 	toks []schema.Lexeme
 	b    strings.Builder
 	pre  []string // what must hold for the part to mean the same on the server
-	open []bool   // of each open parenthesis: commas may stand in it
+	// lookups are those of them that read tables of the copy.
+	lookups []string
+	open    []bool // of each open parenthesis: commas may stand in it
 }
 
 // check makes of a part of a condition what refuses when it is not true.
@@ -106,7 +109,9 @@ func (m *maker) check(op tidemark.Op, part string) (when string, ok bool) {
 		}
 		r.require(changed)
 	}
-	return strings.Join(append(r.pre, "CASE WHEN "+r.b.String()+" THEN 0 ELSE 1 END"), " AND "), true
+	// What has to be looked up is asked last, where a write is about to be refused.
+	last := cmp.Or(strings.Join(r.lookups, " AND "), "1")
+	return strings.Join(append(r.pre, "CASE WHEN "+r.b.String()+" THEN 0 ELSE "+last+" END"), " AND "), true
 }
 
 // text is what the token n behind i says, in upper case.
@@ -174,15 +179,20 @@ func (r *reader) user(i int) int {
 		return 0
 	}
 	const who = "(SELECT v FROM _tm_meta WHERE k = 'principal')"
-	r.require(who + " <> ''")
+	r.lookUp(who + " <> ''")
 	r.b.WriteString("+" + who)
 	return 2
 }
 
-func (r *reader) require(condition string) {
-	if !slices.Contains(r.pre, condition) {
-		r.pre = append(r.pre, condition)
+func (r *reader) require(condition string) { r.pre = with(r.pre, condition) }
+
+func (r *reader) lookUp(condition string) { r.lookups = with(r.lookups, condition) }
+
+func with(list []string, condition string) []string {
+	if slices.Contains(list, condition) {
+		return list
 	}
+	return append(list, condition)
 }
 
 // column writes OLD.column or NEW.column. In a trigger they have no affinity, by
@@ -223,14 +233,14 @@ func (r *reader) seen(row string, c int) bool {
 	case m.reached[c] || !whole(m.t.PolicyOf(c)):
 		return false
 	case row == "OLD":
-		r.require(m.settled())
+		r.lookUp(m.settled())
 		return constant || key
 	case slices.Contains(m.ids, c):
 		return false
 	case r.op == tidemark.Insert:
 		return !m.sets[c]
 	case constant || key:
-		r.require(m.settled())
+		r.lookUp(m.settled())
 		return true
 	}
 	r.require(m.changes(c))
