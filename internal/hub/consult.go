@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/merge"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 )
 
 // ErrWait is what Options.Hook returns while it has no verdict yet. The
@@ -82,7 +83,7 @@ func (j *trial) consult() error {
 		return err
 	}
 	v, err := hook(p)
-	if err != nil || !v.Amends() {
+	if err != nil || !v.Amends() || planted.Is(planted.ForgetAmended) {
 		return err
 	}
 	return j.amend(v)

@@ -29,6 +29,7 @@
 //	I21 a device is sent what its owner may read, and nothing else moves it
 //	I22 what a device may not hold any more is gone from its file
 //	I23 what was accepted satisfied its rule
+//	I24 a wipe leaves nothing, or the whole copy; what is nowhere else goes by force only
 //	I25 a changeset is only sent in the name of whose it is
 //	I29 the same seed gives the same run
 //
@@ -43,6 +44,9 @@
 // longer look at scopes alone:
 //
 //	go test ./internal/sim -run 'TestSim$' -sim.workload='W9 grants' -sim.likely=declare -sim.time=10m -timeout 0
+//
+// In the workload hooks somebody's code on the server lets changesets wait,
+// amends and rejects them, by their rows and now and then by a whim.
 //
 // Run is the entry. A Failure carries the seed, the last events and the
 // command that repeats it; testdata/seeds.txt keeps seeds that failed once.

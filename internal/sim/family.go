@@ -217,7 +217,7 @@ func chooseWorkload(title string, r *rand.Rand) *workload {
 
 // Workloads lists what Options.Workload can be.
 func Workloads() []string {
-	return []string{"W1 list", "W2 register", "W3 set", "W4 bank", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "rules", "W8 scopes", "W9 grants", "mixed"}
+	return []string{"W1 list", "W2 register", "W3 set", "W4 bank", "W5 counter", "W6 claim", "W7 tree", "W12 poison", "W10 growing schema", "policies", "notes", "keys", "rules", "hooks", "W8 scopes", "W9 grants", "mixed"}
 }
 
 func familiesOf(title string) []*family {
@@ -244,6 +244,8 @@ func familiesOf(title string) []*family {
 		return []*family{orders(), pairs()}
 	case "rules":
 		return []*family{clubs(), pairs()}
+	case "hooks":
+		return []*family{parcels(), pairs()}
 	case "W8 scopes":
 		return []*family{projects(false), pairs()}
 	case "W9 grants":

@@ -94,6 +94,7 @@ func (l *ledger) accept(s *server, e tidemark.LogEntry, outcomes []verdict) {
 	if c.seen >= e.Seq && !l.rewound {
 		w.fail("I10", "changeset %d had seen %d and was accepted at %d", c.id, c.seen, e.Seq)
 	}
+	l.whim(c, "")
 	fresh := freshKeys(c, outcomes)
 	v := l.judge(c, e.Name.Replica, fresh)
 	l.renumber(c, e.Name.Replica, l.pastOf(c, e.Name.Replica), fresh)
@@ -159,6 +160,10 @@ func (l *ledger) written(changes []oracle.Change) oracle.State {
 func (l *ledger) judgeRejected(outcomes []verdict, k tidemark.Seq) {
 	for _, v := range outcomes {
 		if v.o.Kind != tidemark.Rejected || v.o.Seq != k {
+			continue
+		}
+		if l.whim(v.of, v.o.Code) {
+			l.refuse(v.of, v.o.Replica)
 			continue
 		}
 		if l.loose() && (v.o.Code == tidemark.CodeStale || v.o.Code == tidemark.CodeDependsOn) {

@@ -30,6 +30,9 @@ func (s *server) group() {
 	for i, q := range took {
 		subs[i] = q.sub
 		w.ledger.submitted(&q.sub.Changeset)
+		if s.hook != nil {
+			delete(s.hook.answers, q.sub.Changeset.Hash)
+		}
 		w.trace("submitted by %s: %d as %.6s/%d was %v", q.link.device.name, w.ledger.bySalt[q.sub.Changeset.Salt].id, q.sub.Changeset.Replica, q.sub.Changeset.N, q.sub.Changeset.Was)
 	}
 	w.stats.Groups++

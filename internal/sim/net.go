@@ -33,7 +33,17 @@ type link struct {
 // lane is one direction of a stream.
 type lane struct {
 	last int64 // when the frame sent last arrives
-	cut  bool  // nothing arrives any more
+	cut  bool  // nothing that is sent arrives any more
+	hole bool  // nor what is on its way: something before it did not
+}
+
+// loses reports whether a frame that got here is lost. In a stream all behind it
+// are lost with it.
+func (s *lane) loses(off, stream bool) bool {
+	if off && stream {
+		s.cut, s.hole = true, true
+	}
+	return off || s.hole
 }
 
 var errBroken = errors.New("the connection broke")
@@ -164,7 +174,7 @@ func damaged(w *world, frame []byte) []byte {
 }
 
 func (l *link) arriveUp(frame []byte) {
-	if l.dropped || l.device.offUp {
+	if l.dropped || l.up.loses(l.device.offUp, !l.w.faults.frames) {
 		return
 	}
 	l.w.server.receive(l, frame)
@@ -173,7 +183,7 @@ func (l *link) arriveUp(frame []byte) {
 func (l *link) arriveDown(frame []byte) {
 	l.backlog--
 	d := l.device
-	if l.closed || d.offDown || d.link != l {
+	if l.closed || d.link != l || l.down.loses(d.offDown, !l.w.faults.frames) {
 		return
 	}
 	m, err := wire.DecodeDown(frame)

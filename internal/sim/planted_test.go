@@ -52,6 +52,7 @@ var where = map[planted.Fault]string{
 
 	planted.WipeAnyway:    "W3 set",
 	planted.WipeFileFirst: "W3 set",
+	planted.ForgetAmended: "hooks",
 }
 
 // TestPlanted plants one deliberate fault after another. Each must make the

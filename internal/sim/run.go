@@ -27,8 +27,9 @@ func (w *world) open() {
 	if w.opts.Steps == 0 {
 		w.opts.Steps = 200
 	}
+	some := 2 + w.rand.IntN(4) // always drawn: a failure is repeated with the number that it had
 	if w.opts.Replicas == 0 {
-		w.opts.Replicas = 2 + w.rand.IntN(4)
+		w.opts.Replicas = some
 	}
 	w.trace("workload %s, %d replicas, faults %+v", w.work.name(), w.opts.Replicas, w.faults)
 	w.server = w.newServer()

@@ -25,6 +25,7 @@ type server struct {
 	tool  *disk.Process // the shell's
 	store *sqlite.Store
 	hub   *hub.Hub
+	hook  *hook // nil: none is asked
 	shell *lite.DB
 	up    bool
 	lives int
@@ -100,9 +101,11 @@ func (s *server) start() {
 		return
 	}
 	s.store = store
-	h, err := hub.Open(context.Background(), store, w.now, hub.Options{
-		Rand: bytesOf{w.source(fmt.Sprintf("hub %d", s.lives))}, Chunk: w.work.chunk(), Merge: functions(),
-	})
+	o := hub.Options{Rand: bytesOf{w.source(fmt.Sprintf("hub %d", s.lives))}, Chunk: w.work.chunk(), Merge: functions()}
+	if s.hook = w.newHook(); s.hook != nil {
+		o.Hook = s.hook.judge
+	}
+	h, err := hub.Open(context.Background(), store, w.now, o)
 	if s.diedStarting(err, "opening the hub") {
 		return
 	}

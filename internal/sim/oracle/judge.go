@@ -32,6 +32,7 @@ func (m *Model) Judge(s State, changes []Change, past Past, ever func(table, key
 	j.write(changes)
 	j.followUpdates()
 	j.followDeletes()
+	j.hooked()
 	j.constraints()
 	if len(j.refused) > 0 {
 		return Verdict{State: s, Refused: j.refused, Lost: j.lost}

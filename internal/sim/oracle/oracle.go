@@ -41,6 +41,7 @@ type Table struct {
 	MergeInserts bool
 	Renumber     bool // two that insert one key mean two rows
 	Rule         Rule // nil: everybody may write it
+	Hook         Hook // nil: none is asked
 	Quiet        bool // keeps nothing of what is thrown away
 
 	// A table that grows has the first columns of Columns, or none while it is

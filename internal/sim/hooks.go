@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/hub"
+	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
+)
+
+// Codes by which the hook of a run rejects. The first two follow from the rows;
+// a whim follows from nothing, so that who is asked twice may hear another word.
+const (
+	codeHeavy = tidemark.Code("app:heavy")
+	codeBulky = tidemark.Code("app:bulky")
+	codeWhim  = tidemark.Code("app:whim")
+)
+
+// Columns of a parcel.
+const (
+	parcelWhat = 1 + iota
+	parcelWeight
+	parcelPrice
+)
+
+// hook is the code of the app's that runs on the server. Its word stands with
+// the outcome that it leads to.
+type hook struct {
+	w       *world
+	asked   map[tidemark.Name]int           // how often it was asked since the server started
+	answers map[tidemark.Hash]tidemark.Code // what it said last, "" when it let a changeset pass
+}
+
+// newHook is that of a server that starts; nil where the tables have none.
+func (w *world) newHook() *hook {
+	if w.model.Table("parcel") == nil {
+		return nil
+	}
+	h := &hook{w, map[tidemark.Name]int{}, map[tidemark.Hash]tidemark.Code{}}
+	if w.server != nil && w.server.hook != nil {
+		h.answers = w.server.hook.answers
+	}
+	return h
+}
+
+// judge is the hub's Options.Hook.
+func (h *hook) judge(p *hub.Proposal) (*hub.Verdict, error) {
+	w := h.w
+	c := w.ledger.byHash[p.Name.Hash]
+	switch {
+	case c == nil:
+		w.fail("I3", "the hook is asked about %s/%d, a changeset that no device committed", p.Name.Replica, p.Name.N)
+	case p.Principal.ID != c.device.owner:
+		w.fail("I25", "the hook is told that changeset %d of %q is of %q", c.id, c.device.owner, p.Principal.ID)
+	case c.outcome != nil && !w.ledger.loose():
+		w.fail("I3", "the hook is asked about changeset %d, which was %s@%d", c.id, c.outcome.Kind, c.outcome.Seq)
+	}
+	h.asked[p.Name]++
+	if n := int(p.Name.Hash[0]) % 8; n < 4 && h.asked[p.Name] <= n {
+		w.trace("the hook lets changeset %d wait", c.id)
+		return nil, hub.ErrWait
+	}
+	code, v := h.rule(p)
+	if code == "" && w.chance(0.04) {
+		code = codeWhim
+	}
+	if h.answers[p.Name.Hash] = code; code != "" {
+		return nil, &tidemark.Error{Code: code, Msg: "not like this"}
+	}
+	return v, nil
+}
+
+// rule says what follows from the rows. The oracle has the same in its own
+// words, see parcels.
+func (h *hook) rule(p *hub.Proposal) (tidemark.Code, *hub.Verdict) {
+	v := &hub.Verdict{Drop: map[hub.RowOf]bool{}, Set: map[hub.RowOf]map[int]tidemark.Value{}}
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if c.Table.Name != "parcel" {
+			continue
+		}
+		changed := func(col int) bool { return c.Old == nil || c.Old[col] != c.New[col] }
+		switch {
+		case c.Op == tidemark.Delete:
+			if c.Old[parcelWeight].Int64() > 60 {
+				return codeBulky, nil
+			}
+		case changed(parcelWeight) && c.New[parcelWeight].Int64() > 90:
+			return codeHeavy, nil
+		case c.Op == tidemark.Update && c.Old[parcelWhat] == tidemark.Text("sealed") && !slices.Equal(c.Old, c.New):
+			v.Drop[c.Row()] = true
+		case changed(parcelWeight) || changed(parcelPrice):
+			v.Set[c.Row()] = map[int]tidemark.Value{parcelPrice: tidemark.Int(3 * c.New[parcelWeight].Int64())}
+		}
+	}
+	return "", v
+}
+
+// whim checks that a hook's last word on a changeset is what became of it, and
+// reports whether that was a whim.
+func (l *ledger) whim(c *local, rejected tidemark.Code) bool {
+	h := l.w.server.hook
+	if h == nil {
+		return false
+	}
+	said := h.answers[c.hash]
+	if (said == codeWhim) != (rejected == codeWhim) {
+		l.w.fail("I3", "the hook said %q of changeset %d at last, its outcome is %q", said, c.id, rejected)
+	}
+	return said == codeWhim
+}
+
+// parcels: what a hook weighs and prices.
+func parcels() *family {
+	const one = "SELECT id FROM parcel ORDER BY id"
+	add := func(g *gen) error { return g.run("INSERT INTO parcel VALUES (?1, 'box', ?2, NULL)", g.name(), g.n(96)) }
+	weigh := func(g *gen) error { return g.with(one, "UPDATE parcel SET weight = ?2 WHERE id = ?1", g.n(96)) }
+	return &family{
+		title: "parcel",
+		sql: `CREATE TABLE parcel (id TEXT PRIMARY KEY NOT NULL, what TEXT, weight INTEGER NOT NULL, price INTEGER);
+			INSERT INTO parcel VALUES ('a', 'box', 5, 15), ('b', 'sealed', 70, 210), ('c', 'bag', 80, 240), ('d', 'sealed', 1, 3), ('e', 'tube', 12, 36);`,
+		tables: []*oracle.Table{{Name: "parcel", Columns: col("id what weight price"), Key: []int{0}, NotNull: []int{0, 2}, Hook: priced}},
+		ops: []op{
+			add, add, weigh, weigh,
+			func(g *gen) error {
+				return g.run("INSERT INTO parcel VALUES (?1, 'bag', ?2, ?3)", g.name(), g.n(90), -g.n(99))
+			},
+			func(g *gen) error { return g.with(one, "UPDATE parcel SET price = ?2 WHERE id = ?1", -1-g.n(99)) },
+			func(g *gen) error {
+				return g.with(one, "UPDATE parcel SET weight = ?2, price = ?3 WHERE id = ?1", g.n(92), -1-g.n(99))
+			},
+			func(g *gen) error {
+				return g.with(one, "UPDATE parcel SET what = ?2 WHERE id = ?1", []string{"box", "tube", "sealed"}[g.n(3)])
+			},
+			func(g *gen) error { return g.with(one, "DELETE FROM parcel WHERE id = ?1") },
+		},
+	}
+}
+
+// priced is the hook as the oracle has it.
+func priced(old, row oracle.Row) oracle.Ruling {
+	weight := func(r oracle.Row) int64 { return r[parcelWeight].Int64() }
+	if row == nil {
+		if weight(old) > 60 {
+			return oracle.Ruling{Code: codeBulky}
+		}
+		return oracle.Ruling{}
+	}
+	heavier := old == nil || weight(old) != weight(row)
+	if heavier && weight(row) > 90 {
+		return oracle.Ruling{Code: codeHeavy}
+	}
+	if old != nil && old[parcelWhat] == tidemark.Text("sealed") {
+		return oracle.Ruling{Drop: true}
+	}
+	if !heavier && old[parcelPrice] == row[parcelPrice] {
+		return oracle.Ruling{}
+	}
+	return oracle.Ruling{Set: map[int]tidemark.Value{parcelPrice: tidemark.Int(3 * weight(row))}}
+}
