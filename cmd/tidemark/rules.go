@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/guards"
+	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/rehearsal"
 	"github.com/tidemarkdb/tidemark/internal/rules"
