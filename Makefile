@@ -103,7 +103,7 @@ fuzz:
 
 # Figures are ratios against plain SQLite or a bare loop in the same run.
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./internal/splice ./internal/merge ./internal/hub ./store/sqlite ./internal/replica ./server ./client ./bench
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/capture ./internal/wire ./internal/splice ./internal/merge ./internal/digest ./internal/guards ./internal/token ./internal/presence ./internal/hub ./store/sqlite ./internal/replica ./server ./client ./bench
 
 soak: js
 	$(GO) test ./internal/e2e -run 'TestTorture$$' -count=1 -timeout 1h -e2e.seed=$(SEED) -e2e.transactions=20000

@@ -170,33 +170,49 @@ func (w *warren) join(i int, person string) hub.Submission {
 	return *sub
 }
 
-// BenchmarkRegrant is an edit that changes the grants of one principal, whom the
-// grant query names by a column, or does not, so that everybody's are evaluated.
+// BenchmarkRegrant is an edit that changes what a grant reads: a row with the
+// principal's name; one of a table that is joined to it, with ten members behind
+// it or with a tenth of all; and one that may concern anybody, so that
+// everybody's grants are evaluated.
+//
+// Measured on a busy machine, the file in memory, with 1,000 sessions: 0.19 ms for
+// the name, as with one session; 0.49 ms with 11 principals behind a project, 2.7 ms
+// with 101, 18 ms for everybody. That is 20 µs a principal, what
+// the query takes by itself (BenchmarkGranted of store/sqlite).
 func BenchmarkRegrant(b *testing.B) {
+	const joined = "SELECT p.id FROM project AS p JOIN member AS m ON m.project = p.id WHERE m.person = :user AND p.name <> ''"
 	for _, sessions := range []int{1, 100, 1000} {
-		for _, concerned := range []string{"one", "all"} {
-			b.Run(fmt.Sprintf("sessions=%d/concerned=%s", sessions, concerned), func(b *testing.B) {
-				grant := "SELECT project FROM member WHERE person = :user"
-				if concerned == "all" {
-					grant = "SELECT m.project FROM member m, project p WHERE p.id = m.project AND p.name <> '' AND m.person || '' = :user"
-				}
-				w := newWarrenWith(b, 100, sessions+1, grant)
+		for _, c := range []struct {
+			name, grant string
+			projects    int
+			edit        func(w *warren, i int) hub.Submission
+		}{
+			{"named", joined, 100, func(w *warren, i int) hub.Submission { return w.join(i, "person1") }},
+			{"joined", joined, 100, (*warren).rename},
+			{"joined to a tenth", joined, 10, (*warren).rename},
+			{"all", "SELECT id FROM project WHERE name <> '' AND id IN (SELECT project FROM member WHERE person = :user)", 100, (*warren).rename},
+		} {
+			b.Run(fmt.Sprintf("sessions=%d/%s", sessions, c.name), func(b *testing.B) {
+				w := newWarrenWith(b, c.projects, sessions+1, c.grant)
 				for i := range sessions {
 					w.enter(i + 1)
 				}
 				asked := 0
 				for i := 0; b.Loop(); i++ {
-					_, _, c := w.group(w.join(i, "person1"))
-					if c.Outcomes()[0].Kind != tidemark.Accepted {
-						b.Fatalf("%+v", c.Outcomes())
+					_, _, commit := w.group(c.edit(w, i))
+					if commit.Outcomes()[0].Kind != tidemark.Accepted {
+						b.Fatalf("%+v", commit.Outcomes())
 					}
-					asked += c.Granted
+					asked += commit.Granted
 				}
 				b.ReportMetric(float64(asked)/float64(b.N), "grants/op")
 			})
 		}
 	}
 }
+
+// rename gives a project another name, which the grants of BenchmarkRegrant read.
+func (w *warren) rename(int) hub.Submission { return w.edit("project", tidemark.Int(0), 1) }
 
 // BenchmarkScopedMemory is what a session costs the hub, and what each of its scopes does.
 func BenchmarkScopedMemory(b *testing.B) {

@@ -57,6 +57,12 @@ func openShops(b *testing.B, scopes func(*tidemark.Schema) (*tidemark.Scopes, er
 
 // BenchmarkScopes writes changesets of one row, a hundred to a group, as a hub does: with
 // and without scopes, by a column of their own and by a path, staying and moving.
+//
+// CPU by profile, of what it takes without scopes: an insert 1.86 times, 1.54 where all
+// are in one scope, an update 1.6. Of what an insert takes more, nearly half is
+// written at COMMIT, because a hundred scopes have their newest entries on a hundred
+// pages of the index that a feed is read by; a third finds the scope and writes the
+// entry; a fifth reads the parts for the listeners, which nothing without scopes does.
 func BenchmarkScopes(b *testing.B) {
 	key := func(n int64) []tidemark.Value { return []tidemark.Value{tidemark.Int(n%10000 + 1)} }
 	set := func(table, col int, n int64, v tidemark.Value) tidemark.Change {
@@ -72,6 +78,7 @@ func BenchmarkScopes(b *testing.B) {
 		{"update by a path", shopScopes, func(n int64) tidemark.Change { return set(benchRemark, 2, n, tidemark.Real(float64(n)+.5)) }},
 		{"unscoped insert", nil, inserted(benchItem)},
 		{"insert", shopScopes, inserted(benchItem)},
+		{"insert into one scope", shopScopes, insertedIn(benchItem, 1)},
 		{"insert by a path", shopScopes, inserted(benchRemark)},
 		{"unscoped move", nil, func(n int64) tidemark.Change { return set(benchItem, 1, n, tidemark.Int(n%97+1)) }},
 		{"move with a dependant", shopScopes, func(n int64) tidemark.Change { return set(benchItem, 1, n, tidemark.Int(n%97+1)) }},
@@ -106,9 +113,12 @@ func BenchmarkScopes(b *testing.B) {
 	}
 }
 
-func inserted(table int) func(int64) tidemark.Change {
+func inserted(table int) func(int64) tidemark.Change { return insertedIn(table, 100) }
+
+// insertedIn spreads the rows over so many shops.
+func insertedIn(table int, shops int64) func(int64) tidemark.Change {
 	return func(n int64) tidemark.Change {
-		row := []tidemark.Value{tidemark.Int(n + 20000), tidemark.Int(n%100 + 1), tidemark.Real(1.5), tidemark.Text("a note")}
+		row := []tidemark.Value{tidemark.Int(n + 20000), tidemark.Int(n%shops + 1), tidemark.Real(1.5), tidemark.Text("a note")}
 		return tidemark.Change{Table: table, Op: tidemark.Insert, Key: row[:1], New: row}
 	}
 }
@@ -139,7 +149,9 @@ func benchChange(tx tidemark.Tx, c tidemark.Change) error {
 }
 
 // BenchmarkScopeFeed reads everything that is in some scopes, per row, and what is new in
-// many scopes when there is little.
+// many scopes when there is little. A row takes 1.0 to 1.5 times what it takes
+// without scopes (BenchmarkSinceRow), most of it to read the row itself; a scope
+// without anything new 3 µs.
 func BenchmarkScopeFeed(b *testing.B) {
 	all := func(scopes int, after tidemark.Seq) (from []tidemark.ScopeFrom) {
 		for i := range scopes {
