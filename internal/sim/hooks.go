@@ -27,7 +27,7 @@ const (
 // the outcome that it leads to.
 type hook struct {
 	w       *world
-	asked   map[tidemark.Name]int           // how often it was asked since the server started
+	asked   map[tidemark.Name]int           // how often since the server started
 	answers map[tidemark.Hash]tidemark.Code // what it said last, "" when it let a changeset pass
 }
 
@@ -56,7 +56,7 @@ func (h *hook) judge(p *hub.Proposal) (*hub.Verdict, error) {
 		w.fail("I3", "the hook is asked about changeset %d, which was %s@%d", c.id, c.outcome.Kind, c.outcome.Seq)
 	}
 	h.asked[p.Name]++
-	if n := int(p.Name.Hash[0]) % 8; n < 4 && h.asked[p.Name] <= n {
+	if n := int(p.Name.Hash[0]) % 8; n < 3 && h.asked[p.Name] <= n {
 		w.trace("the hook lets changeset %d wait", c.id)
 		return nil, hub.ErrWait
 	}
