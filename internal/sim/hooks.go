@@ -96,8 +96,8 @@ func (h *hook) rule(p *hub.Proposal) (tidemark.Code, *hub.Verdict) {
 	return "", v
 }
 
-// whim checks that a hook's last word on a changeset is what became of it, and
-// reports whether that was a whim.
+// whim checks that a changeset ended by a whim exactly if that was the hook's last
+// word on it, and reports whether it did.
 func (l *ledger) whim(c *local, rejected tidemark.Code) bool {
 	h := l.w.server.hook
 	if h == nil {
