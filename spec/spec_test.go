@@ -29,6 +29,7 @@ var runners = map[string]func(t *testing.T, text []byte){
 	"text.json":      testText,
 	"loop.json":      testLoop,
 	"capture.json":   testCapture,
+	"guards.json":    testGuards,
 }
 
 // Every file is run, and every runner has its file.

@@ -2,6 +2,7 @@ package guards
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -173,7 +174,7 @@ func (w *trial) change(sql string, op tidemark.Op) *tidemark.Change {
 		after = read()
 		return errUndo
 	})
-	if err != errUndo {
+	if !errors.Is(err, errUndo) {
 		return nil
 	}
 	var gone, come []tidemark.Value

@@ -12,11 +12,10 @@ import (
 
 // concern collects whose grants may be others. It follows savepoints.
 type concern struct {
-	all   bool
-	names []string
-	told  []string // by Concerned, in this group
-	toldAll,
-	tells int // how often Concerned told of all, and at all
+	all     bool
+	names   []string
+	told    []string // by Concerned, in this group
+	toldAll int      // how often Concerned told of all
 }
 
 // mark remembers where the collection is; back returns there. Who was told of

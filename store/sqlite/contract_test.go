@@ -49,8 +49,6 @@ func space(t *testing.T, script string) *storetest.Space {
 	return sp
 }
 
-func openQuietly(t *testing.T, path string) *Store { return openScoped(t, path, nil) }
-
 func openScoped(t *testing.T, path string, scopes func(*tidemark.Schema) (*tidemark.Scopes, error)) *Store {
 	t.Helper()
 	s, err := Open(path, Options{Space: "app", Rand: fixed(), RuleSteps: 200_000, Scopes: scopes})

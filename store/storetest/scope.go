@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -250,7 +251,7 @@ func concernedPeople(b *bench) {
 				}
 				return errOnPurpose
 			})
-			if all, names := tx.Concerned(); failed != errOnPurpose || all || len(names) > 0 {
+			if all, names := tx.Concerned(); !errors.Is(failed, errOnPurpose) || all || len(names) > 0 {
 				b.Errorf("concerned by what was undone: %v %v, %v", all, names, failed)
 			}
 			if _, err := b.write(tx, []tidemark.Change{c.change}); err != nil {
