@@ -49,7 +49,7 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
   let chrome: Browser;
 
   beforeAll(async () => {
-    site = await serveSite();
+    site = await serveSite({ "/bench/rebase.js": "bench/rebase.ts" });
     await sqlite3(file, SCHEMA);
     served = await serve([file], site.url);
     chrome = await launch(join(dir.path, "profile"));
@@ -196,6 +196,22 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
         }),
       );
     }
+    await page.close();
+  });
+
+  test("a rebase alone", async () => {
+    const page = await openTab(chrome.context, site.url);
+    const times = await page.evaluate(
+      (rounds) =>
+        new Promise<number[]>((resolve, reject) => {
+          const worker = new Worker("/bench/rebase.js", { type: "module" });
+          worker.onmessage = ({ data }) => (Array.isArray(data) ? resolve(data) : reject(new Error(data)));
+          worker.onerror = (e) => reject(new Error(e.message));
+          worker.postMessage(rounds);
+        }),
+      3 * ROUNDS,
+    );
+    note("rebase of 1,000 pending over 10,000 rows, alone, in OPFS", ...times);
     await page.close();
   });
 

@@ -121,7 +121,9 @@ function renderersOf(group: number): number[] {
 const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 /** Builds the page of these tests and the worker from source, and serves them. */
-export async function serveSite(): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function serveSite(
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ readonly url: string; close(): Promise<void> }> {
   const files = new Map<string, [type: string, body: string | Uint8Array]>();
   const script = async (entry: string, external: Record<string, string> = {}): Promise<string> => {
     const built = await esbuild.build({
@@ -144,6 +146,7 @@ export async function serveSite(): Promise<{ readonly url: string; close(): Prom
   files.set("/", html("/page.js"));
   files.set("/page.js", ["text/javascript", page]);
   files.set("/worker/main.ts", ["text/javascript", await script("client/src/worker/main.ts")]);
+  for (const [at, entry] of Object.entries(more)) files.set(at, ["text/javascript", await script(entry)]);
   const wasm = join(js, "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm");
   files.set("/worker/sqlite3.wasm", ["application/wasm", readFileSync(wasm)]);
   const server: Server = createServer((req, res) => {
