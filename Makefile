@@ -82,7 +82,7 @@ bench-browser: build
 # Every test runs with the race detector, under which SQLite, which is Go here,
 # takes ten times as long: so what tries many cases tries few of them there, and
 # all without it.
-MANY := ./cmd/tidemark ./internal/capture ./internal/e2e ./internal/hub ./internal/replica ./internal/sim ./internal/twin ./store/sqlite
+MANY := ./internal/capture ./internal/e2e ./internal/hub ./internal/replica ./internal/sim ./internal/twin ./store/sqlite
 unit: js
 	$(GO) test -timeout 20m $(MANY)
 	$(GO) test -race -short -timeout 20m -parallel 8 ./...
