@@ -15,7 +15,7 @@ async function measure(rounds: number): Promise<number[]> {
     run();
     times.push(performance.now() - begin);
     db.close();
-    storage.remove(`round${i}`);
+    for (const name of storage.files()) storage.remove(name);
   }
   await storage.wipe();
   return times;
