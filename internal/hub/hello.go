@@ -255,7 +255,7 @@ func (s *Session) greeting(tx tidemark.Tx, now int64, m *wire.Hello, r *tidemark
 		Protocol: wire.Protocol, Space: st.Space, Incarnation: st.Incarnation, Term: st.Term,
 		Replica: r.ID, Ticket: r.Ticket, Head: st.Head, Schema: st.SchemaHash, DigestKey: st.DigestKey,
 		Time: now, Limits: s.hub.opts.Limits, Resync: resync(m),
-		Principal: s.principal.ID, Expires: Expiry(s.principal),
+		Principal: s.principal.ID, Expires: Expiry(s.principal), Ask: m.Ask,
 	}
 	down = append(down, welcome)
 	if scopes != nil {

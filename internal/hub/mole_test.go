@@ -19,6 +19,7 @@ type mole struct {
 	s       *hub.Session
 	hello   wire.Hello
 	n       int64
+	ask     int64    // of what it said last that it wants
 	scopes  []string // of the session
 	welcome *wire.Welcome
 	rows    map[string]memoryRow       // by KeyID
@@ -48,6 +49,14 @@ func (m *mole) connect(who string, claims map[string]any) {
 
 func (m *mole) send(up wire.Up) *hub.Submission {
 	m.b.t.Helper()
+	switch up := up.(type) {
+	case *wire.Hello:
+		m.ask++
+		up.Ask = m.ask
+	case *wire.Subscribe:
+		m.ask++
+		up.Ask = m.ask
+	}
 	down, sub, err := m.s.Receive(ctx, m.b.now, up)
 	if err != nil {
 		m.b.t.Fatal(err)
@@ -67,9 +76,9 @@ func (m *mole) hear(down []wire.Down) {
 			if d.Resync {
 				m.hello.Seq, m.hello.Term = d.Head, d.Term
 			}
-			m.take(d.Scopes, false)
+			m.take(d.Scopes, d.Ask, false)
 		case *wire.Scopes:
-			m.take(d.List, true)
+			m.take(d.List, d.Ask, true)
 		case *wire.Schema:
 			m.hello.Schema = d.Hash
 		case *wire.Batch:
@@ -81,7 +90,11 @@ func (m *mole) hear(down []wire.Down) {
 }
 
 // take drops what is not the session's any more.
-func (m *mole) take(scopes []string, void bool) {
+func (m *mole) take(scopes []string, ask int64, void bool) {
+	m.b.t.Helper()
+	if ask != m.ask {
+		m.b.t.Fatalf("a list that answers %d, and %d was asked last", ask, m.ask)
+	}
 	m.scopes = scopes
 	for scope := range m.members {
 		if !slices.Contains(scopes, scope) {

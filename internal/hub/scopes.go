@@ -18,6 +18,7 @@ const maxScopes = 10_000
 type reach struct {
 	only bool
 	want map[string]int64 // priorities of the scopes that the replica named
+	ask  int64            // what it called that
 
 	granted []string // what the principal may read as of the last durable commit
 	list    []string // those of granted that are wanted, as the replica was told
@@ -66,7 +67,7 @@ func (s *Session) GrantsMoved() bool {
 // newReach takes what a Hello says of scopes.
 func newReach(m *wire.Hello, granted, public []string) *reach {
 	r := &reach{granted: granted, moved: true, floor: -1}
-	r.wants(m.Only, m.Want)
+	r.wants(m.Only, m.Want, m.Ask)
 	r.list = r.wanted(public)
 	held := slices.Clone(m.Held)
 	slices.Sort(held)
@@ -75,8 +76,8 @@ func newReach(m *wire.Hello, granted, public []string) *reach {
 	return r
 }
 
-func (r *reach) wants(only bool, list []wire.Want) {
-	r.only, r.want = only, nil
+func (r *reach) wants(only bool, list []wire.Want, ask int64) {
+	r.only, r.want, r.ask = only, nil, ask
 	if len(list) == 0 {
 		return
 	}
@@ -183,7 +184,7 @@ func (r *reach) again() wire.Down {
 
 func (r *reach) said() wire.Down {
 	r.owed = false
-	return &wire.Scopes{List: r.list}
+	return &wire.Scopes{List: r.list, Ask: r.ask}
 }
 
 func tooManyScopes(n int) *wire.Refusal {
@@ -201,7 +202,7 @@ func (s *Session) subscribe(m *wire.Subscribe) []wire.Down {
 	case len(m.Want) > maxScopes:
 		return s.refuse(badAsk(tidemark.CodeTooLarge, fmt.Sprintf("more than %d scopes at once", maxScopes)))
 	}
-	r.wants(m.Only, m.Want)
+	r.wants(m.Only, m.Want, m.Ask)
 	r.stale, r.owed = true, true
 	before := r.list
 	down := s.rescope()

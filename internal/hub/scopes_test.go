@@ -470,7 +470,7 @@ func TestFallbackWithScopes(t *testing.T) {
 			}
 		}
 	}
-	down, _, err := ann.s.Receive(ctx, b.now, &wire.Subscribe{})
+	down, _, err := ann.s.Receive(ctx, b.now, &wire.Subscribe{Ask: ann.ask})
 	if err != nil || len(down) != 1 {
 		t.Fatal(down, err)
 	}

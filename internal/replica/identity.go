@@ -23,7 +23,7 @@ func (r *Replica) Hello() (*wire.Hello, error) {
 			Incarnation: facts[meta.KeyIncarnation].Str(), Term: facts[meta.KeyTerm].Str(),
 			Replica: facts[keyReplica].Str(), Ticket: facts[keyTicket].Str(), Schema: facts[meta.KeySchema].Str(),
 			Seq: tidemark.Seq(facts[meta.KeySeq].Int64()), Sum: uint64(facts[meta.KeySum].Int64()),
-			ReadOnly: facts[keyReadOnly].Int64() != 0, Agent: r.opts.Agent,
+			ReadOnly: facts[keyReadOnly].Int64() != 0, Agent: r.opts.Agent, Ask: facts[keyWants].Int64(),
 		}
 		if h.Staged, err = stagedCursor(r.db, h.Seq); err != nil {
 			return err

@@ -184,7 +184,7 @@ type Loop struct {
 	fresh   bool         // hello must deny its checkpoint: the server went back
 
 	told    int64 // what wanted returned when the server was told last what is wanted
-	asking  int   // Subscribes without an answer
+	heard   int64 // of the last list that it answered with
 	filling bool  // scopes are not whole yet
 
 	sent     int64         // highest n pushed in this session

@@ -4,24 +4,24 @@ import "github.com/tidemarkdb/tidemark/internal/wire"
 
 // scopes takes over which scopes the session has from here on.
 func scopes(l *Loop, now int64, ev Event) error {
-	news, err := l.e.TakeScopes(ev.(Received).Msg.(*wire.Scopes).List, now)
+	m := ev.(Received).Msg.(*wire.Scopes)
+	news, err := l.e.TakeScopes(m.List, now)
 	if err != nil {
 		return err
 	}
 	l.staging = false // chunks that were staged are void
-	l.asking = max(0, l.asking-1)
-	if err := l.rescoped(news); err != nil {
+	if err := l.rescoped(news, m.Ask); err != nil {
 		return err
 	}
 	return l.decide(now, true)
 }
 
-// rescoped follows a list of scopes; news is nil where none came or went.
-func (l *Loop) rescoped(news *Applied) error {
-	if l.asking == 0 {
-		if err := l.e.answered(l.told); err != nil {
-			return err
-		}
+// rescoped follows a list of scopes that were wanted as of ask; news is nil
+// where none came or went.
+func (l *Loop) rescoped(news *Applied, ask int64) error {
+	l.heard = ask
+	if err := l.e.answered(ask); err != nil {
+		return err
 	}
 	var err error
 	if l.filling, err = l.e.filling(); err != nil || news == nil {
@@ -38,7 +38,7 @@ func (l *Loop) rescoped(news *Applied) error {
 }
 
 // moving reports whether scopes or chunks are on their way.
-func (l *Loop) moving() bool { return l.staging || l.filling || l.asking > 0 }
+func (l *Loop) moving() bool { return l.staging || l.filling || l.heard < l.told }
 
 // rewant tells the server what is wanted, if that is not what it was told.
 func (l *Loop) rewant() error {
@@ -51,8 +51,7 @@ func (l *Loop) rewant() error {
 		return err
 	}
 	l.told = n
-	l.asking++
-	l.send(&wire.Subscribe{Only: only, Want: want})
+	l.send(&wire.Subscribe{Only: only, Want: want, Ask: n})
 	return nil
 }
 

@@ -34,7 +34,7 @@ func TestSubscribeWaitsForItsRound(t *testing.T) {
 		if up := l.sent(); subscribes(up) != 1 || l.State() != CatchingUp {
 			t.Fatalf("%T: sent %v in %v", ev, up, l.State())
 		}
-		l.mustStep(t, down(&wire.Scopes{List: []string{"a/1"}}))
+		l.mustStep(t, down(&wire.Scopes{List: []string{"a/1"}, Ask: l.copy.wants}))
 		if l.State() != CatchingUp || l.copy.heard != 1 || l.Settled() {
 			t.Fatalf("%v, heard %d", l.State(), l.copy.heard)
 		}
@@ -51,7 +51,7 @@ func TestSubscribeWaitsForItsRound(t *testing.T) {
 func TestSubscribeWhileGreeting(t *testing.T) {
 	l := newTestLoop(1)
 	l.copy.wants = 3
-	l.mustStep(t, Start{}, Connected{}, down(&wire.Welcome{}))
+	l.mustStep(t, Start{}, Connected{}, down(&wire.Welcome{Ask: 3}))
 	if n := subscribes(l.sent()); n != 0 || l.copy.heard != 3 || l.State() != Idle {
 		t.Fatalf("%d messages, heard %d", n, l.copy.heard)
 	}
@@ -63,9 +63,43 @@ func TestSubscribeWhileGreeting(t *testing.T) {
 		t.Fatalf("%d messages, heard %d, %v", n, l.copy.heard, l.State())
 	}
 	// A connection that is lost loses the question, not what is wanted.
-	l.mustStep(t, Disconnected{}, Tick{}, Connected{}, down(&wire.Welcome{}))
+	l.mustStep(t, Disconnected{}, Tick{}, Connected{}, down(&wire.Welcome{Ask: 1}))
 	if n := subscribes(l.sent()); n != 0 || l.copy.heard != 1 || l.State() != Idle {
 		t.Fatalf("%d messages, heard %d, %v", n, l.copy.heard, l.State())
+	}
+}
+
+// A list that was on its way when the replica asked for something else does not answer it.
+func TestListThatCrossesASubscribe(t *testing.T) {
+	l := in(t, Idle)
+	for range 2 {
+		l.copy.wants++
+		l.mustStep(t, Rewant{})
+	}
+	for _, m := range l.sent() {
+		if s, is := m.(*wire.Subscribe); is && (s.Ask < 1 || s.Ask > 2) {
+			t.Fatalf("subscribes as %d", s.Ask)
+		}
+	}
+	for ask := range int64(2) {
+		l.mustStep(t, down(&wire.Scopes{Ask: ask}))
+		if l.State() != CatchingUp || l.Settled() || l.copy.heard != ask {
+			t.Fatalf("after the list to %d: %v, heard %d, settled %v", ask, l.State(), l.copy.heard, l.Settled())
+		}
+	}
+	l.mustStep(t, down(&wire.Scopes{Ask: 2}))
+	if l.State() != Idle || !l.Settled() {
+		t.Fatalf("%v, heard %d", l.State(), l.copy.heard)
+	}
+	// Over plain HTTP a Welcome answers, too: that of a trip that began before says so.
+	l.copy.wants++
+	l.mustStep(t, Rewant{}, down(&wire.Welcome{Ask: 2}))
+	if l.State() != CatchingUp || l.Settled() {
+		t.Fatalf("answered by an older round trip: %v", l.State())
+	}
+	l.mustStep(t, down(&wire.Welcome{Ask: 3}))
+	if l.State() != Idle || !l.Settled() {
+		t.Fatalf("%v, heard %d", l.State(), l.copy.heard)
 	}
 }
 

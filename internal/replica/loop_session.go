@@ -29,16 +29,11 @@ func greet(l *Loop, now int64, _ Event) error {
 	if err != nil {
 		return err
 	}
-	told, err := l.e.wanted()
-	if err != nil {
-		return err
-	}
 	h, err := l.e.Hello()
 	if err != nil {
 		return err
 	}
-	l.told, l.asking = told, 0
-	h.Clock = now
+	l.told, h.Clock = h.Ask, now
 	l.resetSession(h.Seq)
 	if l.fresh {
 		h.Seq, h.Term, h.Sum, h.Staged = 0, "", 0, ""
@@ -84,7 +79,7 @@ func welcome(l *Loop, now int64, ev Event) error {
 	if err != nil {
 		return err
 	}
-	if err := l.rescoped(news); err != nil {
+	if err := l.rescoped(news, w.Ask); err != nil {
 		return err
 	}
 	if h, err = l.e.Hello(); err != nil {
@@ -117,10 +112,8 @@ func renew(l *Loop, now int64, ev Event) error {
 	if err != nil {
 		return err
 	}
-	if news != nil {
-		if err := l.rescoped(news); err != nil {
-			return err
-		}
+	if err := l.rescoped(news, w.Ask); err != nil {
+		return err
 	}
 	l.head, l.limits = max(l.head, w.Head), w.Limits
 	// A round trip that brings nothing else must not wind the timer up for ever.

@@ -61,7 +61,7 @@ func (f *fakeCopy) Unsent(after int64, size int) ([]*wire.Push, error) {
 }
 
 func (f *fakeCopy) Hello() (*wire.Hello, error) {
-	return &wire.Hello{Seq: f.seq, Term: "t", Settled: int64(len(f.settled))}, f.take()
+	return &wire.Hello{Seq: f.seq, Term: "t", Settled: int64(len(f.settled)), Ask: f.wants}, f.take()
 }
 
 func (f *fakeCopy) Welcome(w *wire.Welcome, _ int64) (*Applied, error) {

@@ -25,6 +25,7 @@ type Hello struct {
 	Held []string // scopes that the replica has whole at Seq
 	Only bool     // it wants those of Want and no others
 	Want []Want   // scopes in the order in which it wants them; those of the same priority come together
+	Ask  int64    // comes back with the list that answers this
 }
 
 func (m *Hello) write(w *writer) {
@@ -47,6 +48,7 @@ func (m *Hello) write(w *writer) {
 	w.strs(m.Held)
 	w.bool(m.Only)
 	writeWants(w, m.Want)
+	w.int(m.Ask)
 }
 
 func (m *Hello) read(a *array) {
@@ -68,4 +70,5 @@ func (m *Hello) read(a *array) {
 	m.Held = a.strs()
 	m.Only = a.bool()
 	m.Want = a.wants()
+	m.Ask = a.int()
 }

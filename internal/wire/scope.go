@@ -7,21 +7,24 @@ type Want struct {
 	Priority int64
 }
 
-// Subscribe changes what a session wants: Only and Want as in Hello. Scopes answers it.
+// Subscribe changes what a session wants: Only, Want and Ask as in Hello. Scopes answers it.
 type Subscribe struct {
 	Only bool
 	Want []Want
+	Ask  int64
 }
 
 func (m *Subscribe) write(w *writer) {
 	w.kind(kindSubscribe)
 	w.bool(m.Only)
 	writeWants(w, m.Want)
+	w.int(m.Ask)
 }
 
 func (m *Subscribe) read(a *array) {
 	m.Only = a.bool()
 	m.Want = a.wants()
+	m.Ask = a.int()
 }
 
 // Scopes lists the scopes of the session from here on, sorted: those that the
@@ -29,14 +32,19 @@ func (m *Subscribe) read(a *array) {
 // once, also when they come back later. Chunks that it has staged are void.
 type Scopes struct {
 	List []string
+	Ask  int64 // of the Hello or the Subscribe that said last what is wanted
 }
 
 func (m *Scopes) write(w *writer) {
 	w.kind(kindScopes)
 	w.strs(m.List)
+	w.int(m.Ask)
 }
 
-func (m *Scopes) read(a *array) { m.List = a.strs() }
+func (m *Scopes) read(a *array) {
+	m.List = a.strs()
+	m.Ask = a.int()
+}
 
 func writeWants(w *writer, wants []Want) {
 	w.list(len(wants), func(in *writer, i int) {

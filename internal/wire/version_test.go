@@ -21,7 +21,7 @@ var history = []struct {
 	hash    string
 	brought string
 }{
-	{1, "50f3b4f8f08cbfaa", "the first: sessions, changesets, batches, verification, tokens, presence, scopes"},
+	{1, "f3f1514bc830ef0b", "the first: sessions, changesets, batches, verification, tokens, presence, scopes"},
 }
 
 // description is spec/messages.json.

@@ -23,6 +23,7 @@ type Welcome struct {
 	Principal   string   // who the server takes the replica's principal for, "" without authentication
 	Expires     int64    // until when, Unix milliseconds by the server's clock, 0 never
 	Scopes      []string // of the session, as in the message Scopes; nil where none are declared
+	Ask         int64    // that of Hello
 }
 
 // Limits are what the server takes at most; 0 means no limit of its own.
@@ -49,6 +50,7 @@ func (m *Welcome) write(w *writer) {
 	w.str(m.Principal)
 	w.int(m.Expires)
 	w.strs(m.Scopes)
+	w.int(m.Ask)
 }
 
 func (m *Welcome) read(a *array) {
@@ -71,6 +73,7 @@ func (m *Welcome) read(a *array) {
 	m.Principal = a.str()
 	m.Expires = a.int()
 	m.Scopes = a.strs()
+	m.Ask = a.int()
 }
 
 // sum writes a sum of hashes as 8 bytes, most significant first.

@@ -45,6 +45,7 @@ export function hello(r: Replica): Hello {
       token: "", // likewise
       held: heldScopes(r.db),
       ...wants(r.db),
+      ask: number(facts.keyWants),
     };
   });
 }

@@ -4,16 +4,17 @@ import { decide } from "./loop-session.ts";
 
 /** Takes over which scopes the session has from here on. */
 export function scopes(l: Loop, now: number, event: Event): void {
-  const news = l.e.takeScopes(messageOf<"scopes">(event), now);
+  const m = messageOf<"scopes">(event);
+  const news = l.e.takeScopes(m, now);
   l.staging = false; // chunks that were staged are void
-  l.asking = Math.max(0, l.asking - 1);
-  rescoped(l, news);
+  rescoped(l, news, m.ask);
   decide(l, now, true);
 }
 
-/** Follows a list of scopes; news is null where none came or went. */
-export function rescoped(l: Loop, news: Applied | null): void {
-  if (l.asking === 0) l.e.answered(l.told);
+/** Follows a list of scopes that were wanted as of ask; news is null where none came or went. */
+export function rescoped(l: Loop, news: Applied | null, ask: number): void {
+  l.heard = ask;
+  l.e.answered(ask);
   l.filling = l.e.filling();
   if (!news) return;
   l.progressed();
@@ -27,7 +28,7 @@ export function rescoped(l: Loop, news: Applied | null): void {
 
 /** Whether scopes or chunks are on their way. */
 export function moving(l: Loop): boolean {
-  return l.staging || l.filling || l.asking > 0;
+  return l.staging || l.filling || l.heard < l.told;
 }
 
 /** Tells the server what is wanted, if that is not what it was told. */
@@ -36,8 +37,7 @@ export function rewant(l: Loop): void {
   if (n === l.told) return;
   const wants = l.e.wants();
   l.told = n;
-  l.asking++;
-  l.send({ type: "subscribe", ...wants });
+  l.send({ type: "subscribe", ...wants, ask: n });
 }
 
 /** Looks whether something else is wanted. */

@@ -26,9 +26,8 @@ export function dial(l: Loop): void {
  */
 export function greet(l: Loop, now: number): void {
   const sealed = l.e.seal(now);
-  l.told = l.e.wanted();
   const hello = { ...l.e.hello(), clock: now };
-  l.asking = 0;
+  l.told = hello.ask;
   resetSession(l, hello.seq);
   const said = l.fresh ? { ...hello, seq: 0, term: "", sum: 0n, staged: "" } : hello;
   l.enter("greeting", l.opts.patience);
@@ -60,7 +59,7 @@ export function welcome(l: Loop, now: number, event: Event): void {
     anew(l, "protocol", "the server greets another replica");
     return;
   }
-  rescoped(l, l.e.welcome(w, now));
+  rescoped(l, l.e.welcome(w, now), w.ask);
   l.seq = l.e.hello().seq;
   l.head = Math.max(w.head, l.seq);
   l.limits = w.limits;
@@ -85,8 +84,7 @@ function ack(l: Loop, cursor = ""): void {
  */
 export function renew(l: Loop, now: number, event: Event): void {
   const w = messageOf<"welcome">(event);
-  const news = l.e.welcome(w, now);
-  if (news) rescoped(l, news);
+  rescoped(l, l.e.welcome(w, now), w.ask);
   l.head = Math.max(l.head, w.head);
   l.limits = w.limits;
   // A round trip that brings nothing else must not wind the timer up for ever.

@@ -149,7 +149,7 @@ export class Loop {
   fresh = false; // hello must deny its checkpoint: the server went back
 
   told = 0; // what wanted gave when the server was told last what is wanted
-  asking = 0; // subscribes without an answer
+  heard = 0; // of the last list that it answered with
   filling = false; // scopes are not whole yet
 
   sent = 0; // highest n pushed in this session

@@ -35,6 +35,8 @@ export interface Hello {
   /** It wants those of `want` and no others. */
   readonly only: boolean;
   readonly want: readonly Want[];
+  /** Comes back with the list that answers this. */
+  readonly ask: number;
 }
 
 export function encodeHello(m: Hello): string {
@@ -53,5 +55,6 @@ export function encodeHello(m: Hello): string {
     strings(m.held),
     `${m.only}`,
     encodeWants(m.want),
+    `${m.ask}`,
   ]);
 }

@@ -9,11 +9,12 @@ export interface Want {
   readonly priority: number;
 }
 
-/** Changes what a session wants: only and want as in Hello. Scopes answers it. */
+/** Changes what a session wants: only, want and ask as in Hello. Scopes answers it. */
 export interface Subscribe {
   readonly type: "subscribe";
   readonly only: boolean;
   readonly want: readonly Want[];
+  readonly ask: number;
 }
 
 /**
@@ -24,6 +25,8 @@ export interface Subscribe {
 export interface Scopes {
   readonly type: "scopes";
   readonly list: string[];
+  /** Of the Hello or the Subscribe that said last what is wanted. */
+  readonly ask: number;
 }
 
 export function encodeWants(wants: readonly Want[]): string {
@@ -31,9 +34,9 @@ export function encodeWants(wants: readonly Want[]): string {
 }
 
 export function encodeSubscribe(m: Subscribe): string {
-  return array(['"s"', `${m.only}`, encodeWants(m.want)]);
+  return array(['"s"', `${m.only}`, encodeWants(m.want), `${m.ask}`]);
 }
 
 export function readScopes(a: Fields): Scopes {
-  return { type: "scopes", list: a.strings() };
+  return { type: "scopes", list: a.strings(), ask: a.int() };
 }

@@ -25,6 +25,8 @@ export interface Welcome {
   readonly expires: number;
   /** Of the session, as in the message Scopes; empty where none are declared. */
   readonly scopes: string[];
+  /** That of Hello. */
+  readonly ask: number;
 }
 
 /** What the server takes at most, in bytes; 0 means no limit of its own. */
@@ -52,6 +54,7 @@ export function readWelcome(a: Fields): Welcome {
     principal: a.str(),
     expires: a.int(),
     scopes: a.strings(),
+    ask: a.int(),
   };
 }
 

@@ -109,6 +109,7 @@ export class FakeEngine implements Engine {
       held: [],
       only: false,
       want: [],
+      ask: this.subscribed,
     };
   }
 

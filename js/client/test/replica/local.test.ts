@@ -180,6 +180,7 @@ test("a copied file keeps the first names of what is pending", () => {
     principal: "",
     expires: 0,
     scopes: [],
+    ask: 0,
   };
   d.r.welcome({ ...welcome, ...more }, 5);
   for (const name of ["a", "b", "c"]) d.commit(`INSERT INTO person (name) VALUES ('${name}')`);

@@ -73,7 +73,7 @@ const samples: Record<Kind, Event[]> = {
     down({ type: "rows", id: 99, seq: 0, more: true, list: [], scopes: [] }),
   ],
   leases: [down({ type: "leases", list: [] }), down({ type: "leases", list: [{ table: 1, first: 5n, last: 9n }] })],
-  scopes: [down({ type: "scopes", list: [] }), down({ type: "scopes", list: ["a", "b/1"] })],
+  scopes: [down({ type: "scopes", list: [], ask: 0 }), down({ type: "scopes", list: ["a", "b/1"], ask: 0 })],
   refusal: codes.flatMap((c) => [refusal(c), refusal(c, { fatal: true })]),
   garbage: [down(null)],
   disconnected: [{ type: "disconnected" }, gone, { type: "disconnected", error: new TidemarkError("forbidden", "no") }],
@@ -326,7 +326,8 @@ test.each([1, 2, 3])("random events, seed %i", (seed) => {
   }
 });
 
-const listed = (...list: string[]): Event => down({ type: "scopes", list });
+const listedTo = (ask: number, ...list: string[]): Event => down({ type: "scopes", list, ask });
+const listed = (...list: string[]): Event => listedTo(0, ...list);
 const part = (scope: string) => ({ scope, sum: 0n, changes: [], raw: "" });
 
 test("scopes that are granted are waited for until they are whole", () => {
@@ -356,22 +357,31 @@ test("what is wanted is told once, and its answer waited for", () => {
   copy.want = [{ scope: "a", priority: 2 }];
   copy.subscribed = 1;
   l.must(rewant, rewant, local);
-  expect(asked()).toEqual([{ type: "subscribe", only: true, want: copy.want }]);
+  expect(asked()).toEqual([{ type: "subscribe", only: true, want: copy.want, ask: 1 }]);
+  expect([l.loop.state, copy.heard]).toEqual(["catching up", 0]);
+  // A list that was on its way does not answer it.
+  l.must(listedTo(0));
   expect([l.loop.state, copy.heard]).toEqual(["catching up", 0]);
   // Somebody subscribes once more: the first answer is not that to the second question.
   copy.subscribed = 2;
   l.must(local);
   expect(asked().length).toBe(1);
-  l.must(listed());
-  expect([l.loop.state, copy.heard]).toEqual(["catching up", 0]);
-  l.must(listed());
+  l.must(listedTo(1));
+  expect([l.loop.state, copy.heard, l.loop.settled()]).toEqual(["catching up", 1, false]);
+  l.must(listedTo(2));
   expect([l.loop.state, copy.heard, l.loop.settled()]).toEqual(["idle", 2, true]);
   // A hello says it too.
   copy.subscribed = 3;
   l.must({ type: "disconnected" }, start, connected);
   expect(asked()).toEqual([]);
-  l.must(welcome());
+  l.must(welcome({ ask: 3 }));
   expect([copy.heard, asked()]).toEqual([3, []]);
+  // Over plain HTTP every round trip greets: one that began before the question does not answer it.
+  copy.subscribed = 4;
+  l.must(rewant, welcome({ ask: 3 }));
+  expect([l.loop.state, copy.heard]).toEqual(["catching up", 3]);
+  l.must(welcome({ ask: 4 }));
+  expect([l.loop.state, copy.heard]).toEqual(["idle", 4]);
 });
 
 test("a list of scopes makes staged chunks void and a comparison begin anew", () => {

@@ -26,6 +26,7 @@ export function welcome(fields: Fields<"welcome"> = {}): Event {
     principal: "",
     expires: 0,
     scopes: [],
+    ask: 0,
     ...fields,
   });
 }

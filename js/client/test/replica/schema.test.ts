@@ -60,6 +60,7 @@ test("after a resync a schema is taken over at once", () => {
       principal: "",
       expires: 0,
       scopes: [],
+      ask: 0,
       digestKey: o.key,
       time: 1,
       replica: "",

@@ -11,7 +11,7 @@ import { type Device, Origin } from "./fixture.ts";
 
 const notes = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT, n INTEGER)";
 
-const scopes = (...list: string[]) => ({ type: "scopes", list }) as const;
+const scopes = (...list: string[]) => ({ type: "scopes", list, ask: 1 }) as const;
 const news = (scope: string, state: "gained" | "ready" | "lost", rows = 0, unwanted = false) => ({
   ...{ scope, state, rows, unwanted },
 });

@@ -14,7 +14,7 @@ import { codeOf, newCopy } from "./fixture.ts";
 
 const notes = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)";
 const scoped = () => newCopy(notes, { scopes: ["p"], declared: "x" }).copy.replica;
-const list = (...scopes: string[]) => ({ type: "scopes", list: scopes }) as const;
+const list = (...scopes: string[]) => ({ type: "scopes", list: scopes, ask: 1 }) as const;
 
 const put = (id: bigint, body: string): Change => ({
   ...{ table: 1, op: INSERT, key: [id], columns: [], values: [id, body], old: null, edits: null, madeAt: 0 },

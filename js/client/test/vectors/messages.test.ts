@@ -9,7 +9,7 @@ const empty: Record<string, Up | Down> = {
   Hello: {
     ...{ type: "hello", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", schema: "" },
     ...{ seq: 0, sum: 0n, staged: "", settled: 0, readOnly: false, agent: "", clock: 0, token: "" },
-    ...{ held: [], only: false, want: [] },
+    ...{ held: [], only: false, want: [], ask: 0 },
   },
   Push: { type: "push", n: 0, salt: none(8), was: null, seen: 0, schema: "", madeAt: 0, body: null, hash: none(16) },
   Ack: { type: "ack", seq: 0, cursor: "" },
@@ -17,12 +17,12 @@ const empty: Record<string, Up | Down> = {
   AskRows: { type: "askRows", id: 0, table: 0, after: null, upto: null, limit: 0 },
   Token: { type: "token", token: "" },
   Presence: { type: "presence", scope: "", state: null, part: "" },
-  Subscribe: { type: "subscribe", only: false, want: [] },
+  Subscribe: { type: "subscribe", only: false, want: [], ask: 0 },
   Cast: { type: "cast", scope: "", body: "null", part: "" },
   Welcome: {
     ...{ type: "welcome", protocol: 0, space: "", incarnation: "", term: "", replica: "", ticket: "", head: 0 },
     ...{ schema: "", digestKey: none(16), time: 0, limits: { message: 0, changeset: 0, row: 0 }, resync: false },
-    ...{ principal: "", expires: 0, scopes: [] },
+    ...{ principal: "", expires: 0, scopes: [], ask: 0 },
   },
   Schema: { type: "schema", hash: "", body: "" },
   Outcomes: { type: "outcomes", list: [] },
@@ -37,7 +37,7 @@ const empty: Record<string, Up | Down> = {
   Renewed: { type: "renewed", expires: 0 },
   Peers: { type: "peers", scope: "", all: false, list: [] },
   Heard: { type: "heard", scope: "", id: "", principal: "", body: null },
-  Scopes: { type: "scopes", list: [] },
+  Scopes: { type: "scopes", list: [], ask: 0 },
   Declined: { type: "declined", scope: "", part: "", code: "", message: "", hint: "" },
 };
 
