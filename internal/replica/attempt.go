@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"strconv"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	structure "github.com/tidemarkdb/tidemark/internal/schema"
@@ -108,7 +110,8 @@ func (a *attempt) survey() error {
 	if some, err := anyBase(a.db); err != nil || !some {
 		return err
 	}
-	n, err := a.db.Int("SELECT count(*) FROM (SELECT 1 FROM main._tm_pending LIMIT ?1)", tidemark.Int(int64(a.r.exact)+1))
+	// The limit stands in the statement: SQLite compiles one anew for each run whose limit is bound.
+	n, err := a.db.Int("SELECT count(*) FROM (SELECT 1 FROM main._tm_pending LIMIT " + strconv.Itoa(a.r.exact+1) + ")")
 	if err != nil {
 		return err
 	}

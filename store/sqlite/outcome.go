@@ -130,11 +130,11 @@ func (v *view) Outcome(replica string, n int64) (*tidemark.Outcome, error) {
 // Outcomes lists a replica's outcomes behind n.
 func (v *view) Outcomes(replica string, n int64, limit int) ([]tidemark.Outcome, error) {
 	var list []tidemark.Outcome
-	err := v.db.Each(outcomeColumns+"WHERE replica = ?1 AND n > ?2 ORDER BY n LIMIT ?3", func(s *lite.Stmt) error {
+	err := v.db.Each(outcomeColumns+"WHERE replica = ?1 AND n > ?2 ORDER BY n"+limited(limit), func(s *lite.Stmt) error {
 		o, err := readOutcome(s)
 		list = append(list, o)
 		return err
-	}, tidemark.Text(replica), tidemark.Int(n), tidemark.Int(int64(orAll(limit))))
+	}, tidemark.Text(replica), tidemark.Int(n))
 	return list, err
 }
 

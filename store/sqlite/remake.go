@@ -75,11 +75,11 @@ func (f *follower) known() error {
 
 // slice lists some rows that are in a scope, in order behind one.
 func (f *follower) slice(after rowID) (ids []rowID, err error) {
-	err = f.x.db.Each(`SELECT DISTINCT t, key FROM main._tm_feed WHERE live = 1 AND (t, key) > (?1, ?2) ORDER BY t, key LIMIT ?3`,
+	err = f.x.db.Each(`SELECT DISTINCT t, key FROM main._tm_feed WHERE live = 1 AND (t, key) > (?1, ?2) ORDER BY t, key`+limited(remakeSlice),
 		func(s *lite.Stmt) error {
 			ids = append(ids, rowID{int(s.Int(0)), string(s.Blob(1))})
 			return nil
-		}, tidemark.Int(int64(after.table)), tidemark.BlobString(after.key), tidemark.Int(remakeSlice))
+		}, tidemark.Int(int64(after.table)), tidemark.BlobString(after.key))
 	return ids, err
 }
 

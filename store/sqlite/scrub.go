@@ -145,11 +145,11 @@ func (x *tx) liveKeys(table int) ([]known, error) { return x.believed(table, "",
 
 func (x *tx) believed(table int, after string, limit int) ([]known, error) {
 	var rows []known
-	err := x.db.Each("SELECT key, hash FROM main._tm_row WHERE t = ?1 AND key > ?2 AND hash IS NOT NULL ORDER BY key LIMIT ?3",
+	err := x.db.Each("SELECT key, hash FROM main._tm_row WHERE t = ?1 AND key > ?2 AND hash IS NOT NULL ORDER BY key"+limited(limit),
 		func(s *lite.Stmt) error {
 			rows = append(rows, known{string(s.Blob(0)), uint64(s.Int(1))})
 			return nil
-		}, tidemark.Int(int64(table)), tidemark.BlobString(after), tidemark.Int(int64(orAll(limit))))
+		}, tidemark.Int(int64(table)), tidemark.BlobString(after))
 	return rows, err
 }
 

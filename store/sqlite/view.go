@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/digest"
@@ -178,7 +179,7 @@ func (v *view) TermEnd(term string) (tidemark.Seq, bool, error) {
 // Log streams the history behind seq.
 func (v *view) Log(after tidemark.Seq, limit int, fn func(tidemark.LogEntry) error) error {
 	return v.db.Each(`SELECT seq, replica, n, hash, author, at, schema, effects FROM main._tm_changeset
-		WHERE seq > ?1 ORDER BY seq LIMIT ?2`, func(s *lite.Stmt) error {
+		WHERE seq > ?1 ORDER BY seq`+limited(limit), func(s *lite.Stmt) error {
 		e := tidemark.LogEntry{
 			Seq: tidemark.Seq(s.Int(0)), Author: s.Text(4), At: s.Int(5), Schema: s.Text(6),
 			Name: tidemark.Name{Replica: s.Text(1), N: s.Int(2)},
@@ -189,15 +190,17 @@ func (v *view) Log(after tidemark.Seq, limit int, fn func(tidemark.LogEntry) err
 			return err
 		}
 		return fn(e)
-	}, tidemark.Int(int64(after)), tidemark.Int(int64(orAll(limit))))
+	}, tidemark.Int(int64(after)))
 }
 
-// orAll turns "0: all" into what LIMIT takes for it.
-func orAll(limit int) int {
+// limited ends a query after so many rows (0: all). The limit stands in the statement:
+// SQLite compiles one anew for each run whose limit is bound, which takes longer than
+// a short run does.
+func limited(limit int) string {
 	if limit <= 0 {
-		return -1
+		return ""
 	}
-	return limit
+	return " LIMIT " + strconv.Itoa(limit)
 }
 
 // Dirty reports whether another program wrote since the last group.

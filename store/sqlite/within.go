@@ -158,10 +158,7 @@ func (w *within) pick(after, upto []tidemark.Value, bounds [][]tidemark.Value, l
 	if upto != nil {
 		q.text(" AND ").compare("<=", upto)
 	}
-	q.text(" ORDER BY " + row.OrderByKey(w.t))
-	if limit > 0 {
-		q.text(" LIMIT " + strconv.Itoa(limit))
-	}
+	q.text(" ORDER BY " + row.OrderByKey(w.t) + limited(limit))
 	return w.v.db.Each(q.sql.String(), func(s *lite.Stmt) error {
 		r := s.Row(1)
 		return fn(int(s.Int(0)), r, w.picked[w.t.KeyID(w.t.KeyOf(r))])
