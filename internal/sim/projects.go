@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
 )
@@ -103,6 +104,23 @@ func projectModel() []*oracle.Table {
 	}
 }
 
+// both takes a row of each of two queries.
+func both(a, b string) string {
+	const order = " ORDER BY id"
+	return fmt.Sprintf("SELECT a.id, b.id FROM (%s) a, (%s) b ORDER BY 1, 2", strings.TrimSuffix(a, order), strings.TrimSuffix(b, order))
+}
+
+// on writes to a row of the query, with what args make of the run.
+func on(query, sql string, args ...func(*gen) any) op {
+	return func(g *gen) error {
+		vs := make([]any, len(args))
+		for i, a := range args {
+			vs[i] = a(g)
+		}
+		return g.with(query, sql, vs...)
+	}
+}
+
 func projectOps() []op {
 	const (
 		org     = "SELECT id FROM org ORDER BY id"
@@ -111,20 +129,7 @@ func projectOps() []op {
 		remark  = "SELECT id FROM remark ORDER BY id"
 		part    = "SELECT id FROM part ORDER BY id"
 		diary   = "SELECT id FROM diary ORDER BY id"
-		pair    = "SELECT a.id, b.id FROM (%s) a, (%s) b ORDER BY 1, 2"
 	)
-	both := func(a, b string) string {
-		return fmt.Sprintf(pair, a[:len(a)-len(" ORDER BY id")], b[:len(b)-len(" ORDER BY id")])
-	}
-	on := func(query, sql string, args ...func(*gen) any) op {
-		return func(g *gen) error {
-			vs := make([]any, len(args))
-			for i, a := range args {
-				vs[i] = a(g)
-			}
-			return g.with(query, sql, vs...)
-		}
-	}
 	text := func(g *gen) any { return g.secret() }
 	id := func(g *gen) any { return g.name() }
 	who := func(g *gen) any { return person(g.n(3)) }

@@ -80,20 +80,6 @@ func seats(s oracle.State, club tidemark.Value, who, role string) bool {
 
 // clubs: people who may write only what the rules let them.
 func clubs() *family {
-	const (
-		club = "SELECT id FROM club ORDER BY id"
-		job  = "SELECT id FROM job ORDER BY id"
-	)
-	keeps := func(old, row oracle.Row, cols ...int) bool {
-		return !slices.ContainsFunc(cols, func(c int) bool { return old[c] != row[c] })
-	}
-	found := func(g *gen) error { return g.run("INSERT INTO club VALUES (?1, ?2, ?1)", g.name(), g.me()) }
-	hire := func(g *gen) error {
-		return g.with(club, "INSERT OR IGNORE INTO seat VALUES (?1, ?2, ?3)", person(g.n(3)), g.role())
-	}
-	work := func(g *gen) error {
-		return g.with(club, "INSERT INTO job VALUES (?2, ?1, ?3, ?2, 0)", g.name(), g.meMostly())
-	}
 	return &family{
 		title: "club",
 		sql: `CREATE TABLE club (id TEXT PRIMARY KEY NOT NULL, boss TEXT, name TEXT);
@@ -103,90 +89,116 @@ func clubs() *family {
 			INSERT INTO seat VALUES ('a', 'p0', 'lead'), ('a', 'p1', 'hand'), ('b', 'p1', 'lead'), ('b', 'p2', 'hand'), ('c', 'p2', 'lead'), ('c', 'p0', 'hand'), ('c', 'p1', 'lead');
 			INSERT INTO job VALUES ('j', 'a', 'p0', 'j', 0), ('k', 'b', 'p2', 'k', 0), ('l', 'c', 'p1', 'l', 0);`,
 		tables: []*oracle.Table{
-			{Name: "club", Columns: col("id boss name"), Key: []int{0}, NotNull: []int{0}, Rule: func(by string, s oracle.State, old, row oracle.Row) bool {
-				me := tidemark.Text(by)
-				switch {
-				case old == nil:
-					return row[1] == me
-				case row == nil:
-					for _, r := range s["seat"] {
-						if r[0] == old[0] {
-							return false
-						}
-					}
-					return old[1] == me
-				}
-				return old[1] == me && keeps(old, row, 0, 1)
-			}},
-			{Name: "seat", Columns: col("club who role"), Key: []int{0, 1}, NotNull: []int{0, 1}, Rule: func(by string, s oracle.State, old, row oracle.Row) bool {
-				switch {
-				case old == nil:
-					c := s["club"][row[0].Str()]
-					for _, r := range s["club"] {
-						if r[0] == row[0] {
-							c = r
-						}
-					}
-					return seats(s, row[0], by, "lead") || c != nil && c[1] == tidemark.Text(by)
-				case row == nil:
-					return old[1] == tidemark.Text(by) || seats(s, old[0], by, "lead")
-				}
-				return seats(s, old[0], by, "lead") && keeps(old, row, 0, 1)
-			}},
-			{Name: "job", Columns: col("id club author title votes"), Key: []int{0}, NotNull: []int{0, 4}, Policy: map[int]string{4: "counter"}, Rule: func(by string, s oracle.State, old, row oracle.Row) bool {
-				switch {
-				case old == nil:
-					return row[2] == tidemark.Text(by) && seats(s, row[1], by, "")
-				case row == nil:
-					return old[2] == tidemark.Text(by) || seats(s, old[1], by, "lead")
-				}
-				return seats(s, old[1], by, "") && seats(s, row[1], by, "") && keeps(old, row, 2)
-			}},
+			{Name: "club", Columns: col("id boss name"), Key: []int{0}, NotNull: []int{0}, Rule: mayClub},
+			{Name: "seat", Columns: col("club who role"), Key: []int{0, 1}, NotNull: []int{0, 1}, Rule: maySeat},
+			{Name: "job", Columns: col("id club author title votes"), Key: []int{0}, NotNull: []int{0, 4}, Policy: map[int]string{4: "counter"}, Rule: mayJob},
 		},
-		ops: []op{
-			found, hire, hire, work, work,
-			func(g *gen) error {
-				id, me := g.name(), g.me()
-				if err := g.run("INSERT INTO job VALUES (?1, ?1, ?2, 'first', 0)", id, me); err != nil {
-					return err
-				}
-				if err := g.run("INSERT INTO seat VALUES (?1, ?2, 'lead')", id, me); err != nil {
-					return err
-				}
-				return g.run("INSERT INTO club VALUES (?1, ?2, ?1)", id, me)
-			},
-			func(g *gen) error { return g.with(club, "UPDATE club SET name = ?2 WHERE id = ?1", g.name()) },
-			func(g *gen) error {
-				return g.with("SELECT club, who FROM seat ORDER BY club, who", "UPDATE seat SET role = ?3 WHERE club = ?1 AND who = ?2", g.role())
-			},
-			func(g *gen) error { // hands a club over
-				me := g.me()
-				row, err := g.some("SELECT club FROM seat WHERE role = 'lead' AND who = '" + me + "' ORDER BY club")
-				if err != nil || row == nil {
-					return err
-				}
-				if err := g.run("UPDATE seat SET role = 'hand' WHERE club = ?1 AND who = ?2", row[0], me); err != nil {
-					return err
-				}
-				return g.run("UPDATE seat SET role = 'lead' WHERE club = ?1 AND who <> ?2", row[0], me)
-			},
-			func(g *gen) error {
-				return g.with("SELECT club, who FROM seat ORDER BY club, who", "DELETE FROM seat WHERE club = ?1 AND who = ?2")
-			},
-			func(g *gen) error { return g.with(job, "UPDATE job SET title = ?2 WHERE id = ?1", g.name()) },
-			func(g *gen) error { return g.with(job, "UPDATE job SET votes = votes + 1 WHERE id = ?1") },
-			func(g *gen) error { return g.with(job, "UPDATE job SET votes = votes + 1 WHERE id = ?1") },
-			func(g *gen) error {
-				return g.with(job, "UPDATE job SET club = (SELECT id FROM club ORDER BY id LIMIT 1 OFFSET ?2) WHERE id = ?1 AND EXISTS (SELECT 1 FROM club LIMIT 1 OFFSET ?2)", g.n(6))
-			},
-			func(g *gen) error { return g.with(job, "DELETE FROM job WHERE id = ?1 AND length(id) > 1") },
-			func(g *gen) error { return g.with(club, "DELETE FROM club WHERE id = ?1 AND length(id) > 1") },
-		},
+		ops: clubOps(),
 		spoils: []op{
-			func(g *gen) error { return g.with(job, "UPDATE job SET author = 'forged' WHERE id = ?1") },
-			func(g *gen) error { return g.with(club, "INSERT OR IGNORE INTO seat VALUES (?1, 'px', 'lead')") },
+			func(g *gen) error { return g.with(anyJob, "UPDATE job SET author = 'forged' WHERE id = ?1") },
+			func(g *gen) error { return g.with(anyClub, "INSERT OR IGNORE INTO seat VALUES (?1, 'px', 'lead')") },
 		},
 	}
+}
+
+// keeps reports whether columns are what they were.
+func keeps(old, row oracle.Row, cols ...int) bool {
+	return !slices.ContainsFunc(cols, func(c int) bool { return old[c] != row[c] })
+}
+
+func mayClub(by string, s oracle.State, old, row oracle.Row) bool {
+	me := tidemark.Text(by)
+	switch {
+	case old == nil:
+		return row[1] == me
+	case row == nil:
+		for _, r := range s["seat"] {
+			if r[0] == old[0] {
+				return false
+			}
+		}
+		return old[1] == me
+	}
+	return old[1] == me && keeps(old, row, 0, 1)
+}
+
+func maySeat(by string, s oracle.State, old, row oracle.Row) bool {
+	switch {
+	case old == nil:
+		return seats(s, row[0], by, "lead") || valueOf(s, "club", row[0], 1) == tidemark.Text(by)
+	case row == nil:
+		return old[1] == tidemark.Text(by) || seats(s, old[0], by, "lead")
+	}
+	return seats(s, old[0], by, "lead") && keeps(old, row, 0, 1)
+}
+
+func mayJob(by string, s oracle.State, old, row oracle.Row) bool {
+	switch {
+	case old == nil:
+		return row[2] == tidemark.Text(by) && seats(s, row[1], by, "")
+	case row == nil:
+		return old[2] == tidemark.Text(by) || seats(s, old[1], by, "lead")
+	}
+	return seats(s, old[1], by, "") && seats(s, row[1], by, "") && keeps(old, row, 2)
+}
+
+const (
+	anyClub = "SELECT id FROM club ORDER BY id"
+	anyJob  = "SELECT id FROM job ORDER BY id"
+	anySeat = "SELECT club, who FROM seat ORDER BY club, who"
+)
+
+func clubOps() []op {
+	found := func(g *gen) error { return g.run("INSERT INTO club VALUES (?1, ?2, ?1)", g.name(), g.me()) }
+	hire := func(g *gen) error {
+		return g.with(anyClub, "INSERT OR IGNORE INTO seat VALUES (?1, ?2, ?3)", person(g.n(3)), g.role())
+	}
+	work := func(g *gen) error {
+		return g.with(anyClub, "INSERT INTO job VALUES (?2, ?1, ?3, ?2, 0)", g.name(), g.meMostly())
+	}
+	vote := func(g *gen) error { return g.with(anyJob, "UPDATE job SET votes = votes + 1 WHERE id = ?1") }
+	return []op{
+		found, hire, hire, work, work, settleIn,
+		func(g *gen) error { return g.with(anyClub, "UPDATE club SET name = ?2 WHERE id = ?1", g.name()) },
+		func(g *gen) error {
+			return g.with(anySeat, "UPDATE seat SET role = ?3 WHERE club = ?1 AND who = ?2", g.role())
+		},
+		handOver,
+		func(g *gen) error { return g.with(anySeat, "DELETE FROM seat WHERE club = ?1 AND who = ?2") },
+		func(g *gen) error { return g.with(anyJob, "UPDATE job SET title = ?2 WHERE id = ?1", g.name()) },
+		vote, vote,
+		func(g *gen) error {
+			return g.with(anyJob, "UPDATE job SET club = (SELECT id FROM club ORDER BY id LIMIT 1 OFFSET ?2) WHERE id = ?1 AND EXISTS (SELECT 1 FROM club LIMIT 1 OFFSET ?2)", g.n(6))
+		},
+		func(g *gen) error { return g.with(anyJob, "DELETE FROM job WHERE id = ?1 AND length(id) > 1") },
+		func(g *gen) error { return g.with(anyClub, "DELETE FROM club WHERE id = ?1 AND length(id) > 1") },
+	}
+}
+
+// settleIn writes what belongs together in the order in which no rule would
+// let it be written: the club comes last.
+func settleIn(g *gen) error {
+	id, me := g.name(), g.me()
+	if err := g.run("INSERT INTO job VALUES (?1, ?1, ?2, 'first', 0)", id, me); err != nil {
+		return err
+	}
+	if err := g.run("INSERT INTO seat VALUES (?1, ?2, 'lead')", id, me); err != nil {
+		return err
+	}
+	return g.run("INSERT INTO club VALUES (?1, ?2, ?1)", id, me)
+}
+
+// handOver makes others the leads of a club, and its lead a hand.
+func handOver(g *gen) error {
+	me := g.me()
+	row, err := g.some("SELECT club FROM seat WHERE role = 'lead' AND who = '" + me + "' ORDER BY club")
+	if err != nil || row == nil {
+		return err
+	}
+	if err := g.run("UPDATE seat SET role = 'hand' WHERE club = ?1 AND who = ?2", row[0], me); err != nil {
+		return err
+	}
+	return g.run("UPDATE seat SET role = 'lead' WHERE club = ?1 AND who <> ?2", row[0], me)
 }
 
 // me is whose device it is, as far as a device knows that was not copied.

@@ -149,14 +149,7 @@ func (j *judgement) decide(e edit) result {
 		}
 	case "set":
 		if v, ok := mergeSets(e.base, e.theirs, e.new); ok {
-			j.unsure = true
-			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error {
-				if e.base == e.theirs && got == e.new {
-					return nil // to the byte
-				}
-				return sameSet(v, e.theirs, got)
-			}})
-			return result{value: e.theirs}
+			return j.union(e, v)
 		}
 	case "json":
 		if e.base == e.theirs {
@@ -164,42 +157,21 @@ func (j *judgement) decide(e edit) result {
 		}
 		if v, over, ok := mergeObjects(e.base, e.theirs, e.new); ok {
 			j.unsure = j.unsure || over // what the author saw may be its own that was rejected
-			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error { return sameObject(v, got) }})
+			j.choose(e, func(got tidemark.Value) error { return sameObject(v, got) })
 			return result{value: e.theirs, over: over}
 		}
 	case "text":
-		if e.base != e.theirs && e.base.Kind() == tidemark.KindText && e.theirs.Kind() == tidemark.KindText {
-			j.unsure = true // a copy that knows that it differs sets the text as a whole
-			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error {
-				if got == e.new {
-					return nil
-				}
-				return mergedText(e.base.Str(), e.theirs.Str(), e.new.Str(), got.Str())
-			}})
-			return result{value: e.theirs}
-		}
 		if e.base.Kind() == tidemark.KindText && e.theirs.Kind() == tidemark.KindText {
-			return mine
+			return j.text(e)
 		}
 	case "max", "min":
 		if !differ {
 			return mine
 		}
-		larger := compare(e.new, e.theirs) > 0
-		if e.theirs.IsNull() || !e.new.IsNull() && larger == (e.t.policyOf(e.col) == "max") {
-			return result{value: e.new, over: true}
-		}
-		return result{value: e.theirs, lost: true}
+		return further(e)
 	case "latest-edit":
 		if differ {
-			j.unsure = true
-			j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, func(got tidemark.Value) error {
-				if got != e.new && got != e.theirs {
-					return fmt.Errorf("%v is neither %v nor %v", got, e.new, e.theirs)
-				}
-				return nil
-			}})
-			return result{value: e.theirs}
+			return j.latest(e)
 		}
 	case "first-write":
 		if differ {
@@ -222,6 +194,59 @@ func (j *judgement) decide(e edit) result {
 	}
 	mine.over = differ
 	return mine
+}
+
+// choose leaves to a check what a cell comes to hold.
+func (j *judgement) choose(e edit, check func(got tidemark.Value) error) {
+	j.choices = append(j.choices, Choice{e.t.Name, e.key, e.col, check})
+}
+
+// union merges sets to the one that has v's members, in an order of its own.
+func (j *judgement) union(e edit, v tidemark.Value) result {
+	j.unsure = true
+	j.choose(e, func(got tidemark.Value) error {
+		if e.base == e.theirs && got == e.new {
+			return nil // to the byte
+		}
+		return sameSet(v, e.theirs, got)
+	})
+	return result{value: e.theirs}
+}
+
+// text merges two texts.
+func (j *judgement) text(e edit) result {
+	if e.base == e.theirs {
+		return result{value: e.new}
+	}
+	j.unsure = true // a copy that knows that it differs sets the text as a whole
+	j.choose(e, func(got tidemark.Value) error {
+		if got == e.new {
+			return nil
+		}
+		return mergedText(e.base.Str(), e.theirs.Str(), e.new.Str(), got.Str())
+	})
+	return result{value: e.theirs}
+}
+
+// further takes the larger or the smaller of two values that differ.
+func further(e edit) result {
+	larger := compare(e.new, e.theirs) > 0
+	if e.theirs.IsNull() || !e.new.IsNull() && larger == (e.t.policyOf(e.col) == "max") {
+		return result{value: e.new, over: true}
+	}
+	return result{value: e.theirs, lost: true}
+}
+
+// latest takes one of the two: clocks say which.
+func (j *judgement) latest(e edit) result {
+	j.unsure = true
+	j.choose(e, func(got tidemark.Value) error {
+		if got != e.new && got != e.theirs {
+			return fmt.Errorf("%v is neither %v nor %v", got, e.new, e.theirs)
+		}
+		return nil
+	})
+	return result{value: e.theirs}
 }
 
 // Longer is the function of columns whose policy is custom: the longer text wins.
