@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -275,6 +275,28 @@ export async function openTab(context: BrowserContext, url: string): Promise<Pag
   return page;
 }
 
+/** What a test may want of its stage. */
+interface Setting {
+  /** The name of the space. */
+  readonly name: string;
+  /** Its tables and rows. */
+  readonly sql: string;
+  /** What the file beside it declares; with it the server asks who comes, with tokens that the stage issues. */
+  readonly declared?: string;
+  /** More flags for the server. */
+  readonly flags?: readonly string[];
+  /** More scripts for the site, where they are served. */
+  readonly scripts?: Readonly<Record<string, string>>;
+}
+
+/** The space that most tests use. */
+const SHOP: Setting = {
+  name: "shop",
+  sql: `
+  CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, votes INTEGER);
+  INSERT INTO task (id, title) VALUES ('a', 'first'), ('b', 'second');`,
+};
+
 /** Everything that most tests here need: a space that is served, the page's site, a browser. */
 export interface Stage {
   readonly site: string;
@@ -283,28 +305,34 @@ export interface Stage {
   readonly served: Served;
   readonly profile: string;
   chrome: Browser;
+  /** A token for somebody. */
+  token(who: string, ttl?: string): Promise<string>;
   end(): Promise<void>;
 }
 
-/** The tables of the space that tests use. */
-const SCHEMA = `
-  CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, votes INTEGER);
-  INSERT INTO task (id, title) VALUES ('a', 'first'), ('b', 'second');`;
-
-export async function stage(): Promise<Stage> {
+export async function stage(want: Partial<Setting> = {}): Promise<Stage> {
+  const { name, sql, declared, flags = [], scripts } = { ...SHOP, ...want };
   const dir = scratch();
-  const site = await serveSite();
-  const file = join(dir.path, "shop.sqlite");
-  await sqlite3(file, SCHEMA);
-  const served = await serve([file], site.url);
+  const site = await serveSite(scripts);
+  const file = join(dir.path, `${name}.sqlite`);
+  const secret = join(dir.path, "secret");
+  await sqlite3(file, sql);
+  const asks: string[] = [];
+  if (declared !== undefined) {
+    writeFileSync(join(dir.path, `${name}.tidemark.yaml`), declared);
+    await run("token", "keygen", "-o", secret);
+    asks.push("--auth-secret", secret);
+  }
+  const served = await serve([file], site.url, "127.0.0.1:0", [...asks, ...flags]);
   const profile = join(dir.path, "profile");
   const s: Stage = {
     site: site.url,
     file,
-    space: `${served.url}/shop`,
+    space: `${served.url}/${name}`,
     served,
     profile,
     chrome: await launch(profile),
+    token: async (who, ttl = "1h") => (await run("token", "issue", "--sub", who, "--ttl", ttl, "--key", secret)).trim(),
     end: async () => {
       await s.chrome.kill().catch(() => {});
       await served.stop();

@@ -1,17 +1,5 @@
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Browser,
-  browser,
-  launch,
-  openTab,
-  type Served,
-  scratch,
-  serve,
-  serveSite,
-  sqlite3,
-  until,
-} from "./harness.ts";
+import { browser, openTab, type Stage, sqlite3, stage, until } from "./harness.ts";
 
 const SCHEMA = `
   CREATE TABLE task (id INTEGER PRIMARY KEY, project INT NOT NULL, title TEXT NOT NULL, done INT NOT NULL DEFAULT 0);
@@ -19,35 +7,22 @@ const SCHEMA = `
   INSERT INTO task (id, project, title) SELECT i, i % 1000, 'task ' || i FROM n;`;
 
 describe.skipIf(browser === "")("live queries", () => {
-  const dir = scratch();
-  const file = join(dir.path, "shop.sqlite");
-  let site: Awaited<ReturnType<typeof serveSite>>;
-  let served: Served;
-  let chrome: Browser;
+  let s: Stage;
 
   beforeAll(async () => {
-    site = await serveSite();
-    await sqlite3(file, SCHEMA);
-    served = await serve([file], site.url);
-    chrome = await launch(join(dir.path, "profile"));
+    s = await stage({ sql: SCHEMA });
   });
-
-  afterAll(async () => {
-    await chrome?.close();
-    await served?.stop();
-    await site?.close();
-    dir.remove();
-  });
+  afterAll(() => s?.end());
 
   const openDatabase = async (name: string) => {
-    const page = await openTab(chrome.context, site.url);
+    const page = await openTab(s.chrome.context, s.site);
     await page.evaluate(
       async ({ server, name }) => {
         window.db = await window.tidemark.open({ name, server });
         await window.db.ready;
         await window.db.caughtUp();
       },
-      { server: `${served.url}/shop`, name },
+      { server: s.space, name },
     );
     return page;
   };
@@ -111,7 +86,7 @@ describe.skipIf(browser === "")("live queries", () => {
     expect(await runs()).toBe(1005);
     await page.evaluate(() => window.db.flushed());
     expect(await runs()).toBe(1005);
-    await sqlite3(file, "UPDATE task SET title = 'there' WHERE project BETWEEN 100 AND 104 AND id < 1000");
+    await sqlite3(s.file, "UPDATE task SET title = 'there' WHERE project BETWEEN 100 AND 104 AND id < 1000");
     await until(page, () => (window.kept.told as () => number)(), 1010);
     expect(await runs()).toBe(1010);
     expect(await page.evaluate(() => [window.kept[3], window.kept[102]])).toEqual([

@@ -1,20 +1,6 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Browser,
-  browser,
-  launch,
-  openTab,
-  run,
-  type Served,
-  scratch,
-  serve,
-  serveSite,
-  sqlite3,
-  until,
-} from "./harness.ts";
+import { browser, openTab, type Stage, sqlite3, stage, until } from "./harness.ts";
 
 const tables = `CREATE TABLE guest (project INTEGER, person TEXT, PRIMARY KEY (project, person));
   CREATE TABLE project (id INTEGER PRIMARY KEY, title TEXT);
@@ -35,30 +21,12 @@ scopes:
 `;
 
 describe.skipIf(browser === "")("a page of a space with scopes", () => {
-  const dir = scratch();
-  const file = join(dir.path, "team.sqlite");
-  const secret = join(dir.path, "secret");
-  let site: Awaited<ReturnType<typeof serveSite>>;
-  let served: Served;
-  let chrome: Browser;
+  let s: Stage;
 
   beforeAll(async () => {
-    await sqlite3(file, tables);
-    writeFileSync(join(dir.path, "team.tidemark.yaml"), declared);
-    await run("token", "keygen", "-o", secret);
-    site = await serveSite();
-    served = await serve([file], site.url, "127.0.0.1:0", ["--auth-secret", secret]);
-    chrome = await launch(join(dir.path, "profile"));
+    s = await stage({ name: "team", sql: tables, declared });
   });
-  afterAll(async () => {
-    await chrome?.kill().catch(() => {});
-    await served?.stop();
-    await site?.close();
-    dir.remove();
-  });
-
-  const issue = async (who: string): Promise<string> =>
-    (await run("token", "issue", "--sub", who, "--ttl", "1h", "--key", secret)).trim();
+  afterAll(() => s?.end());
 
   interface Opening {
     readonly name: string;
@@ -69,12 +37,8 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
   }
 
   /** Opens a tab with a person's database. */
-  async function signIn(
-    context: BrowserContext,
-    { name, who, scopes, transport = "websocket", storage = "opfs" }: Opening,
-  ) {
-    const page = await openTab(context, site.url);
-    const server = `${served.url}/team`;
+  async function signIn({ name, who, scopes, transport = "websocket", storage = "opfs" }: Opening): Promise<Page> {
+    const page = await openTab(s.chrome.context, s.site);
     await page.evaluate(
       async ({ token, scopes, ...more }) => {
         const { open } = window.tidemark;
@@ -84,7 +48,7 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
         window.db.onEvent((e) => e.type === "scope" && list.push(`${e.scope.scope} ${e.scope.state}`));
         await window.db.ready;
       },
-      { name, transport, storage, server, token: await issue(who), scopes },
+      { name, transport, storage, server: s.space, token: await s.token(who), scopes },
     );
     return page;
   }
@@ -105,7 +69,7 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
   };
 
   test.for(["websocket", "http"] as const)("holds what its person may read and wants, over %s", async (transport) => {
-    const page = await signIn(chrome.context, {
+    const page = await signIn({
       name: `named-${transport}`,
       who: "ana",
       scopes: ["project/1"],
@@ -129,8 +93,8 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
   });
 
   test("all tabs share what one subscribes to, over the end of the one that leads", async () => {
-    const first = await signIn(chrome.context, { name: "tabs", who: "ben", scopes: ["project/1"] });
-    const second = await signIn(chrome.context, { name: "tabs", who: "ben" });
+    const first = await signIn({ name: "tabs", who: "ben", scopes: ["project/1"] });
+    const second = await signIn({ name: "tabs", who: "ben" });
     await until(second, () => window.db.status.leader, false);
     await second.evaluate(() => window.db.setNetwork(false));
     await second.evaluate(() => {
@@ -155,9 +119,9 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
   test.for(["opfs", "indexeddb"] as const)(
     "rows leave with a grant: at once, and after a time without network (%s)",
     async (storage) => {
-      await sqlite3(file, "INSERT OR IGNORE INTO guest VALUES (2, 'ana')");
-      await sqlite3(file, "INSERT OR IGNORE INTO task VALUES ('b', 1, 'second')");
-      const page = await signIn(chrome.context, { name: `losing-${storage}`, who: "ana", storage });
+      await sqlite3(s.file, "INSERT OR IGNORE INTO guest VALUES (2, 'ana')");
+      await sqlite3(s.file, "INSERT OR IGNORE INTO task VALUES ('b', 1, 'second')");
+      const page = await signIn({ name: `losing-${storage}`, who: "ana", storage });
       expect(await page.evaluate(() => window.db.status.storage?.level)).toBe(storage);
       await page.evaluate(() => window.db.caughtUp());
       await shows(page, "a,b,c");
@@ -169,24 +133,24 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
         );
       });
       const gone = () => window.kept.gone as string[];
-      await sqlite3(file, "DELETE FROM guest WHERE project = 2 AND person = 'ana'");
+      await sqlite3(s.file, "DELETE FROM guest WHERE project = 2 AND person = 'ana'");
       await shows(page, "a,b");
       await until(page, gone, ["c left"]);
-      await sqlite3(file, "DELETE FROM task WHERE id = 'b'");
+      await sqlite3(s.file, "DELETE FROM task WHERE id = 'b'");
       await until(page, gone, ["c left", "b deleted"]);
 
       await page.evaluate(() => window.db.setNetwork(false));
       await page.evaluate(() => window.db.exec`UPDATE task SET title = 'mine' WHERE id = 'a'`);
-      await sqlite3(file, "DELETE FROM guest WHERE project = 1 AND person = 'ana'");
+      await sqlite3(s.file, "DELETE FROM guest WHERE project = 1 AND person = 'ana'");
       expect(await tasks(page)).toBe("a");
       await page.evaluate(() => window.db.setNetwork(true));
       await shows(page, "");
       await until(page, gone, ["c left", "b deleted", "a left"]);
       await page.evaluate(() => window.db.flushed());
       expect(await page.evaluate(async () => (await window.db.rejected()).map((r) => r.code))).toEqual(["forbidden"]);
-      expect(await sqlite3(file, "SELECT title FROM task WHERE id = 'a'")).toBe("first\n");
+      expect(await sqlite3(s.file, "SELECT title FROM task WHERE id = 'a'")).toBe("first\n");
 
-      await sqlite3(file, "INSERT INTO guest VALUES (1, 'ana')");
+      await sqlite3(s.file, "INSERT INTO guest VALUES (1, 'ana')");
       await shows(page, "a");
       await leave(page);
     },

@@ -1,20 +1,6 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Browser,
-  browser,
-  launch,
-  openTab,
-  run,
-  type Served,
-  scratch,
-  serve,
-  serveSite,
-  sqlite3,
-  until,
-} from "./harness.ts";
+import { browser, openTab, type Stage, sqlite3, stage, until } from "./harness.ts";
 
 const tables = `CREATE TABLE box (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
   CREATE TABLE guest (box INTEGER REFERENCES box (id), person TEXT, PRIMARY KEY (box, person));
@@ -35,35 +21,18 @@ scopes:
  * not come to their browser in any message, nor lie in anything that it stores.
  */
 describe.skipIf(browser === "")("what one may not see", () => {
-  const dir = scratch();
-  const file = join(dir.path, "boxes.sqlite");
-  const secret = join(dir.path, "secret");
-  let site: Awaited<ReturnType<typeof serveSite>>;
-  let served: Served;
-  let chrome: Browser;
-  let token: string;
+  let s: Stage;
 
   beforeAll(async () => {
-    await sqlite3(file, tables);
-    writeFileSync(join(dir.path, "boxes.tidemark.yaml"), declared);
-    await run("token", "keygen", "-o", secret);
-    token = (await run("token", "issue", "--sub", "ana", "--ttl", "1h", "--key", secret)).trim();
-    site = await serveSite();
-    served = await serve([file], site.url, "127.0.0.1:0", ["--auth-secret", secret]);
-    chrome = await launch(join(dir.path, "profile"));
+    s = await stage({ name: "boxes", sql: tables, declared });
   });
-  afterAll(async () => {
-    await chrome?.kill().catch(() => {});
-    await served?.stop();
-    await site?.close();
-    dir.remove();
-  });
+  afterAll(() => s?.end());
 
   type Kind = readonly ["opfs" | "indexeddb", "websocket" | "http"];
 
   /** Opens Ana's database, with a worker that shows all that the network brings to it. */
   async function open([storage, transport]: Kind): Promise<Page> {
-    const page = await openTab(chrome.context, site.url);
+    const page = await openTab(s.chrome.context, s.site);
     await page.evaluate(
       async ({ server, storage, transport, token }) => {
         const spy = `
@@ -96,7 +65,7 @@ describe.skipIf(browser === "")("what one may not see", () => {
         });
         await window.db.ready;
       },
-      { server: `${served.url}/boxes`, storage, transport, token },
+      { server: s.space, storage, transport, token: await s.token("ana") },
     );
     return page;
   }
@@ -169,7 +138,7 @@ describe.skipIf(browser === "")("what one may not see", () => {
   ] as const)("never comes, and is gone when it was allowed for a while (%s over %s)", async (kind) => {
     const word = (n: number): string => `Kanari${n}${kind.join("")}`;
     await sqlite3(
-      file,
+      s.file,
       `DELETE FROM item; DELETE FROM guest WHERE box = 2 AND person = 'ana';
       INSERT INTO item VALUES (1, 1, 'plain'), (2, 2, '${word(1)}')`,
     );
@@ -177,10 +146,10 @@ describe.skipIf(browser === "")("what one may not see", () => {
     await shows(page, "1");
     // Others write while she is connected; what follows in her box shows that it was passed.
     await sqlite3(
-      file,
+      s.file,
       `UPDATE item SET body = '${word(2)}' WHERE id = 2; INSERT INTO item VALUES (3, 2, '${word(2)}')`,
     );
-    await sqlite3(file, `INSERT INTO item VALUES (4, 1, 'after')`);
+    await sqlite3(s.file, `INSERT INTO item VALUES (4, 1, 'after')`);
     await shows(page, "1,4");
     // A change of a row that she may not see, and a clash with one, say nothing of it.
     await page.evaluate(async () => {
@@ -188,9 +157,9 @@ describe.skipIf(browser === "")("what one may not see", () => {
       await window.db.flushed();
     });
     // A row moves out of what she may not see, into it, and back.
-    await sqlite3(file, `UPDATE item SET box = 1, body = 'moved' WHERE id = 2`);
+    await sqlite3(s.file, `UPDATE item SET box = 1, body = 'moved' WHERE id = 2`);
     await until(page, async () => (await window.db.query`SELECT 1 FROM item WHERE id = 2`).length, 1);
-    await sqlite3(file, `UPDATE item SET box = 2, body = '${word(1)}' WHERE id = 2`);
+    await sqlite3(s.file, `UPDATE item SET box = 2, body = '${word(1)}' WHERE id = 2`);
     await until(page, async () => (await window.db.query`SELECT 1 FROM item WHERE id = 2`).length, 0);
     await page.evaluate(() => window.db.caughtUp());
     await hears(page, "after");
@@ -203,7 +172,7 @@ describe.skipIf(browser === "")("what one may not see", () => {
 
     // Allowed, it comes: the spy and the search would have seen it.
     page = await open(kind);
-    await sqlite3(file, "INSERT INTO guest VALUES (2, 'ana')");
+    await sqlite3(s.file, "INSERT INTO guest VALUES (2, 'ana')");
     await until(page, async () => (await window.db.query`SELECT 1 FROM item WHERE box = 2`).length, 2);
     await hears(page, word(2));
     await page.evaluate(() => window.db.close());
@@ -212,10 +181,10 @@ describe.skipIf(browser === "")("what one may not see", () => {
 
     // Taken away while she is connected, and written to afterwards.
     page = await open(kind);
-    await sqlite3(file, "DELETE FROM guest WHERE box = 2 AND person = 'ana'");
+    await sqlite3(s.file, "DELETE FROM guest WHERE box = 2 AND person = 'ana'");
     await until(page, async () => (await window.db.query`SELECT 1 FROM item WHERE box = 2`).length, 0);
     await sqlite3(
-      file,
+      s.file,
       `UPDATE item SET body = '${word(3)}' WHERE box = 2; UPDATE item SET body = 'last' WHERE id = 1`,
     );
     await until(page, async () => (await window.db.query`SELECT 1 FROM item WHERE body = 'last'`).length, 1);
@@ -227,12 +196,12 @@ describe.skipIf(browser === "")("what one may not see", () => {
 
     // Allowed again, and taken away while she is away.
     page = await open(kind);
-    await sqlite3(file, "INSERT INTO guest VALUES (2, 'ana')");
+    await sqlite3(s.file, "INSERT INTO guest VALUES (2, 'ana')");
     await until(page, async () => (await window.db.query`SELECT 1 FROM item WHERE box = 2`).length, 2);
     await page.evaluate(() => window.db.close());
     await page.close();
     await sqlite3(
-      file,
+      s.file,
       `DELETE FROM guest WHERE box = 2 AND person = 'ana'; UPDATE item SET body = '${word(4)}' WHERE id = 2; UPDATE item SET body = 'meanwhile' WHERE id = 1`,
     );
     page = await open(kind);
