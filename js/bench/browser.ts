@@ -1,17 +1,6 @@
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import {
-  type Browser,
-  browser,
-  launch,
-  openTab,
-  type Served,
-  scratch,
-  serve,
-  serveSite,
-  sqlite3,
-} from "../e2e/harness.ts";
+import { browser, openTab, type Stage, sqlite3, stage } from "../e2e/harness.ts";
 
 /** The rows that the peers were measured with: an id of 26 characters, a title of 40, a body of 120. */
 const SCHEMA = `
@@ -42,30 +31,20 @@ function report(): void {
 }
 
 describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
-  const dir = scratch();
-  const file = join(dir.path, "big.sqlite");
-  let site: Awaited<ReturnType<typeof serveSite>>;
-  let served: Served;
-  let chrome: Browser;
+  let s: Stage;
 
   beforeAll(async () => {
-    site = await serveSite({ "/bench/rebase.js": "bench/rebase.ts" });
-    await sqlite3(file, SCHEMA);
-    served = await serve([file], site.url);
-    chrome = await launch(join(dir.path, "profile"));
+    s = await stage({ name: "big", sql: SCHEMA, scripts: { "/bench/rebase.js": "bench/rebase.ts" } });
   });
 
   afterAll(async () => {
     report();
-    await chrome?.kill();
-    await served?.stop();
-    await site?.close();
-    dir.remove();
+    await s?.end();
   });
 
   /** Opens the space in a tab and returns how long it took until the rows were there. */
   async function openSpace(name: string): Promise<[Page, number]> {
-    const page = await openTab(chrome.context, site.url);
+    const page = await openTab(s.chrome.context, s.site);
     const ms = await page.evaluate(
       async ([name, server]) => {
         const begin = performance.now();
@@ -74,7 +53,7 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
         await window.db.queryOne`SELECT title FROM task WHERE id = 'none'`;
         return performance.now() - begin;
       },
-      [name, `${served.url}/big`],
+      [name, s.space],
     );
     return [page, ms];
   }
@@ -168,7 +147,7 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
     const [page] = await openSpace("rebase");
     for (let i = 0; i < ROUNDS; i++) {
       await page.evaluate(() => window.db.setNetwork(false));
-      await sqlite3(file, `UPDATE task SET votes = votes + 1 WHERE updated_at BETWEEN 1 AND 10000`);
+      await sqlite3(s.file, `UPDATE task SET votes = votes + 1 WHERE updated_at BETWEEN 1 AND 10000`);
       note(
         "catch-up of 10,000 rows",
         await page.evaluate(async () => {
@@ -185,7 +164,7 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
           await db.exec`UPDATE task SET title = ${`edited ${i}`} WHERE id = ${String(k * 10).padStart(26, "0")}`;
         }
       }, i);
-      await sqlite3(file, `UPDATE task SET votes = votes + 1 WHERE updated_at BETWEEN 1 AND 10000`);
+      await sqlite3(s.file, `UPDATE task SET votes = votes + 1 WHERE updated_at BETWEEN 1 AND 10000`);
       note(
         "10,000 rows come in under 1,000 pending, until all is settled",
         await page.evaluate(async () => {
@@ -200,7 +179,7 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
   });
 
   test("a rebase alone", async () => {
-    const page = await openTab(chrome.context, site.url);
+    const page = await openTab(s.chrome.context, s.site);
     const times = await page.evaluate(
       (rounds) =>
         new Promise<number[]>((resolve, reject) => {
@@ -212,6 +191,43 @@ describe.skipIf(browser === "")("in Chromium, milliseconds", () => {
       3 * ROUNDS,
     );
     note("rebase of 1,000 pending over 10,000 rows, alone, in OPFS", ...times);
+    await page.close();
+  });
+
+  test.for(["opfs", "indexeddb"] as const)("reads while rows come in (%s)", async (storage) => {
+    const page = await openTab(s.chrome.context, s.site);
+    /** The longest that one of many point reads waited until what is begun here was done. */
+    const longest = (first: boolean): Promise<number> =>
+      page.evaluate(
+        async ([server, storage, first]) => {
+          const options = { name: `waits-${storage}`, server, storage, deadline: 120_000 };
+          if (first) window.db = await window.tidemark.open(options);
+          const { db } = window;
+          const reads: Promise<number>[] = [];
+          const read = async (): Promise<number> => {
+            const begin = performance.now();
+            await db.queryOne`SELECT title FROM task WHERE id = ${"50000".padStart(26, "0")}`;
+            return performance.now() - begin;
+          };
+          await read();
+          const timer = setInterval(() => reads.push(read()), 4);
+          if (!first) await db.setNetwork(true);
+          await db.ready;
+          await db.caughtUp();
+          clearInterval(timer);
+          await db.setNetwork(false);
+          return Math.max(...(await Promise.all(reads)));
+        },
+        [s.space, storage, first] as const,
+      );
+    for (let i = 0; i < ROUNDS; i++) {
+      note(`longest wait of a read in a first sync of 100,000 rows, ${storage}`, await longest(true));
+      for (const n of [1_000, 10_000, 100_000]) {
+        await sqlite3(s.file, `UPDATE task SET votes = votes + 1 WHERE updated_at <= ${n}`);
+        note(`longest wait of a read while ${n} rows come in, ${storage}`, await longest(false));
+      }
+      await page.evaluate(() => window.db.logout({ force: true }));
+    }
     await page.close();
   });
 
