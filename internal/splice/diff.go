@@ -3,8 +3,6 @@ package splice
 import (
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/aymanbagabas/go-udiff/lcs"
 )
 
 // hunk says that before[a0:a1] became after[b0:b1]. Offsets are bytes, at
@@ -48,8 +46,8 @@ func byTokens(before, after string, h hunk, end func(string, int) int) []hunk {
 	a, as := tokens(before[:h.a1], h.a0, end)
 	b, bs := tokens(after[:h.b1], h.b0, end)
 	var out []hunk
-	for _, d := range lcs.DiffLines(a, b) {
-		t := trim(before, after, hunk{as[d.Start], as[d.End], bs[d.ReplStart], bs[d.ReplEnd]})
+	for _, d := range differences(a, b) {
+		t := trim(before, after, hunk{as[d.a0], as[d.a1], bs[d.b0], bs[d.b1]})
 		if t.a0 < t.a1 || t.b0 < t.b1 {
 			out = append(out, t)
 		}
