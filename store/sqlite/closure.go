@@ -117,27 +117,78 @@ func (b *batch) follow(i *item, byRow map[rowID]*item) error {
 // imply adds the action of one reference on one child. What the changeset itself
 // says of the child's reference goes first.
 func (b *batch) imply(cause *item, ref reference, key, parent []tidemark.Value, byRow map[rowID]*item) error {
-	id := rowID{ref.child.ID, ref.child.KeyID(key)}
-	i := byRow[id]
-	if i != nil && (i.c.Op == tidemark.Delete || slices.ContainsFunc(i.c.Cols, func(c int) bool { return slices.Contains(ref.key.Columns, c) })) {
-		return nil
-	}
 	does, err := b.x.action(ref, key, parent)
 	if err != nil || does == nil {
 		return err
 	}
-	if i == nil {
-		i = &item{c: does, table: ref.child, key: key, cause: cause, free: b.guard == nil || !b.guard.judge.Effects(ref.child)}
+	id := rowID{ref.child.ID, ref.child.KeyID(key)}
+	i := byRow[id]
+	switch judged := b.guard == nil || b.guard.judge.Effects(ref.child); {
+	case i == nil:
+		i = &item{c: does, table: ref.child, key: key, cause: cause, free: b.guard == nil || !judged}
 		cause.brings = append(cause.brings, i)
 		b.items, byRow[id] = append(b.items, i), i
-	} else {
-		if b.guard != nil && i.said == nil && !i.free && !b.guard.judge.Effects(ref.child) {
+	case i.speaksOf(ref):
+		if judged {
+			return nil
+		}
+		return b.echo(i, cause, does)
+	default:
+		if !judged && i.said == nil && !i.free {
 			i.said = i.c
 		}
 		i.c = both(i.c, does)
 	}
 	b.todo = append(b.todo, i)
 	return nil
+}
+
+// speaksOf reports whether a change says itself what becomes of a reference.
+func (i *item) speaksOf(ref reference) bool {
+	return i.c.Op == tidemark.Delete || slices.ContainsFunc(i.c.Cols, func(c int) bool { return slices.Contains(ref.key.Columns, c) })
+}
+
+// echo notes that a change says what an action does: a copy whose foreign keys
+// are on has seen it done, and names it. So its cause covers it there as well.
+func (b *batch) echo(i, cause *item, does *tidemark.Change) error {
+	if i.cause != nil || i.c.Op != does.Op {
+		return nil
+	}
+	if i.c.Op == tidemark.Update {
+		rest, ok, err := b.beside(i, does)
+		if err != nil || !ok {
+			return err
+		}
+		if len(rest.Cols) > 0 {
+			i.said = rest
+			return nil
+		}
+	}
+	i.named, i.cause = true, cause
+	cause.brings = append(cause.brings, i)
+	return nil
+}
+
+// beside is what an update says beyond an action; ok is false where the two do
+// not leave the reference alike.
+func (b *batch) beside(i *item, does *tidemark.Change) (rest *tidemark.Change, ok bool, err error) {
+	after, err := row.Get(b.x.db, i.table, i.key)
+	if err != nil || after == nil {
+		return nil, false, err
+	}
+	rest = &tidemark.Change{Table: i.c.Table, Op: i.c.Op, Key: i.c.Key, MadeAt: i.c.MadeAt}
+	for j, col := range i.c.Cols {
+		after[col] = i.c.New[j]
+		if !slices.Contains(does.Cols, col) {
+			rest.Cols, rest.New = append(rest.Cols, col), append(rest.New, i.c.New[j])
+		}
+	}
+	for j, col := range does.Cols {
+		if after[col] != does.New[j] {
+			return nil, false, nil
+		}
+	}
+	return rest, true, nil
 }
 
 // both lays an action over a change of the same row.

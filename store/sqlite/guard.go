@@ -62,7 +62,7 @@ func (x *tx) judgesEffects() bool {
 
 // allow judges an item that is written next.
 func (g *guard) allow(i *item) error {
-	if i.free {
+	if i.free || i.named && i.cause.done {
 		return nil
 	}
 	c := i.c
@@ -164,10 +164,14 @@ func (b *batch) restart(first *item) {
 }
 
 // sort puts inserts first, parents before children, and deletes last, children
-// before parents: what gives rights mostly comes before what takes them.
+// before parents: what gives rights mostly comes before what takes them. What
+// its cause covers comes behind that.
 func (b *batch) sort() {
 	rank := b.guard.rank
 	order := func(i *item) int {
+		if i.named {
+			return 2_000_000
+		}
 		switch i.c.Op {
 		case tidemark.Insert:
 			return -1_000_000 + rank(i.table)
@@ -268,7 +272,7 @@ func (b *batch) try(i *item) (done bool, err error) {
 		return false, nil
 	}
 	for _, f := range i.brings {
-		if f.done || !f.free {
+		if f.done || !f.free && !f.named {
 			continue
 		}
 		if _, err := b.try(f); err != nil {

@@ -17,7 +17,8 @@ type item struct {
 	// Of a batch that rules judge.
 	said   *tidemark.Change // what the author said, before the actions of foreign keys were laid over it; nil: c
 	free   bool             // it is the work of foreign keys and needs no rule
-	cause  *item            // of what is free
+	named  bool             // the author named it, and foreign keys do the same once its cause is written
+	cause  *item            // of what is free or named
 	brings []*item          // what is the work of foreign keys because of it
 	saved  []tidemark.Value // the row before it was parked
 	err    error            // why it could not be written yet
