@@ -143,6 +143,28 @@ describe.skipIf(browser === "")("storage", () => {
     await page.close();
   });
 
+  test("opens what is there where no room is left, and takes writes when there is", async () => {
+    const page = await opened("no-room", "opfs");
+    await page.evaluate(() => window.db.setNetwork(false));
+    await write(page, "kept in a full house");
+    await page.evaluate(() => window.db.close());
+    const cdp = await s.chrome.context.newCDPSession(page);
+    const origin = new URL(s.site).origin;
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1000 });
+    await open(page, "no-room", "opfs", false);
+    expect(await page.evaluate(() => window.db.status.storage!.level)).toBe("opfs");
+    expect(await page.evaluate(() => window.db.status.pending)).toBe(1);
+    expect(await titles(page)).toEqual(expect.arrayContaining(["first", "kept in a full house"]));
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin });
+    await write(page, "with room again");
+    await page.evaluate(() => window.db.setNetwork(true));
+    await page.evaluate(() => window.db.sync());
+    expect(
+      await sqlite3(s.file, "SELECT count(*) FROM task WHERE title IN ('kept in a full house', 'with room again')"),
+    ).toBe("2\n");
+    await page.close();
+  });
+
   test("refuses a write that the quota has no room for, and goes on when there is", async () => {
     const page = await opened("quota", "opfs");
     const cdp = await s.chrome.context.newCDPSession(page);

@@ -1,4 +1,5 @@
 import type { Sqlite } from "../lite/load.ts";
+import { isFull, needNoRoom } from "./room.ts";
 import { Held, type Storage } from "./storage.ts";
 
 /** What sqlite-wasm's pool of OPFS files offers. */
@@ -10,7 +11,7 @@ const CAPACITY = 6;
 /** Directory of all our databases. */
 const PLACE = ".tidemark";
 
-/** Why a file could not be written; SQLite does not pass it on. */
+/** Why the last write failed, null when it did not; SQLite does not pass it on. */
 let failure: unknown = null;
 
 /** Remembers failures of writes, of all files of this worker. */
@@ -24,7 +25,9 @@ function overhear(): void {
   const { write } = files;
   files.write = function overheard(this: Writable, ...args): number {
     try {
-      return write.apply(this, args);
+      const written = write.apply(this, args);
+      failure = null;
+      return written;
     } catch (err) {
       failure = err;
       throw err;
@@ -61,6 +64,7 @@ export class OpfsStorage implements Storage {
       verbosity: 0,
     };
     overhear();
+    needNoRoom();
     try {
       return new OpfsStorage(await sqlite.api.installOpfsSAHPoolVfs(options), name, vfs);
     } catch (err) {
@@ -103,7 +107,7 @@ export class OpfsStorage implements Storage {
   }
 
   get full(): boolean {
-    return failure instanceof DOMException && failure.name === "QuotaExceededError";
+    return isFull(failure);
   }
 
   close(): void {
