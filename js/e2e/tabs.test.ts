@@ -276,6 +276,23 @@ describe.skipIf(browser === "")("tabs", () => {
       expect(await leads(other)).toBe(true);
       expect(await idsIn(leader)).toContain("held");
     });
+
+    test("let one open that comes meanwhile, and it says what it waits for (opfs)", async () => {
+      const [leader, other, pid] = await two("comes", "opfs");
+      await other.evaluate(() => window.db.close());
+      process.kill(pid, "SIGSTOP");
+      try {
+        await other.evaluate(async (server) => {
+          window.db = await window.tidemark.open({ name: "comes", server, deadline: 2000 });
+        }, s.space);
+        await waitsInVain(other);
+        expect(await other.evaluate(() => window.db.status.phase)).toBe("opening");
+      } finally {
+        process.kill(pid, "SIGCONT");
+      }
+      await insert(other, "comes");
+      expect(await idsIn(leader)).toContain("comes");
+    });
   });
 
   test("of an older version of the page are told to reload", async () => {

@@ -15,6 +15,9 @@ export type MergeFunctions = Readonly<Record<string, MergeFunction>>;
 /** Where access tokens come from: the token, or a function that fetches one and is asked again when it was refused. */
 export type TokenSource = string | (() => string | null | Promise<string | null>);
 
+/** How long a call waits where nobody says, milliseconds. */
+export const DEADLINE = 10_000;
+
 /** Options of open. */
 export interface OpenOptions {
   /**
@@ -45,7 +48,7 @@ export interface OpenOptions {
   readonly transport?: "auto" | "websocket" | "http";
   /** Highest level of storage to try; default "opfs". The levels below it follow in their order. */
   readonly storage?: Level;
-  /** Milliseconds after which a call fails with code `busy`; default 10,000. */
+  /** Milliseconds after which a call fails with code `busy`, and open goes on whatever is in the way; default 10,000. */
   readonly deadline?: number;
   /** Give every INTEGER as a bigint; by default a number, and a bigint only beyond 2^53. */
   readonly bigint?: boolean;

@@ -1,7 +1,7 @@
 import type { DatabaseEvent, Status } from "../database.ts";
 import { TidemarkError } from "../error.ts";
 import { id } from "../id.ts";
-import type { OpenOptions } from "../options.ts";
+import { DEADLINE, type OpenOptions } from "../options.ts";
 import { unknown } from "../status.ts";
 import type { Patch } from "../watch/watches.ts";
 import { Election } from "./election.ts";
@@ -36,8 +36,6 @@ const PATIENCE_MOST = 10_000;
 
 /** The same where nobody waits for an answer. */
 const PATIENCE_IDLE = 6_000;
-
-const DEADLINE = 10_000;
 
 /**
  * A tab among those that have one database open. One of them leads: it has the
