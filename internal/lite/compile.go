@@ -19,6 +19,7 @@ func (db *DB) prepare(sql string, flags sqlite3.PrepareFlag) (s *sqlite3.Stmt, t
 			s, tail, err = db.conn.PrepareFlags(sql+strings.Repeat(" ", longestDefinition), flags)
 		}
 	}()
+	db.turn()
 	return db.conn.PrepareFlags(sql, flags)
 }
 

@@ -99,6 +99,7 @@ func (s *Stmt) BindAll(args ...tidemark.Value) error {
 
 // Step moves to the next row.
 func (s *Stmt) Step() (more bool) {
+	s.db.turn()
 	s.err = guard(func() error {
 		more = s.s.Step()
 		return s.s.Err()
