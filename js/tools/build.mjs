@@ -1,47 +1,24 @@
 // Builds @tidemark/client and @tidemark/react into their dist/ folders.
 import { copyFile, rm } from "node:fs/promises";
-import { build } from "esbuild";
-import { at, bareSqlite, common, findWorker, foreign, main, react, wasmFile, worker } from "./bundle.mjs";
+import { at, bareSqlite, bundle, findWorker, main, react, wasmFile, worker } from "./bundle.mjs";
 import { writeTypes } from "./types.mjs";
 
 const client = at("client/dist");
 
 /** The main thread's code is left readable: the app's bundler minifies it. */
 async function buildMain() {
-  await build({
-    ...common,
-    entryPoints: main,
-    outdir: client,
-    splitting: true,
-    chunkNames: "chunk-[hash]",
-    external: foreign,
-    plugins: [findWorker],
-  });
+  await bundle(main, { dir: client, chunkFileNames: "chunk-[hash].js" }, { plugins: [findWorker] });
 }
 
 /** The worker is one file for both entries, minified: few bundlers do that to workers. */
 async function buildWorker() {
-  await build({
-    ...common,
-    entryPoints: worker,
-    outdir: client,
-    splitting: true,
-    chunkNames: "engine-[hash]",
-    minify: true,
-    plugins: [bareSqlite],
-  });
+  await bundle(worker, { dir: client, chunkFileNames: "engine-[hash].js", minify: true }, { plugins: [bareSqlite] });
   await copyFile(wasmFile, `${client}/sqlite3.wasm`);
 }
 
 async function buildReact() {
-  await build({
-    ...common,
-    entryPoints: react,
-    outdir: at("react/dist"),
-    external: foreign,
-    // Hooks run in the browser only: for frameworks that split an app in two.
-    banner: { js: '"use client";' },
-  });
+  // Hooks run in the browser only: for frameworks that split an app in two.
+  await bundle(react, { dir: at("react/dist"), banner: '"use client";' });
 }
 
 /** Types, of the client first: those of React name them. */

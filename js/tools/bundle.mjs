@@ -1,6 +1,6 @@
-// What the packages are made of, for build.mjs and size.mjs.
-import { readFile } from "node:fs/promises";
+// What the packages are made of and how they are bundled, for build.mjs and size.mjs.
 import { fileURLToPath } from "node:url";
+import { build } from "rolldown";
 
 /** Absolute path of a file of the workspace. */
 export const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -24,63 +24,70 @@ export const worker = {
 export const react = { index: at("react/src/index.ts") };
 
 /** What is not ours. */
-export const foreign = ["react", "@tidemark/client", "kysely", "drizzle-orm", "drizzle-orm/*"];
+export const foreign = ["react", "@tidemark/client", "kysely", "drizzle-orm", /^drizzle-orm\//];
 
-export const common = {
-  bundle: true,
-  format: "esm",
-  platform: "browser",
-  target: "es2022",
-  logLevel: "warning",
-  metafile: true,
+/**
+ * Bundles entries into files that browsers run, and gives these. A constant
+ * stands wherever it is used: minified and compressed that is shorter.
+ */
+export async function bundle(input, output, { plugins = [], ...options } = {}) {
+  const made = await build({
+    input,
+    platform: "browser",
+    transform: { target: "es2022" },
+    optimization: { inlineConst: { mode: "all" } },
+    external: foreign,
+    plugins: [...plugins, plainAddresses],
+    ...options,
+    output: { format: "esm", ...output },
+  });
+  return made.output;
+}
+
+/** Not every bundler finds a file whose address the minifier has put into backticks. */
+const plainAddresses = {
+  name: "plain-addresses",
+  generateBundle(_, files) {
+    for (const f of Object.values(files)) {
+      if (f.type === "chunk") f.code = f.code.replace(/new URL\(`([^`$]+)`,(?=import\.meta\.url\))/g, 'new URL("$1",');
+    }
+  },
 };
+
+/** Changes a file's text before it is bundled; a file that does not have the text any more is an error. */
+function edit(name, file, from, to) {
+  const handler = (code, id) => {
+    const edited = code.replaceAll(from, to);
+    if (edited === code) throw new Error(`${id} is not as ${name} expects it`);
+    return edited;
+  };
+  return { name, transform: { filter: { id: file }, handler } };
+}
 
 /**
  * Lets the main thread find the worker in dist/, where it has another name.
  * Bundlers look for the whole expression, so it stays as it is.
  */
-export const findWorker = {
-  name: "find-worker",
-  setup(build) {
-    build.onLoad({ filter: /client\/src\/spawn\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source.replace(
-        'new URL("./worker/main.ts", import.meta.url)',
-        'new URL("./worker.js", import.meta.url)',
-      );
-      if (contents === source) throw new Error(`${path} does not name the worker as expected`);
-      return { contents, loader: "ts" };
-    });
-  },
-};
+export const findWorker = edit(
+  "find-worker",
+  /client\/src\/spawn\.ts$/,
+  'new URL("./worker/main.ts", import.meta.url)',
+  'new URL("./worker.js", import.meta.url)',
+);
 
 /**
  * Takes SQLite's JavaScript without the parts that we never start: bundlers
  * would look for their files and fail.
  */
-export const bareSqlite = {
-  name: "bare-sqlite",
-  setup(build) {
-    build.onResolve({ filter: new RegExp(`^${wasm}$`) }, () => ({ path: at(`node_modules/${wasm}/dist/index.mjs`) }));
-    build.onLoad({ filter: /sqlite-wasm\/dist\/index\.mjs$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source.replace(
-        /new URL\("sqlite3-(worker1\.mjs|opfs-async-proxy\.js)", import\.meta\.url\)/g,
-        '""',
-      );
-      if (contents === source) throw new Error(`${path} is not as expected: look at what it starts`);
-      return { contents, loader: "js" };
-    });
-  },
-};
+export const bareSqlite = edit(
+  "bare-sqlite",
+  /sqlite-wasm\/dist\/index\.mjs$/,
+  /new URL\("sqlite3-(worker1\.mjs|opfs-async-proxy\.js)", import\.meta\.url\)/g,
+  '""',
+);
 
 /** The module itself, which is copied beside the worker. */
 export const wasmFile = at(`node_modules/${wasm}/dist/sqlite3.wasm`);
 
-/** Leaves SQLite out, to see what is ours. */
-export const withoutSqlite = {
-  name: "without-sqlite",
-  setup(build) {
-    build.onResolve({ filter: new RegExp(`^${wasm}$`) }, () => ({ path: wasm, external: true }));
-  },
-};
+/** What size.mjs leaves out besides, to see what is ours. */
+export const sqlite = wasm;
