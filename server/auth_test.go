@@ -1,107 +1,21 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/websocket"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/token"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 )
-
-var testSecret = []byte(strings.Repeat("s", token.MinSecret))
-
-// tokenFor makes a token that is good for a while.
-func tokenFor(t testing.TB, who string, life time.Duration, more ...any) string {
-	t.Helper()
-	c := jwt.MapClaims{"sub": who, "exp": float64(time.Now().Add(life).UnixMilli()) / 1000}
-	for i := 0; i < len(more); i += 2 {
-		c[more[i].(string)] = more[i+1]
-	}
-	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(testSecret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func testTokens(t testing.TB, o TokenOptions) *Tokens {
-	t.Helper()
-	if o.JWKS == "" {
-		o.Secrets = [][]byte{testSecret}
-	}
-	tokens, err := NewTokens(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = tokens.Close() })
-	return tokens
-}
-
-func newGuardedDeck(t *testing.T, o TokenOptions, q Quota, tune tuning) *deck {
-	t.Helper()
-	return newDeck(t, Options{Auth: testTokens(t, o), Quota: q, Policies: everybodyMayWrite(t)}, tune)
-}
-
-// everybodyMayWrite is a file of rules that leave all to tokens.
-func everybodyMayWrite(t testing.TB) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "tidemark.yaml")
-	if err := os.WriteFile(path, []byte("rules:\n  default: public\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func bearerOf(text string) http.Header { return http.Header{"Authorization": {"Bearer " + text}} }
-
-// request asks for an address and returns the answer's status and code.
-func (d *deck) request(method, path string, header http.Header, body string) (int, tidemark.Code, *http.Response) {
-	d.t.Helper()
-	req, err := http.NewRequest(method, d.http.URL+path, strings.NewReader(body))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
-	resp, err := d.http.Client().Do(req)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var e errorJSON
-	_ = json.NewDecoder(resp.Body).Decode(&e)
-	return resp.StatusCode, e.Error.Code, resp
-}
-
-// signIn opens a WebSocket with a token in its header.
-func (v *device) signIn(text string) {
-	v.d.t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}}
-	conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(v.d.url("/ws"), "http"), bearerOf(text))
-	if err != nil {
-		v.d.t.Fatal(err)
-	}
-	v.conn, v.up, v.down = conn, wire.Shorthand{}, wire.Shorthand{}
-	v.d.t.Cleanup(func() { _ = conn.Close() })
-}
 
 func TestEverythingOfASpaceNeedsAToken(t *testing.T) {
 	d := newGuardedDeck(t, TokenOptions{}, Quota{}, testTuning())
@@ -425,91 +339,6 @@ func TestRevokedOnesAreSentAway(t *testing.T) {
 	}
 }
 
-func TestQuotas(t *testing.T) {
-	tune := testTuning()
-	tune.burst = time.Second
-	d := newGuardedDeck(t, TokenOptions{}, Quota{Bytes: 300, Connections: 2}, tune)
-	ana, ben := tokenFor(t, "ana", time.Hour), tokenFor(t, "ben", time.Hour)
-	v := d.newDevice()
-	v.signIn(ana)
-	v.send(&v.hello)
-	v.next()
-	p := v.push(insertItem(1, strings.Repeat("x", 3000)))
-	v.send(p) // overdraws what is left, but is taken
-	if o := v.outcome(); o.Kind != tidemark.Accepted {
-		t.Fatalf("%+v", o)
-	}
-	v.send(v.push(insertItem(2, "two")))
-	if r := wait[*wire.Refusal](v); r.Code != tidemark.CodeRateLimited || r.Fatal || r.Retry < 5000 || r.Retry > 15000 {
-		t.Fatalf("%+v", r)
-	}
-	again := d.newDevice()
-	if _, resp := again.trip("", bearerOf(ana)); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("%d", resp.StatusCode)
-	}
-	if down, resp := again.trip("", bearerOf(ben)); len(down) == 0 {
-		t.Errorf("ben pays for ana: %d", resp.StatusCode)
-	}
-}
-
-func TestConnectionsOfOnePrincipal(t *testing.T) {
-	d := newGuardedDeck(t, TokenOptions{}, Quota{Connections: 2}, testTuning())
-	ana := tokenFor(t, "ana", time.Hour)
-	one, two, three := d.newDevice(), d.newDevice(), d.newDevice()
-	one.signIn(ana)
-	two.open()
-	two.hello.Token = ana
-	two.send(&two.hello)
-	if w, ok := two.next().(*wire.Welcome); !ok {
-		t.Fatalf("%+v", w)
-	}
-	if status, code, _ := d.request("GET", "/shop/ws", bearerOf(ana), ""); status != http.StatusTooManyRequests || code != tidemark.CodeRateLimited {
-		t.Errorf("%d %s", status, code)
-	}
-	three.hello.Token = ana
-	three.open()
-	three.send(&three.hello)
-	if r, ok := three.next().(*wire.Refusal); !ok || r.Code != tidemark.CodeRateLimited || r.Retry == 0 {
-		t.Errorf("%+v", r)
-	}
-	_ = one.conn.Close()
-	for deadline := time.Now().Add(patience); ; {
-		if _, resp := three.trip("", bearerOf(ana)); resp.StatusCode == http.StatusOK {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("a connection that is gone counts for ever")
-		}
-	}
-}
-
-func TestAQuotaHoldsBackALittle(t *testing.T) {
-	q := newQuotas(Quota{Changesets: 10, Bytes: 1000, Connections: 1}, time.Second)
-	now := time.Now()
-	taken := 0
-	for i := range 300 { // 3 seconds
-		if q.take("ana", 1, 10, now.Add(time.Duration(i)*10*time.Millisecond)) == 0 {
-			taken++
-		}
-	}
-	if taken < 38 || taken > 42 { // a burst of 10, and 10 a second
-		t.Errorf("%d were taken", taken)
-	}
-	if wait := q.take("ben", 1, 5000, now); wait != 0 {
-		t.Errorf("a large message never gets in: %v", wait)
-	}
-	if wait := q.take("ben", 0, 1, now); wait < 4*time.Second || wait > 5*time.Second {
-		t.Errorf("%v", wait)
-	}
-	for i := range manyUsages + 10 {
-		q.take(fmt.Sprint(i), 1, 1, now.Add(time.Hour))
-	}
-	q.take("last", 1, 1, now.Add(2*time.Hour))
-	if len(q.all) > manyUsages {
-		t.Errorf("%d are remembered", len(q.all))
-	}
-}
-
 // guests is an authenticator that knows everybody without a token, too.
 type guests struct{ *Tokens }
 
@@ -538,121 +367,5 @@ func TestAnAuthenticatorMayTakeGuests(t *testing.T) {
 	v.send(&wire.Ack{})
 	if r, ok := v.next().(*wire.Refusal); !ok || r.Code != tidemark.CodeProtocol {
 		t.Errorf("%+v", r)
-	}
-}
-
-// keyServer publishes keys and counts how often it is asked.
-type keyServer struct {
-	*httptest.Server
-	body  atomic.Pointer[string]
-	asked atomic.Int64
-}
-
-func newKeyServer(t *testing.T) *keyServer {
-	k := &keyServer{}
-	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		k.asked.Add(1)
-		if b := k.body.Load(); b != nil {
-			_, _ = w.Write([]byte(*b))
-			return
-		}
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}))
-	t.Cleanup(k.Close)
-	return k
-}
-
-func (k *keyServer) publish(keys map[string]ed25519.PublicKey) {
-	var list []string
-	for kid, key := range keys {
-		list = append(list, fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":%q,"x":%q}`, kid, base64.RawURLEncoding.EncodeToString(key)))
-	}
-	body := `{"keys":[` + strings.Join(list, ",") + `]}`
-	k.body.Store(&body)
-}
-
-func edToken(t *testing.T, key ed25519.PrivateKey, kid string) string {
-	t.Helper()
-	tok := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"sub": "ana", "exp": time.Now().Add(time.Hour).Unix()})
-	tok.Header["kid"] = kid
-	text, err := tok.SignedString(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func TestKeysThatAreFetchedAndRotated(t *testing.T) {
-	public1, private1, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public2, private2, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := newKeyServer(t)
-	tokens := testTokens(t, TokenOptions{JWKS: k.URL}) // which does not answer yet
-	ctx := context.Background()
-	if _, err := tokens.Authenticate(ctx, edToken(t, private1, "1")); tidemark.CodeOf(err) == "" || tidemark.CodeOf(err) == tidemark.CodeUnauthenticated {
-		t.Fatalf("a token is blamed for keys that cannot be had: %v", err)
-	}
-	k.publish(map[string]ed25519.PublicKey{"1": public1})
-	tokens = testTokens(t, TokenOptions{JWKS: k.URL})
-	if p, err := tokens.Authenticate(ctx, edToken(t, private1, "1")); err != nil || p.ID != "ana" {
-		t.Fatalf("%+v, %v", p, err)
-	}
-	k.publish(map[string]ed25519.PublicKey{"2": public2})
-	if p, err := tokens.Authenticate(ctx, edToken(t, private2, "2")); err != nil || p.ID != "ana" {
-		t.Fatalf("after the rotation: %+v, %v", p, err)
-	}
-	if _, err := tokens.Authenticate(ctx, edToken(t, private1, "1")); err == nil {
-		t.Fatal("the old key is still good")
-	}
-	if _, err := tokens.Authenticate(ctx, edToken(t, private1, "2")); tidemark.CodeOf(err) != tidemark.CodeUnauthenticated {
-		t.Fatalf("the old key under the new one's name: %v", err)
-	}
-	before := k.asked.Load()
-	for i := range 500 {
-		if _, err := tokens.Authenticate(ctx, edToken(t, private1, fmt.Sprint("storm", i))); err == nil {
-			t.Fatal("taken")
-		}
-	}
-	if n := k.asked.Load() - before; n > 1 {
-		t.Errorf("500 unknown keys asked for the set %d times", n)
-	}
-}
-
-func TestKeysOfAFileAreReadAgain(t *testing.T) {
-	public1, private1, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "keys.json")
-	k := &keyServer{}
-	k.publish(map[string]ed25519.PublicKey{"0": bytes.Repeat([]byte{1}, ed25519.PublicKeySize)})
-	save := func() {
-		if err := os.WriteFile(path, []byte(*k.body.Load()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	save()
-	tokens := testTokens(t, TokenOptions{JWKS: path})
-	text := edToken(t, private1, "1")
-	if _, err := tokens.Authenticate(context.Background(), text); tidemark.CodeOf(err) != tidemark.CodeUnauthenticated {
-		t.Fatal(err)
-	}
-	k.publish(map[string]ed25519.PublicKey{"1": public1})
-	save()
-	if err := tokens.Reload(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Authenticate(context.Background(), text); err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range []TokenOptions{{JWKS: path + "x"}, {JWKS: "http://%"}, {Secrets: [][]byte{[]byte("short")}}, {}, {Secrets: [][]byte{testSecret}, Revoked: path}} {
-		if _, err := NewTokens(o); tidemark.CodeOf(err) != tidemark.CodeUsage {
-			t.Errorf("%+v: %v", o, err)
-		}
 	}
 }
