@@ -10,12 +10,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/lite"
 )
 
 func TestTwoCopiesConverge(t *testing.T) {
@@ -116,101 +114,6 @@ func TestRestartsInMidSync(t *testing.T) {
 	}
 }
 
-func isUpgrade(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
-
-// Things that stand between and do not let WebSockets through.
-func TestProxiesThatBlockWebSockets(t *testing.T) {
-	page := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte("<html><body>No.</body></html>"))
-		}
-	}
-	for name, block := range map[string]http.HandlerFunc{
-		"403 page": page(403), "502 page": page(502), "200 page": page(200), "404 page": page(404), "426": page(426),
-		"cut": func(w http.ResponseWriter, _ *http.Request) { cut(w) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t)
-			real := *s.next.Load()
-			var upgrades atomic.Int32
-			s.through(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if isUpgrade(r) {
-					upgrades.Add(1)
-					block(w, r)
-					return
-				}
-				real.ServeHTTP(w, r)
-			}))
-			a, b := s.clone(Options{}), s.clone(Options{})
-			running(t, b)
-			before := upgrades.Load()
-			if before == 0 {
-				t.Error("a WebSocket was never tried")
-			}
-			for i := range 5 {
-				mustExec(t, a, "INSERT INTO artist (name) VALUES (?)", fmt.Sprint("n", i))
-				mustSync(t, a)
-			}
-			eventually(t, "the other copy hears of it", func() bool {
-				return mustQuery(t, b, "SELECT count(*) FROM artist") == "7"
-			})
-			if n := upgrades.Load() - before; n > 2 {
-				t.Errorf("%d more attempts although it is known not to work", n)
-			}
-			s.converged(a, b)
-		})
-	}
-}
-
-// A middlebox that lets the upgrade through and then cuts the connection.
-func TestSocketsThatDieAtOnce(t *testing.T) {
-	s := serve(t)
-	real := *s.next.Load()
-	s.through(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isUpgrade(r) {
-			real.ServeHTTP(w, r)
-			return
-		}
-		inner := httptest.NewServer(real)
-		defer inner.Close()
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		accept, err := upgradeAnswer(inner.URL, r)
-		if err == nil {
-			_, _ = conn.Write(accept)
-		}
-	}))
-	a := s.clone(Options{})
-	mustExec(t, a, "INSERT INTO artist (name) VALUES ('through')")
-	mustSync(t, a)
-	s.converged(a)
-}
-
-// upgradeAnswer gets the head of a genuine answer to an upgrade.
-func upgradeAnswer(url string, r *http.Request) ([]byte, error) {
-	req, err := http.NewRequest(http.MethodGet, url+r.URL.Path, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header = r.Header.Clone()
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	var b strings.Builder
-	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	if err := resp.Header.Write(&b); err != nil {
-		return nil, err
-	}
-	return []byte(b.String() + "\r\n"), nil
-}
-
 // Close leaves no goroutine behind, wherever the sync was.
 func TestNoGoroutineIsLeft(t *testing.T) {
 	s := serve(t)
@@ -246,34 +149,6 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		stacks = string(b[:runtime.Stack(b, true)])
 		return strings.Count(stacks, "tidemark/client.(") == 0
 	})
-}
-
-// What passes is waited for, whatever says it.
-func TestPassingErrorsOfProxies(t *testing.T) {
-	s := serve(t)
-	real := *s.next.Load()
-	a := s.clone(Options{Transport: "http"})
-	answers := []int{502, 200, 413, 0}
-	var at atomic.Int32
-	s.through(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		i := int(at.Add(1)) - 1
-		switch {
-		case i >= len(answers):
-			real.ServeHTTP(w, r)
-		case answers[i] == 0:
-			cut(w)
-		default:
-			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(answers[i])
-			_, _ = w.Write([]byte("<html>"))
-		}
-	}))
-	running(t, a)
-	for i := range 3 {
-		mustExec(t, a, "INSERT INTO artist (name) VALUES (?)", fmt.Sprint("n", i))
-	}
-	eventually(t, "everything settled", func() bool { st, err := a.Status(); return err == nil && st.Pending == 0 && !st.Unsealed })
-	s.converged(a)
 }
 
 func TestSyncExplainsItself(t *testing.T) {
@@ -354,145 +229,6 @@ func TestSyncReportsWhoHoldsTheLease(t *testing.T) {
 	codeIs(t, err, tidemark.CodeBusy)
 	if err != nil && !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("does not name the process: %v", err)
-	}
-}
-
-func TestACopiedFileGetsAnIdentityOfItsOwn(t *testing.T) {
-	s := serve(t)
-	a := s.clone(Options{})
-	mustExec(t, a, "INSERT INTO artist VALUES (20, 'settled before')")
-	mustSync(t, a)
-	mustExec(t, a, "UPDATE album SET year = year + 1 WHERE id = 1")
-	if _, err := a.DryRun(t.Context()); err != nil { // seals
-		t.Fatal(err)
-	}
-	twin := filepath.Join(t.TempDir(), "twin.db")
-	raw, err := lite.Open(a.Path(), lite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Run("VACUUM INTO ?1", tidemark.Text(twin)); err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b := open(t, twin, Options{})
-	mustExec(t, a, "INSERT INTO artist VALUES (21, 'by the original')")
-	mustExec(t, b, "INSERT INTO artist VALUES (22, 'by the copy')")
-	mustSync(t, a)
-	mustSync(t, b)
-	s.converged(a, b)
-	sa, _ := a.Status()
-	sb, _ := b.Status()
-	if sa.Replica == sb.Replica || sb.Replica == "" {
-		t.Errorf("names %q and %q", sa.Replica, sb.Replica)
-	}
-	// The changeset that both had was applied once.
-	if got := mustQuery(t, b, "SELECT year FROM album WHERE id = 1"); got != "1981" {
-		t.Error(got)
-	}
-	if got := mustQuery(t, a, "SELECT count(*) FROM artist WHERE id IN (20, 21, 22)"); got != "3" {
-		t.Error(got)
-	}
-}
-
-func TestARestoredServerIsNoticed(t *testing.T) {
-	s := serve(t)
-	a, b := s.clone(Options{}), s.clone(Options{})
-	mustExec(t, a, "INSERT INTO artist VALUES (30, 'in the backup')")
-	mustSync(t, a)
-	s.stop()
-	backup := filepath.Join(t.TempDir(), "backup.sqlite")
-	copyFile(t, s.file, backup)
-	s.start()
-	mustExec(t, a, "INSERT INTO artist VALUES (31, 'after the backup')")
-	mustExec(t, a, "UPDATE artist SET name = 'changed after' WHERE id = 1")
-	mustSync(t, a)
-	mustSync(t, b)
-	s.stop()
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(s.file + suffix)
-	}
-	copyFile(t, backup, s.file)
-	s.start()
-	mustExec(t, a, "INSERT INTO artist VALUES (32, 'pending at the restore')")
-	mustSync(t, a)
-	s.converged(a, b)
-	if got := mustQuery(t, b, "SELECT id FROM artist WHERE id > 29 ORDER BY id"); got != "30; 32" {
-		t.Error(got)
-	}
-	list, err := a.Rejected()
-	if err != nil || len(list) != 1 || list[0].Code != tidemark.CodeRecovered || len(list[0].Changes) != 2 {
-		t.Fatalf("what the server lost is not kept: %+v %v", list, err)
-	}
-	// And can be brought back.
-	if _, err := a.Retry(t.Context(), list[0].ID, false); err != nil {
-		t.Fatal(err)
-	}
-	s.converged(a, b)
-	if got := mustQuery(t, b, "SELECT name FROM artist WHERE id IN (1, 31) ORDER BY id"); got != "'changed after'; 'after the backup'" {
-		t.Error(got)
-	}
-}
-
-func TestAnotherIncarnationStopsAndKeepsPending(t *testing.T) {
-	s := serve(t)
-	a := s.clone(Options{})
-	mustExec(t, a, "INSERT INTO artist VALUES (30, 'pending')")
-	other := serve(t)
-	db := open(t, a.Path(), Options{Server: other.address()})
-	_, err := db.Sync(t.Context())
-	codeIs(t, err, tidemark.CodeIncarnation)
-	st, err := db.Status()
-	if err != nil || st.Pending != 1 || st.Stopped != string(tidemark.CodeIncarnation) {
-		t.Errorf("%+v %v", st, err)
-	}
-	if strings.Contains(dump(t, other.file), "pending") {
-		t.Error("a changeset reached another space")
-	}
-	s.converged(a)
-}
-
-func TestVerifyFindsWhatCaptureNeverSaw(t *testing.T) {
-	s := serve(t)
-	a := s.clone(Options{})
-	r, err := a.Verify(t.Context())
-	if err != nil || r.Differed != 0 || r.Rows != 4 || r.Tables != 3 {
-		t.Fatalf("%+v %v", r, err)
-	}
-	raw, err := lite.Open(a.Path(), lite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.SetTriggers(false); err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Run("UPDATE artist SET name = 'rotten' WHERE id = 2"); err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r, err = a.Verify(t.Context())
-	if err != nil || r.Differed != 1 || r.Saved != 1 {
-		t.Fatalf("%+v %v", r, err)
-	}
-	s.converged(a)
-	list, err := a.Rejected()
-	if err != nil || len(list) != 1 || list[0].Code != tidemark.CodeUncaptured {
-		t.Fatalf("%+v %v", list, err)
-	}
-	if r, err = a.Verify(t.Context()); err != nil || r.Differed != 0 {
-		t.Fatalf("%+v %v", r, err)
-	}
-}
-
-func TestVerifyOverHTTP(t *testing.T) {
-	s := serve(t)
-	a := s.clone(Options{Transport: "http"})
-	if r, err := a.Verify(t.Context()); err != nil || r.Rows != 4 {
-		t.Fatalf("%+v %v", r, err)
 	}
 }
 
