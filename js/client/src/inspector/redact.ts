@@ -56,4 +56,9 @@ export class Redactor {
   message(text: string): string {
     return text.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, "'...'").replace(/\b[\w-]*\d[\w-]*\b/g, "N");
   }
+
+  /** What an outcome says. What the app wrote itself, in a hook or a trigger, may be anything, so nothing of it is left. */
+  outcome(code: string, text: string): string {
+    return code === "raised" || code.startsWith("app:") ? this.value(text) : this.message(text);
+  }
 }

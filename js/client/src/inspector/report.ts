@@ -41,7 +41,7 @@ export function report(f: Findings): string {
     rejected: f.rejected.map(({ key, message, changes, ...p }) => ({
       ...p,
       key: r.key(p.table, key),
-      message: r.message(message),
+      message: r.outcome(p.code, message),
       changes: changes.map((c) => r.change(c)),
     })),
     conflicts: f.conflicts.map(({ id, key, base, theirs, mine, theirsBy, mineBy, author, ...c }) => ({
@@ -57,7 +57,7 @@ export function report(f: Findings): string {
       at,
       ...o,
       key: r.key(o.table, key),
-      message: r.message(message),
+      message: r.outcome(o.code, message),
     })),
     risks: f.risks.map((k) => ({ ...k, message: r.message(k.message) })),
     watches: f.watches.map((w) => ({ ...w, sql: r.sql(w.sql) })),

@@ -22,7 +22,7 @@ header strong { font-weight: 650; }
 header .now { color: var(--dim); flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .dot { width: 9px; height: 9px; border-radius: 50%; background: var(--dim); flex: none; }
 .dot.good { background: var(--good); } .dot.warn { background: var(--warn); } .dot.bad { background: var(--bad); }
-[role=tablist] { display: flex; gap: 2px; padding: 6px 8px 0; border-bottom: 1px solid var(--line); overflow-x: auto; }
+[role=tablist] { display: flex; gap: 2px; padding: 6px 8px 0; border-bottom: 1px solid var(--line); overflow-x: auto; scrollbar-width: thin; }
 [role=tab] { border: 0; border-radius: 6px 6px 0 0; background: none; padding: 5px 10px; color: var(--dim); white-space: nowrap; border-bottom: 2px solid transparent; }
 [role=tab][aria-selected=true] { color: var(--text); border-bottom-color: var(--accent); }
 .count { margin-left: 6px; padding: 0 6px; border-radius: 99px; background: var(--line); color: var(--text); font-size: 11px; }
@@ -46,6 +46,6 @@ code, pre, textarea, td code { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Co
 textarea { width: 100%; min-height: 74px; resize: vertical; border: 1px solid var(--line); border-radius: 8px; background: var(--raised); padding: 8px 10px; }
 pre { margin: 0; padding: 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--raised); overflow: auto; max-height: 300px; white-space: pre-wrap; overflow-wrap: anywhere; }
 p { margin: 0 0 10px; } .result { margin-top: 10px; }
-@media (max-width: 560px) { :host([floating]) { right: 0; bottom: 0; left: 0; } :host([floating]) .panel { width: 100vw; border-radius: 12px 12px 0 0; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; } }
+@media (max-width: 560px) { :host([floating]) { right: 0; bottom: 0; left: 0; } :host([floating]) .panel { width: 100%; border-radius: 12px 12px 0 0; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; } }
 @media print { :host { display: none; } }
 `;

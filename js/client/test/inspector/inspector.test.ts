@@ -167,10 +167,15 @@ test("the report has no values", async () => {
       columns: [],
     },
   });
+  for (const code of ["app:locked", "raised"] as const) {
+    const message = "the record of Ada Lovelace is locked";
+    const outcome = { n: 6, kind: "rejected", seq: 43, code, message, table: "task", key: ["k"], columns: [] } as const;
+    lab.event({ type: "outcome", outcome });
+  }
   await settled();
   go("Report");
   const text = body().querySelector("pre")!.textContent!;
-  expect(text).not.toMatch(/secret-|secret title|ada@|127\.0\.0\.1|2026-0|\b17\b/);
+  expect(text).not.toMatch(/secret-|secret title|ada@|127\.0\.0\.1|2026-0|\b17\b|Lovelace/);
   const r = JSON.parse(text);
   expect(r.pending[0].changes[0]).toEqual({
     table: "task",
@@ -179,7 +184,8 @@ test("the report has no values", async () => {
     set: { title: "text of 12", done: "integer" },
     edited: ["votes"],
   });
-  expect([r.rejected[0].key, r.conflicts[0].key, r.outcomes[0].key]).toEqual(["#1", "#1", "#1"]);
+  expect([r.rejected[0].key, r.conflicts[0].key, r.outcomes[2].key]).toEqual(["#1", "#1", "#1"]);
+  expect(r.outcomes[0].message).toBe("text of 36");
   expect(r.conflicts[0].by[1]).toBe(r.conflicts[0].by[2]);
   expect(r.watches[0].sql).toBe("SELECT * FROM task WHERE title = ? AND n > ?");
 });
