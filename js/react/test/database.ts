@@ -1,4 +1,12 @@
-import type { Database, DatabaseEvent, PendingChangeset, Status } from "@tidemark/client";
+import type {
+  Conflict,
+  ConflictFilter,
+  Database,
+  DatabaseEvent,
+  PendingChangeset,
+  RejectedChangeset,
+  Status,
+} from "@tidemark/client";
 import { act } from "react";
 import { table, World } from "../../client/test/watch/world.ts";
 
@@ -15,8 +23,12 @@ export interface Lab {
   /** How often lists were asked for. */
   asked: number;
   pending: PendingChangeset[];
+  rejected: RejectedChangeset[];
+  conflicts: Conflict[];
   closed: number;
   status(change: Partial<Status>): Promise<void>;
+  /** Tells an event. */
+  event(e: DatabaseEvent): Promise<void>;
   /** Executes a statement that changes titles, and lets the watchers hear of it. */
   commit(sql: string): Promise<void>;
 }
@@ -39,8 +51,9 @@ export function lab(): Lab {
   const events = new Set<(e: DatabaseEvent) => void>();
   let status = CALM as Status;
   let watching = 0;
-  const l = { world, asked: 0, pending: [] as PendingChangeset[], closed: 0 } as Lab;
-  const part: Pick<Database, "watch" | "onStatus" | "onEvent" | "status" | "pending" | "close"> = {
+  const l = { world, asked: 0, pending: [], rejected: [], conflicts: [], closed: 0 } as unknown as Lab;
+  type Part = "watch" | "onStatus" | "onEvent" | "status" | "pending" | "rejected" | "conflicts" | "close";
+  const part: Pick<Database, Part> = {
     watch: (sql, params, fn, options) => {
       watching++;
       const key = typeof options?.key === "string" ? [options.key] : options?.key;
@@ -61,6 +74,9 @@ export function lab(): Lab {
       l.asked++;
       return structuredClone(l.pending);
     },
+    rejected: async () => structuredClone(l.rejected),
+    conflicts: async (filter?: ConflictFilter) =>
+      structuredClone(l.conflicts.filter((c) => filter?.states?.includes(c.state) ?? true)),
     close: async () => void l.closed++,
   };
   return Object.assign(l, {
@@ -70,6 +86,10 @@ export function lab(): Lab {
       act(async () => {
         status = { ...status, ...change };
         for (const fn of heard) fn(status);
+      }),
+    event: (e: DatabaseEvent) =>
+      act(async () => {
+        for (const fn of events) fn(e);
       }),
     commit: (sql: string) =>
       act(async () => {

@@ -1,6 +1,14 @@
 // @vitest-environment happy-dom
-import type { Database, PendingChangeset, Row } from "@tidemark/client";
-import { TidemarkProvider, useDatabase, usePending, useQuery, useStatus } from "@tidemark/react";
+import type { Conflict, Database, PendingChangeset, RejectedChangeset, Row } from "@tidemark/client";
+import {
+  TidemarkProvider,
+  useConflicts,
+  useDatabase,
+  usePending,
+  useQuery,
+  useRejected,
+  useStatus,
+} from "@tidemark/react";
 import { act, Component, memo, type ReactNode, StrictMode, useState } from "react";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
@@ -86,6 +94,15 @@ function Pending() {
   const list = usePending();
   if (lists.at(-1) !== list) lists.push(list);
   return <i>{useStatus().pending}</i>;
+}
+
+/** What became of edits, drawn anew only when it is another list. */
+function Outcomes() {
+  const rejected = useRejected();
+  const open = useConflicts({ states: ["open"] });
+  const all = useConflicts();
+  states.push(`${rejected.map((r) => r.id)}|${open.map((c) => c.id)}|${all.map((c) => c.id)}`);
+  return null;
 }
 
 const items = (): string[] => [...host.querySelectorAll("li")].map((li) => li.textContent ?? "");
@@ -329,4 +346,32 @@ test("lists are asked for again when the status says so, and unchanged entries s
   expect(l.asked).toBe(asked);
   await l.status({ seq: 9 });
   expect([l.asked, lists.length, host.textContent]).toEqual([asked + 1, 3, "2"]);
+});
+
+test("rejected changesets and conflicts are followed, each filter for itself", async () => {
+  const l = lab();
+  const rejected = { id: 1, n: 4, code: "unique", changes: [] } as unknown as RejectedChangeset;
+  const conflict = (id: string, state: Conflict["state"]) => ({ id, state, table: "task" }) as Conflict;
+  await render(
+    <StrictMode>
+      <TidemarkProvider database={l.db}>
+        <Outcomes />
+      </TidemarkProvider>
+    </StrictMode>,
+  );
+  expect(states.at(-1)).toBe("||");
+  l.rejected = [rejected];
+  await l.status({ rejected: 1 });
+  expect(states.at(-1)).toBe("1||");
+  l.conflicts = [conflict("a", "open"), conflict("b", "kept")];
+  await l.event({ type: "conflict", conflict: l.conflicts[0]! });
+  expect(states.at(-1)).toBe("1|a|a,b");
+  const drawn = states.length;
+  await l.status({ contact: 7 });
+  await l.event({ type: "error", error: { code: "offline", message: "", hint: "" } });
+  expect(states.length).toBe(drawn);
+  l.rejected = [];
+  l.conflicts = [conflict("b", "kept")];
+  await l.status({ rejected: 0, conflicts: 0 });
+  expect(states.at(-1)).toBe("||b");
 });
