@@ -243,9 +243,20 @@ func (x *extras) spoil(db *lite.DB, heard func(sql string, args []tidemark.Value
 }
 
 // long makes a text of many lines, so that a difference is looked for line by
-// line. Any two of them have most in common: of texts that have not, each
-// language finds what it finds.
+// line. Some have most in common with others, some so little that the search
+// ends at its bound.
 func (x *extras) long() string {
+	if x.r.IntN(2) == 0 {
+		return x.mostlyAlike()
+	}
+	lines := make([]string, 20+x.r.IntN(400))
+	for i := range lines {
+		lines[i] = []string{"first line", "second é", "𝄞 third", "", "word " + x.letter(), x.words()}[x.r.IntN(6)]
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (x *extras) mostlyAlike() string {
 	lines := make([]string, 300)
 	for i := range lines {
 		lines[i] = fmt.Sprintf("%d %s", i, []string{"first line", "second é", "𝄞 third", "", "the quick brown fox"}[i%5])
