@@ -1,8 +1,11 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 
 	"github.com/tidemarkdb/tidemark"
@@ -28,6 +31,26 @@ type Applied struct {
 	Scopes     []ScopeNews
 	Left       map[int]int // rows that left this copy without being deleted, by table
 	StagedRows int         // changes in the chunk that was kept
+}
+
+// then joins what two steps of one transaction did; either may have done nothing.
+func (a *Applied) then(b *Applied) *Applied {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	out := *b
+	out.Tables = slices.Compact(slices.Sorted(slices.Values(slices.Concat(a.Tables, b.Tables))))
+	out.Settled = slices.Concat(a.Settled, b.Settled)
+	out.Suspended, out.Resumed = slices.Concat(a.Suspended, b.Suspended), slices.Concat(a.Resumed, b.Resumed)
+	out.Scopes, out.Repair = slices.Concat(a.Scopes, b.Scopes), cmp.Or(b.Repair, a.Repair)
+	out.Left = maps.Clone(a.Left)
+	for t, n := range b.Left {
+		if out.Left == nil {
+			out.Left = map[int]int{}
+		}
+		out.Left[t] += n
+	}
+	return &out
 }
 
 // Apply applies a batch, with the outcomes that it settles, in one

@@ -241,7 +241,7 @@ func benchReplicaOf(b *testing.B, kind string) *Replica {
 	s.Tables[0].Columns = slices.Clone(s.Tables[0].Columns)
 	s.Tables[0].Columns[1].Policy, s.Tables[0].Columns[2].Policy = tidemark.PolicyText, tidemark.PolicyCounter
 	s.Hash = kind
-	must(b, r.SaveSchema(&wire.Schema{Hash: kind, Body: structure.Encode(&s)}))
+	saveSchema(b, r, &wire.Schema{Hash: kind, Body: structure.Encode(&s)})
 	_, err := r.Apply(&wire.Batch{From: 0, To: 0, Term: "t", Schema: kind, Changes: []tidemark.Change{}}, nil, 1)
 	must(b, err)
 	return r

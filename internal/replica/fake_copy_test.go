@@ -23,6 +23,7 @@ type fakeCopy struct {
 	mine     map[int]map[int64]int64 // table, key, value: what ranges are computed of
 	repaired int
 	scopes   map[string]bool // true: held
+	bySchema *Applied        // what the next schema brings
 	only     bool
 	want     []wire.Want
 	wants    int64
@@ -72,26 +73,29 @@ func (f *fakeCopy) TakeScopes(list []string, _ int64) (*Applied, error) {
 
 // list takes over which scopes there are; what is gained is to be filled.
 func (f *fakeCopy) list(names []string) (news *Applied) {
-	next := map[string]bool{}
+	next, a := map[string]bool{}, Applied{Seq: f.seq}
 	for _, name := range names {
 		held, known := f.scopes[name]
 		next[name] = held
 		if !known {
-			news = &Applied{Seq: f.seq}
+			a.Scopes = append(a.Scopes, ScopeNews{Scope: name, State: ScopeGained})
 		}
 	}
-	if len(next) != len(f.scopes) {
-		news = &Applied{Seq: f.seq}
+	for name := range f.scopes {
+		if _, still := next[name]; !still {
+			a.Scopes = append(a.Scopes, ScopeNews{Scope: name, State: ScopeLost})
+		}
 	}
-	f.scopes = next
-	return news
+	if f.scopes = next; len(a.Scopes) == 0 {
+		return nil
+	}
+	return &a
 }
 
 func (f *fakeCopy) Wants() (bool, []wire.Want, error) { return f.only, f.want, f.take() }
 func (f *fakeCopy) wanted() (int64, error)            { return f.wants, f.take() }
 func (f *fakeCopy) answered(n int64) error            { f.heard = n; return f.take() }
-
-func (f *fakeCopy) filling() (bool, error) { return f.unfilled() > 0, f.take() }
+func (f *fakeCopy) filling() (bool, error)            { return f.unfilled() > 0, f.take() }
 
 func (f *fakeCopy) unfilled() (n int) {
 	for _, held := range f.scopes {
@@ -102,8 +106,14 @@ func (f *fakeCopy) unfilled() (n int) {
 	return n
 }
 
-func (f *fakeCopy) Reidentify() error             { f.renamed++; return f.take() }
-func (f *fakeCopy) SaveSchema(*wire.Schema) error { return f.take() }
+func (f *fakeCopy) Reidentify() error { f.renamed++; return f.take() }
+
+// SaveSchema tells what the test says that a schema brings.
+func (f *fakeCopy) SaveSchema(*wire.Schema, int64) (*Applied, error) {
+	news := f.bySchema
+	f.bySchema = nil
+	return news, f.take()
+}
 
 func (f *fakeCopy) Lease(*wire.Leases, int64) error { return f.take() }
 func (f *fakeCopy) Schema() *tidemark.Schema        { return &f.schema }

@@ -272,6 +272,13 @@ func (d *device) welcome(w *wire.Welcome, now int64) *Applied {
 	return a
 }
 
+func saveSchema(t testing.TB, r *Replica, s *wire.Schema) *Applied {
+	t.Helper()
+	a, err := r.SaveSchema(s, 0)
+	must(t, err)
+	return a
+}
+
 func (d *device) settle(outcomes ...tidemark.Outcome) *Applied {
 	d.t.Helper()
 	a, err := d.r.Settle(outcomes, d.now)

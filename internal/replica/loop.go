@@ -145,7 +145,7 @@ type engine interface {
 	Welcome(w *wire.Welcome, now int64) (*Applied, error)
 	TakeScopes(list []string, now int64) (*Applied, error)
 	Reidentify() error
-	SaveSchema(s *wire.Schema) error
+	SaveSchema(s *wire.Schema, now int64) (*Applied, error)
 	Lease(m *wire.Leases, now int64) error
 	Apply(b *wire.Batch, outcomes []tidemark.Outcome, now int64) (*Applied, error)
 	Settle(outcomes []tidemark.Outcome, now int64) (*Applied, error)

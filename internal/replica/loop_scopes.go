@@ -23,13 +23,18 @@ func (l *Loop) rescoped(news *Applied, ask int64) error {
 	if err := l.e.answered(ask); err != nil {
 		return err
 	}
+	return l.reached(news)
+}
+
+// reached follows a change of what this copy holds, if there was one.
+func (l *Loop) reached(news *Applied) error {
 	var err error
 	if l.filling, err = l.e.filling(); err != nil || news == nil {
 		return err
 	}
 	l.progressed()
 	l.unsent = true // what went was sealed first
-	if l.check != nil {
+	if l.check != nil && len(news.Scopes) > 0 {
 		l.check = nil // it compared other scopes; begin anew
 		l.wanted = true
 	}

@@ -200,6 +200,29 @@ func TestListInTheMiddle(t *testing.T) {
 	}
 }
 
+// What leaves because a schema shows that a Welcome listed nothing is told like
+// any other loss, and a comparison of what was there begins anew.
+func TestSchemaBehindAnEmptyList(t *testing.T) {
+	for _, s := range []State{CatchingUp, Idle, Pushing, Verifying} {
+		l := in(t, s)
+		compared := l.check
+		l.notes = nil
+		lost := &Applied{Scopes: []ScopeNews{{Scope: "a/1", State: ScopeLost, Rows: 2}}, Left: map[int]int{1: 2}}
+		l.copy.bySchema = lost
+		l.mustStep(t, down(&wire.Schema{}))
+		if len(l.notes) == 0 || l.notes[0].Applied != lost {
+			t.Fatalf("%v: told %+v", s, l.notes)
+		}
+		if compared != nil && l.check == compared {
+			t.Fatalf("%v: goes on comparing what is gone", s)
+		}
+		l.notes = nil
+		if l.mustStep(t, down(&wire.Schema{})); len(l.notes) != 0 {
+			t.Fatalf("%v: told of nothing: %+v", s, l.notes)
+		}
+	}
+}
+
 func TestRowsMustSayTheirScopes(t *testing.T) {
 	image := []tidemark.Value{tidemark.Int(1), tidemark.Int(1)}
 	for name, c := range map[string]struct {

@@ -121,7 +121,11 @@ func renew(l *Loop, now int64, ev Event) error {
 }
 
 func schema(l *Loop, now int64, ev Event) error {
-	if err := l.e.SaveSchema(ev.(Received).Msg.(*wire.Schema)); err != nil {
+	news, err := l.e.SaveSchema(ev.(Received).Msg.(*wire.Schema), now)
+	if err != nil {
+		return err
+	}
+	if err := l.reached(news); err != nil {
 		return err
 	}
 	return l.decide(now, true)

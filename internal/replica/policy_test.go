@@ -261,7 +261,7 @@ func TestPoliciesMove(t *testing.T) {
 		o.schema = &plain
 		o.declare(policies)
 		o.schema.Hash = hash
-		must(t, d.r.SaveSchema(&wire.Schema{Hash: hash, Body: structure.Encode(o.schema)}))
+		saveSchema(t, d.r, &wire.Schema{Hash: hash, Body: structure.Encode(o.schema)})
 		b := o.commit()
 		if a := d.applyWell(b); !a.Schema || len(a.Tables) != 0 {
 			t.Fatalf("%+v", a)

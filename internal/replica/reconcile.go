@@ -19,36 +19,50 @@ import (
 
 // SaveSchema keeps a schema until the batch that needs it. After a resync the
 // copy is at the server's head already, so that the schema is taken over at once.
-func (r *Replica) SaveSchema(s *wire.Schema) error {
+// What a Welcome did not list leaves now that there are scopes for certain. It
+// returns nil when nothing of that happened.
+func (r *Replica) SaveSchema(s *wire.Schema, now int64) (*Applied, error) {
 	next, err := structure.Decode(s.Body)
 	if err != nil {
-		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "schema", Err: err, Msg: "the server sent a schema that cannot be read"}
+		return nil, &tidemark.Error{Code: tidemark.CodeProtocol, Op: "schema", Err: err, Msg: "the server sent a schema that cannot be read"}
 	}
-	return r.transaction("schema", 0, func() error {
-		if next.Scoped() != r.server.Scoped() {
-			return otherKind(next.Scoped())
-		}
-		if err := r.listedNothing(); err != nil {
+	return r.scrubbed(func() (*Applied, error) {
+		var out *Applied
+		err := r.transaction("schema", now, func() error {
+			if next.Scoped() != r.server.Scoped() {
+				return otherKind(next.Scoped())
+			}
+			lost, err := r.listedNothing()
+			if err != nil {
+				return err
+			}
+			err = r.db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", tidemark.Text(s.Hash), tidemark.Blob(s.Body))
+			if err != nil {
+				return err
+			}
+			moved, err := r.catchUpSchema(s.Hash)
+			out = lost.then(moved)
 			return err
-		}
-		err := r.db.Run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", tidemark.Text(s.Hash), tidemark.Blob(s.Body))
-		if err != nil {
-			return err
-		}
-		return r.catchUpSchema(s.Hash)
+		})
+		return out, err
 	})
 }
 
-func (r *Replica) catchUpSchema(hash string) error {
+func (r *Replica) catchUpSchema(hash string) (*Applied, error) {
 	why, err := meta.Get(r.db, keyRepair)
 	if err != nil || why != resyncReason || hash == r.server.Hash {
-		return err
+		return nil, err
 	}
-	a, err := r.advance(&job{schema: hash})
+	seq, err := meta.Int(r.db, meta.KeySeq)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.tally.save()
+	a, err := r.advance(&job{schema: hash, seq: tidemark.Seq(seq)})
+	if err != nil {
+		return nil, err
+	}
+	a.out.Seq = tidemark.Seq(seq)
+	return a.out, a.tally.save()
 }
 
 // schemaMoves reports whether the job brings another schema.

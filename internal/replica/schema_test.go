@@ -15,7 +15,7 @@ func (o *origin) migrate(d *device, sql string) *wire.Batch {
 	o.t.Helper()
 	must(o.t, o.db.Script(sql))
 	o.inspect()
-	must(o.t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	saveSchema(o.t, d.r, &wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)})
 	return o.commit()
 }
 
@@ -105,7 +105,7 @@ func TestTableChangedBeyondColumnsLeavesSync(t *testing.T) {
 			delete(o.rows, id)
 		}
 	}
-	must(t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	saveSchema(t, d.r, &wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)})
 	b := o.commit()
 	d.applyWell(b)
 	if st := d.status(); st.Out["pet"] != "changed" || !st.Proven {
@@ -217,7 +217,7 @@ func TestRowsThatComeWithASchema(t *testing.T) {
 	must(t, o.db.Script(`DROP INDEX one_body; ALTER TABLE doc ADD COLUMN more TEXT;
 		INSERT INTO doc (id, body) VALUES (4, 'same text'), (5, 'same text')`))
 	o.inspect()
-	must(t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	saveSchema(t, d.r, &wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)})
 	d.applyWell(o.commit())
 	compareRows(t, o.schema, d.rows(), o.rows)
 	d.want("SELECT group_concat(rowid) FROM doc_text WHERE doc_text MATCH 'same'", "['4,5']")

@@ -67,16 +67,15 @@ func (r *Replica) welcomeList(w *wire.Welcome) (*Applied, error) {
 }
 
 // listedNothing drops what a Welcome did not list, once it is known that there are scopes.
-func (r *Replica) listedNothing() error {
+func (r *Replica) listedNothing() (*Applied, error) {
 	put, err := meta.Int(r.db, keyUnlisted)
 	if err != nil || put == 0 {
-		return err
+		return nil, err
 	}
 	if err := store(r.db, flag(keyUnlisted, false)); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = r.takeList(nil)
-	return err
+	return r.takeList(nil)
 }
 
 // listed is a scope of the server's last list.

@@ -454,15 +454,22 @@ func TestServerOfTheOtherKind(t *testing.T) {
 	}
 	d.want("SELECT count(*) FROM note", "[1]")
 	next.Scopes = nil
-	err := d.r.SaveSchema(&wire.Schema{Hash: next.Hash, Body: structure.Encode(&next)})
+	_, err := d.r.SaveSchema(&wire.Schema{Hash: next.Hash, Body: structure.Encode(&next)}, 1)
 	if tidemark.CodeOf(err) != tidemark.CodeSchema || !errors.Is(err, errOtherKind) || tidemark.HintOf(err) == "" {
 		t.Fatal(err)
 	}
 	d.want("SELECT count(*) FROM note", "[1]")
 	// There are scopes, and none is listed.
 	next.Scopes = []string{"c"}
-	must(t, d.r.SaveSchema(&wire.Schema{Hash: next.Hash, Body: structure.Encode(&next)}))
+	a := saveSchema(t, d.r, &wire.Schema{Hash: next.Hash, Body: structure.Encode(&next)})
+	note := o.schema.Named("note").ID
+	if a == nil || !slices.Equal(a.Scopes, []ScopeNews{{Scope: "a/1", State: ScopeLost, Rows: 1}}) || a.Left[note] != 1 || !slices.Equal(a.Tables, []int{note}) {
+		t.Fatalf("told of %+v", a)
+	}
 	d.want("SELECT count(*) FROM note", "[0]")
+	if again := saveSchema(t, d.r, &wire.Schema{Hash: next.Hash, Body: structure.Encode(&next)}); again != nil {
+		t.Fatalf("told twice: %+v", again)
+	}
 
 	plain := newOrigin(t, notes)
 	copied := plain.clone()
@@ -546,7 +553,7 @@ func TestLooseForeignKeys(t *testing.T) {
 			t.Fatalf("the first key is of column %d", got)
 		}
 		o.schema.Hash = structure.HashOf(o.schema)
-		must(t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+		saveSchema(t, d.r, &wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)})
 		if a := d.applyWell(batch(o.schema.Hash)); !a.Schema {
 			t.Fatal("the schema did not move")
 		}
@@ -574,7 +581,7 @@ func TestNewColumnWhileScoped(t *testing.T) {
 	o.schema.Scopes, o.schema.Declared = []string{"a", "b"}, "x"
 	o.schema.Hash = structure.HashOf(o.schema)
 	o.commit()
-	must(t, d.r.SaveSchema(&wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)}))
+	saveSchema(t, d.r, &wire.Schema{Hash: o.schema.Hash, Body: structure.Encode(o.schema)})
 	b := o.empty(0)
 	b.Parts = []wire.Part{o.part("a/1", []tidemark.Change{}, 1), o.part("b/1", []tidemark.Change{}, 1, 2)}
 	d.applyWell(b)
