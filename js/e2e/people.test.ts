@@ -87,7 +87,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await s.shot("people-came", chloe);
     await button(ana, "Take off Chloe").click();
     await shows(chloe.locator("[data-news=left]"), "Budget left: you are not on it any more");
-    await shows(chloe.locator("[data-news=left]"), "Nothing was deleted");
+    await shows(chloe.locator("[data-news=left]"), "rows are gone from this device");
     await shows(chloe.locator(".absent"), "You are not on this board");
     await gone(tab(chloe, "budget"));
     await s.shot("people-left", chloe);

@@ -89,6 +89,16 @@ export function sayChange(c: ChangeView): readonly Said[] {
   return [...sets, ...edits];
 }
 
+/** What a changeset does, in words; what it does to many rows alike is said once. */
+export function sayChanges(changes: readonly ChangeView[]): readonly Said[] {
+  const counts = new Map<string, { said: Said; n: number }>();
+  for (const said of changes.flatMap(sayChange)) {
+    const name = `${said.column} ${said.text}`;
+    counts.set(name, { said, n: (counts.get(name)?.n ?? 0) + 1 });
+  }
+  return [...counts.values()].map(({ said, n }) => (n === 1 ? said : { ...said, text: `${said.text} (${n})` }));
+}
+
 /** A value of a conflict in words. */
 export function sayValue(v: Conflict["mine"]): string {
   if (v !== null && typeof v === "object" && !(v instanceof Uint8Array)) return JSON.stringify(v);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type LogChange, sayChange, sayLog } from "../src/describe.ts";
+import { type LogChange, sayChange, sayChanges, sayLog } from "../src/describe.ts";
 
 const say = (c: LogChange): string =>
   sayLog(c)
@@ -41,5 +41,14 @@ test("a change that waits says what it does", () => {
   expect(said).toEqual([
     { column: "title", text: "“A title”" },
     { column: "votes", text: "+1" },
+  ]);
+});
+
+test("what a changeset does to many rows alike is said once", () => {
+  const gone = (table: string, id: string) => ({ table, op: "delete" as const, key: { id }, set: {}, edit: {} });
+  expect(sayChanges([gone("board", "b"), gone("task", "1"), gone("task", "2"), gone("comment", "3")])).toEqual([
+    { column: "board", text: "deleted" },
+    { column: "task", text: "deleted (2)" },
+    { column: "comment", text: "deleted" },
   ]);
 });

@@ -1,7 +1,7 @@
 import type { Conflict, OutcomeInfo, RejectedChangeset } from "@tidemark/client";
 import { useConflicts, useDatabase, useRejected } from "@tidemark/react";
 import { useEffect, useState } from "react";
-import { sayChange, sayLog, sayValue } from "../describe.ts";
+import { sayChanges, sayLog, sayValue } from "../describe.ts";
 import type { Act } from "../ui/act.ts";
 import { BackIcon, CheckIcon, ForkIcon, MergeIcon } from "../ui/icons.tsx";
 import { SaidList } from "../ui/said-list.tsx";
@@ -65,7 +65,7 @@ function Rejected({ changeset, act }: { readonly changeset: RejectedChangeset; r
       <p className="notice-text">
         <BackIcon size={16} />
         <span>
-          <strong>Rejected and rolled back:</strong> <SaidList said={changeset.changes.flatMap(sayChange)} />
+          <strong>Rejected and rolled back:</strong> <SaidList said={sayChanges(changeset.changes)} />
           <span className="notice-why">
             <code>{changeset.code}</code> {changeset.message}
           </span>

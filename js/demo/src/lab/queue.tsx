@@ -1,6 +1,6 @@
 import type { PendingChangeset } from "@tidemark/client";
 import { usePending } from "@tidemark/react";
-import { sayChange } from "../describe.ts";
+import { sayChanges } from "../describe.ts";
 import { ClockIcon } from "../ui/icons.tsx";
 import { SaidList } from "../ui/said-list.tsx";
 import type { Person } from "./people.ts";
@@ -30,7 +30,7 @@ function Waiting({ changeset }: { readonly changeset: PendingChangeset }) {
   return (
     <li className={changeset.suspended ? "entry entry-away" : "entry entry-wait"}>
       <ClockIcon size={15} />
-      <SaidList said={changeset.changes.flatMap(sayChange)} />
+      <SaidList said={sayChanges(changeset.changes)} />
       {changeset.suspended && <span className="entry-note">laid aside: {changeset.cause}</span>}
     </li>
   );

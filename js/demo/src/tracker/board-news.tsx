@@ -45,8 +45,8 @@ function textOf(n: BoardNews, rows: number | undefined): React.ReactNode {
   if (n.what === "deleted") return <>{name} was deleted.</>;
   return (
     <>
-      {name} left: you are not on it any more, so {rows === undefined ? "its rows are" : `its ${rows} rows are`} gone
-      from this device. Nothing was deleted; the server and the others have it.
+      {name} left: you are not on it any more, or an owner deleted it. {rows === undefined ? "Its" : `Its ${rows}`} rows
+      are gone from this device.
     </>
   );
 }

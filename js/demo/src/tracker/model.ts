@@ -129,3 +129,40 @@ export async function addBoard(db: Database, name: string, owner: string): Promi
 export async function addComment(db: Database, task: string, author: string, body: string): Promise<void> {
   await db.exec`INSERT INTO comment (id, task_id, author_id, body) VALUES (${id()}, ${task}, ${author}, ${body})`;
 }
+
+/** Writes a board's new name; the one that it has stays where nothing is left of the new one. */
+export async function renameBoard(db: Database, board: Pick<Board, "id" | "name">, text: string): Promise<void> {
+  const name = text.trim();
+  if (name !== "" && name !== board.name) await db.exec`UPDATE board SET name = ${name} WHERE id = ${board.id}`;
+}
+
+/** How much goes with a board. */
+export interface Contents {
+  readonly tasks: number;
+  readonly comments: number;
+  /** Of the comments those of others. */
+  readonly foreign: number;
+  readonly people: number;
+}
+
+export const EMPTY: Contents = { tasks: 0, comments: 0, foreign: 0, people: 0 };
+
+export const CONTENTS = `SELECT (SELECT count(*) FROM task WHERE board_id = ?) AS tasks, comments, "foreign",
+  (SELECT count(*) FROM member WHERE board_id = ?) AS people
+  FROM (SELECT count(*) AS comments, count(CASE WHEN author_id IS NOT ? THEN 1 END) AS "foreign"
+    FROM comment JOIN task ON task.id = task_id WHERE board_id = ?)`;
+
+export const contentsParams = (board: string, me: string): readonly string[] => [board, board, me, board];
+
+export async function contentsOf(db: Database, board: string, me: string): Promise<Contents> {
+  const [row] = await db.query<Contents>(CONTENTS, contentsParams(board, me));
+  return row ?? EMPTY;
+}
+
+const some = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+/** What goes with a board in words, "" for nothing: "8 tasks and 3 comments". */
+export function sayContents({ tasks, comments }: Pick<Contents, "tasks" | "comments">): string {
+  const parts = [tasks && some(tasks, "task", "tasks"), comments && some(comments, "comment", "comments")];
+  return parts.filter(Boolean).join(" and ");
+}

@@ -1,6 +1,6 @@
 import type { RejectedChangeset } from "@tidemark/client";
 import { useDatabase, useQuery, useRejected } from "@tidemark/react";
-import { sayChange } from "../describe.ts";
+import { sayChanges } from "../describe.ts";
 import type { Act } from "../ui/act.ts";
 import { BackIcon } from "../ui/icons.tsx";
 import { SaidList } from "../ui/said-list.tsx";
@@ -25,7 +25,7 @@ function Rejected({ changeset: r, act }: { readonly changeset: RejectedChangeset
       <p className="notice-text">
         <BackIcon size={16} />
         <span>
-          <strong>Refused and rolled back:</strong> <SaidList said={r.changes.flatMap(sayChange)} />
+          <strong>Refused and rolled back:</strong> <SaidList said={sayChanges(r.changes)} />
           <About changeset={r} />
           <span className="notice-why">
             <code>{r.code}</code> {r.message}
@@ -44,10 +44,19 @@ function Rejected({ changeset: r, act }: { readonly changeset: RejectedChangeset
   );
 }
 
-/** Which task it was about, while this device holds it. */
+/** Which board or task it was about, while this device holds it. */
 function About({ changeset: r }: { readonly changeset: RejectedChangeset }) {
-  const key = r.table === "task" ? String(r.key[0] ?? "") : "";
-  const { rows } = useQuery<{ title: string }>(key === "" ? null : "SELECT title FROM task WHERE id = ?", [key]);
-  const [task] = rows;
-  return task && <span> of the task “{task.title}”</span>;
+  const board = r.changes.find((c) => c.table === "board");
+  const key = board ? board.key.id : r.table === "task" ? r.key[0] : null;
+  const sql = board ? "SELECT name FROM board WHERE id = ?" : "SELECT title AS name FROM task WHERE id = ?";
+  const { rows } = useQuery<{ name: string }>(typeof key === "string" ? sql : null, [String(key)]);
+  const [row] = rows;
+  return (
+    row && (
+      <span>
+        {" "}
+        of the {board ? "board" : "task"} “{row.name}”
+      </span>
+    )
+  );
 }

@@ -9,17 +9,21 @@ import { kept, standing } from "../ui/status-text.ts";
 import { StoppedNotice } from "../ui/stopped-notice.tsx";
 import { StorageNotice } from "../ui/storage-notice.tsx";
 import { Switch } from "../ui/switch.tsx";
-import { Absent } from "./absent.tsx";
+import { Absent, NoBoard } from "./absent.tsx";
 import { BoardBar } from "./board-bar.tsx";
+import { BoardMenu } from "./board-menu.tsx";
 import { BoardNewsList } from "./board-news.tsx";
 import { BoardView } from "./board-view.tsx";
+import { DeleteDialog } from "./delete-dialog.tsx";
+import { DeletedBar } from "./deleted-bar.tsx";
 import { ALL, type Filter, labelsOf } from "./filter.ts";
 import { FilterBar } from "./filter-bar.tsx";
-import { addBoard, type Board, CARDS, type Card, PEOPLE, type Person } from "./model.ts";
+import { addBoard, type Board, CARDS, type Card, PEOPLE, type Person, renameBoard } from "./model.ts";
 import { OnBoard } from "./on-board.tsx";
 import { RejectedBar } from "./rejected-bar.tsx";
 import { TaskPanel } from "./task-panel.tsx";
 import { useBoards } from "./use-boards.ts";
+import { useDeletions } from "./use-deletions.ts";
 import { useTracker } from "./use-tracker.ts";
 import { ViewerNotice } from "./viewer-notice.tsx";
 import { WhoButton } from "./who-button.tsx";
@@ -65,10 +69,22 @@ function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) 
   const { act, problem, dismiss: forget } = useAct();
   const filling = loading || (boards.length === 0 && phase !== "ready");
   const board = route.board === "" ? boards[0] : boards.find((b) => b.id === route.board);
-  const addAndShow = (name: string): void =>
-    act(async () => {
-      location.hash = formatRoute("tracker", await addBoard(db, name, me));
-    });
+  const [renaming, setRenaming] = useState("");
+  const [deleting, setDeleting] = useState("");
+  const [focus, setFocus] = useState("");
+  const deletions = useDeletions(db, me);
+  // A delete that was refused, or undone, is none.
+  const deleted = deletions.list.filter((d) => boards.every((b) => b.id !== d.copy.id));
+  const doomed = boards.find((b) => b.id === deleting);
+  const show = (id: string): void => {
+    location.hash = formatRoute("tracker", id);
+    setFocus(id);
+  };
+  const addAndShow = (name: string): void => act(async () => show(await addBoard(db, name, me)));
+  const remove = (id: string): void => {
+    setDeleting("");
+    act(() => deletions.remove(id).then(() => show(nextTo(boards, id))));
+  };
   return (
     <main className="tracker" id="main">
       <div className="tracker-head">
@@ -80,7 +96,15 @@ function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) 
           me={me}
           people={people}
           granted={granted}
+          renaming={renaming}
+          focus={focus}
           onAdd={addAndShow}
+          onRename={(b, name) => act(() => renameBoard(db, b, name))}
+          onRenamed={(b, byKey) => {
+            setRenaming("");
+            if (byKey) setFocus(b.id);
+          }}
+          onFocused={() => setFocus("")}
         />
         <div className="tracker-tools">
           <Standing act={act} />
@@ -90,16 +114,42 @@ function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) 
       <Problem text={problem} onClose={forget} />
       <StorageNotice />
       <StoppedNotice act={act} />
-      <BoardNewsList news={news} lost={lost} shown={board?.id ?? ""} onClose={dismiss} />
+      <BoardNewsList
+        news={news.filter((n) => deletions.list.every((d) => d.copy.id !== n.id))}
+        lost={lost}
+        shown={board?.id ?? ""}
+        onClose={dismiss}
+      />
+      <DeletedBar deletions={deletions} shown={deleted} act={act} onBack={show} />
       <RejectedBar act={act} />
       {filling && <div className="board skeleton" aria-hidden="true" />}
-      {board && <OneBoard key={board.id} board={board} task={route.task} me={me} people={people} act={act} />}
-      {!board && !filling && route.board !== "" && <Absent board={route.board} away={!connected} />}
-      {!board && !filling && route.board === "" && (
-        <p className="part-empty">You are on no board. Add one, or ask somebody to let you in.</p>
+      {board && (
+        <OneBoard
+          key={board.id}
+          board={board}
+          task={route.task}
+          me={me}
+          people={people}
+          act={act}
+          onRename={() => setRenaming(board.id)}
+          onDelete={() => setDeleting(board.id)}
+        />
       )}
+      {doomed && (
+        <DeleteDialog board={doomed} me={me} onDelete={() => remove(doomed.id)} onClose={() => setDeleting("")} />
+      )}
+      {!board && !filling && route.board !== "" && (
+        <Absent key={route.board} board={route.board} next={boards[0]} away={!connected} />
+      )}
+      {!board && !filling && route.board === "" && <NoBoard />}
     </main>
   );
+}
+
+/** The board that is shown when one goes: its neighbour, or "" for whichever is first. */
+export function nextTo(boards: readonly Pick<Board, "id">[], id: string): string {
+  const at = boards.findIndex((b) => b.id === id);
+  return (boards[at + 1] ?? boards[at - 1])?.id ?? "";
 }
 
 interface OneBoardProps {
@@ -108,10 +158,12 @@ interface OneBoardProps {
   readonly me: string;
   readonly people: ReadonlyMap<string, Person>;
   readonly act: (work: () => Promise<unknown>) => void;
+  readonly onRename: () => void;
+  readonly onDelete: () => void;
 }
 
 /** A board with its filters and the task that is open. */
-function OneBoard({ board, task, me, people, act }: OneBoardProps) {
+function OneBoard({ board, task, me, people, act, onRename, onDelete }: OneBoardProps) {
   const [filter, setFilter] = useState<Filter>(ALL);
   const [trying, setTrying] = useState(false);
   const { rows: cards } = useQuery<Card>(CARDS, [board.id], { key: "id" }); // that of the board: both share one run
@@ -123,7 +175,10 @@ function OneBoard({ board, task, me, people, act }: OneBoardProps) {
     <>
       <div className="board-head">
         <FilterBar filter={filter} labels={labels} onChange={setFilter} />
-        <OnBoard board={board} me={me} people={people} act={act} />
+        <div className="board-tools">
+          <OnBoard board={board} me={me} people={people} act={act} />
+          <BoardMenu board={board} trying={viewer && trying} act={act} onRename={onRename} onDelete={onDelete} />
+        </div>
       </div>
       {viewer && <ViewerNotice trying={trying} onTry={setTrying} />}
       <BoardView

@@ -7,7 +7,7 @@ import { BOARDS, type Board } from "./model.ts";
 export interface BoardNews {
   readonly id: string;
   readonly name: string;
-  /** `left`: this person is not on it any more, so this device does not hold it; on the server it is as it was. */
+  /** `left`: this person is not on it any more, so this device does not hold it. Whether anybody does it is not told. */
   readonly what: "came" | "left" | "deleted";
 }
 

@@ -9,13 +9,19 @@ interface DialogProps {
   readonly place?: "middle" | "side";
 }
 
-/** A modal dialog: the browser keeps the focus in it and closes it with Escape. */
+/**
+ * A modal dialog: the browser keeps the focus in it and closes it with Escape.
+ * What is marked with data-first has the focus first.
+ */
 export function Dialog({ title, onClose, children, place = "middle" }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
   // Closed while it is still in the page, the browser gives the focus back.
   useLayoutEffect(() => {
     const el = box.current;
-    if (el && !el.open) el.showModal();
+    if (el && !el.open) {
+      el.showModal();
+      el.querySelector<HTMLElement>("[data-first]")?.focus();
+    }
     return () => el?.close();
   }, []);
   return (

@@ -11,6 +11,7 @@ const keys: readonly (readonly [string, string])[] = [
   ["v", "vote for the card"],
   ["w", "be somebody else"],
   ["p", "who is on the board"],
+  ["F2", "rename the board; Enter keeps the name, Escape gives up"],
   ["o", "the tracker's network off, or on again"],
   ["i", "open the inspector"],
   ["?", "this list"],

@@ -100,6 +100,13 @@ export const KeyboardIcon = icon(
     <path d="M7 10h.01M11 10h.01M15 10h.01M8 14h8" />
   </>,
 );
+export const MoreIcon = icon(
+  <g fill="currentColor" stroke="none">
+    <circle cx="5.5" cy="12" r="1.8" />
+    <circle cx="12" cy="12" r="1.8" />
+    <circle cx="18.5" cy="12" r="1.8" />
+  </g>,
+);
 export const TrashIcon = icon(<path d="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13" />);
 export const ClockIcon = icon(
   <>
