@@ -45,6 +45,7 @@ const (
 	KeepNumbers        Fault = "show renumbered rows under their old ids while they are pending"
 	WrongRow           Fault = "judge an update by the row as it was in the place of the new one"
 	JudgeAfter         Fault = "judge an insert when it is already there"
+	JudgeNamed         Fault = "judge what foreign keys did where a copy names it"
 	ForgetAsDelete     Fault = "call a row deleted that only left a scope"
 	MissDependants     Fault = "leave behind what belongs to a row that moves to another scope"
 	StaleGrant         Fault = "go by grants that are over"
@@ -67,7 +68,7 @@ var All = []Fault{
 	SumIgnoresDeletes, OutcomeEarly, KeepRejected, DropRejected, HalfChangeset,
 	StaleBatch, SkipFirstStaged, ReuseNumber, IgnoreTicket, IgnoreTerm,
 	PushOnceOnly, DropRejectedBehind, SeeNothing, ForgetLosers, PlainCounters,
-	PlaceText, ForgetNumbers, KeepNumbers, WrongRow, JudgeAfter,
+	PlaceText, ForgetNumbers, KeepNumbers, WrongRow, JudgeAfter, JudgeNamed,
 	ForgetAsDelete, MissDependants, StaleGrant, LostPart, SumKeepsLeft,
 	KeepLost, KeepBytes, WriteUnseen, AnyHands, WipeAnyway, WipeFileFirst, ForgetAmended,
 }

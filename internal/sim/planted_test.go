@@ -39,6 +39,7 @@ var where = map[planted.Fault]string{
 	planted.KeepNumbers:   "keys",
 	planted.WrongRow:      "rules",
 	planted.JudgeAfter:    "rules",
+	planted.JudgeNamed:    "rules",
 
 	planted.ForgetAsDelete: "W8 scopes",
 	planted.MissDependants: "W8 scopes",

@@ -41,6 +41,12 @@ func (w *world) ruled(*tidemark.Schema) (*tidemark.Rules, error) {
 			Update: on(sits, "OLD") + " AND " + on(sits, "NEW"),
 			Delete: "OLD.author = :user OR " + on(leads, "OLD"),
 		},
+		{
+			Table: "post", Immutable: []string{"author"},
+			Insert: "NEW.author = :user",
+			Update: "OLD.author = :user",
+			Delete: "OLD.author = :user",
+		},
 	}}, nil
 }
 
@@ -85,6 +91,7 @@ func clubs() *family {
 		sql: `CREATE TABLE club (id TEXT PRIMARY KEY NOT NULL, boss TEXT, name TEXT);
 			CREATE TABLE seat (club TEXT NOT NULL, who TEXT NOT NULL, role TEXT, PRIMARY KEY (club, who)) WITHOUT ROWID;
 			CREATE TABLE job (id TEXT PRIMARY KEY NOT NULL, club TEXT, author TEXT, title TEXT, votes INTEGER NOT NULL);
+			CREATE TABLE post (id TEXT PRIMARY KEY NOT NULL, author TEXT, body TEXT, job TEXT REFERENCES job (id) ON DELETE CASCADE, rival TEXT REFERENCES job (id) ON DELETE SET NULL);
 			INSERT INTO club VALUES ('a', 'p0', 'A'), ('b', 'p1', 'B'), ('c', 'p2', 'C');
 			INSERT INTO seat VALUES ('a', 'p0', 'lead'), ('a', 'p1', 'hand'), ('b', 'p1', 'lead'), ('b', 'p2', 'hand'), ('c', 'p2', 'lead'), ('c', 'p0', 'hand'), ('c', 'p1', 'lead');
 			INSERT INTO job VALUES ('j', 'a', 'p0', 'j', 0), ('k', 'b', 'p2', 'k', 0), ('l', 'c', 'p1', 'l', 0);`,
@@ -92,6 +99,10 @@ func clubs() *family {
 			{Name: "club", Columns: col("id boss name"), Key: []int{0}, NotNull: []int{0}, Rule: mayClub},
 			{Name: "seat", Columns: col("club who role"), Key: []int{0, 1}, NotNull: []int{0, 1}, Rule: maySeat},
 			{Name: "job", Columns: col("id club author title votes"), Key: []int{0}, NotNull: []int{0, 4}, Policy: map[int]string{4: "counter"}, Rule: mayJob},
+			{Name: "post", Columns: col("id author body job rival"), Key: []int{0}, NotNull: []int{0}, Rule: mayPost, Refs: []oracle.Ref{
+				{Columns: []int{3}, Parent: "job", To: []int{0}, OnDelete: oracle.Cascade},
+				{Columns: []int{4}, Parent: "job", To: []int{0}, OnDelete: oracle.SetNull},
+			}},
 		},
 		ops: clubOps(),
 		spoils: []op{
@@ -142,10 +153,16 @@ func mayJob(by string, s oracle.State, old, row oracle.Row) bool {
 	return seats(s, old[1], by, "") && seats(s, row[1], by, "") && keeps(old, row, 2)
 }
 
+func mayPost(by string, _ oracle.State, old, row oracle.Row) bool {
+	me := tidemark.Text(by)
+	return (old == nil || old[1] == me) && (row == nil || row[1] == me)
+}
+
 const (
 	anyClub = "SELECT id FROM club ORDER BY id"
 	anyJob  = "SELECT id FROM job ORDER BY id"
 	anySeat = "SELECT club, who FROM seat ORDER BY club, who"
+	anyPost = "SELECT id FROM post ORDER BY id"
 )
 
 func clubOps() []op {
@@ -155,6 +172,9 @@ func clubOps() []op {
 	}
 	work := func(g *gen) error {
 		return g.with(anyClub, "INSERT INTO job VALUES (?2, ?1, ?3, ?2, 0)", g.name(), g.meMostly())
+	}
+	write := func(g *gen) error {
+		return g.with(both(anyJob, anyJob), "INSERT INTO post VALUES (?3, ?4, ?3, ?1, ?2)", g.name(), g.meMostly())
 	}
 	vote := func(g *gen) error { return g.with(anyJob, "UPDATE job SET votes = votes + 1 WHERE id = ?1") }
 	return []op{
@@ -172,6 +192,10 @@ func clubOps() []op {
 		},
 		func(g *gen) error { return g.with(anyJob, "DELETE FROM job WHERE id = ?1 AND length(id) > 1") },
 		func(g *gen) error { return g.with(anyClub, "DELETE FROM club WHERE id = ?1 AND length(id) > 1") },
+		write, write,
+		func(g *gen) error { return g.with(anyPost, "UPDATE post SET body = ?2 WHERE id = ?1", g.name()) },
+		func(g *gen) error { return g.with(anyPost, "UPDATE post SET rival = NULL WHERE id = ?1") },
+		func(g *gen) error { return g.with(anyPost, "DELETE FROM post WHERE id = ?1") },
 	}
 }
 

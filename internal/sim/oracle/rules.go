@@ -44,7 +44,7 @@ type step struct {
 // allowed reports whether there is an order in which each row may be written on
 // the state that those before it left. A set of rows leaves one state in
 // whatever order they are written, so it is enough to look at sets. No rule reads
-// a table that has none.
+// a table that has none, nor one whose rows foreign keys change.
 func (j *judgement) allowed(by string) (allowed, told bool) {
 	steps := slices.DeleteFunc(j.steps(), func(st step) bool { return st.t.Rule == nil })
 	if len(steps) > mostOrdered {
@@ -57,12 +57,43 @@ func (j *judgement) allowed(by string) (allowed, told bool) {
 		}
 		s := j.leaves(steps, set)
 		for i, st := range steps {
-			if set&(1<<i) == 0 && st.t.Rule(by, s, st.old, st.row) {
+			if set&(1<<i) == 0 && (st.t.Rule(by, s, st.old, st.row) || caused(steps, set, st)) {
 				reached[set|1<<i] = true
 			}
 		}
 	}
 	return reached[1<<len(steps)-1], true
+}
+
+// caused reports whether a step is what a foreign key does because of a delete in
+// the set.
+func caused(steps []step, set int, of step) bool {
+	if of.old == nil {
+		return false
+	}
+	for i, p := range steps {
+		if set&(1<<i) == 0 || p.row != nil {
+			continue
+		}
+		for _, ref := range of.t.Refs {
+			if ref.Parent == p.t.Name && ref.same(pick(of.old, ref.Columns), pick(p.old, ref.To)) && ref.does(of) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// does reports whether a step is the ON DELETE action.
+func (r Ref) does(of step) bool {
+	if of.row == nil {
+		return r.OnDelete == Cascade
+	}
+	next := slices.Clone(of.old)
+	for _, col := range r.Columns {
+		next[col] = tidemark.Null
+	}
+	return r.OnDelete == SetNull && slices.Equal(next, of.row)
 }
 
 // steps lists what the changeset itself writes.
