@@ -1,7 +1,5 @@
 package tidemark
 
-import "strings"
-
 // The words that stand for a condition.
 const (
 	RuleNone   = "none"   // nobody may
@@ -41,7 +39,7 @@ type SetRule struct {
 // Of returns the rules of a table, compared by name as SQLite does, or nil.
 func (r *Rules) Of(table string) *TableRules {
 	for i := range r.Tables {
-		if strings.EqualFold(r.Tables[i].Table, table) {
+		if SameName(r.Tables[i].Table, table) {
 			return &r.Tables[i]
 		}
 	}

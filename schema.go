@@ -49,12 +49,26 @@ func (s *Schema) Table(id int) *Table {
 // Named finds a synced table by its name, comparing as SQLite does, or returns nil.
 func (s *Schema) Named(name string) *Table {
 	for _, t := range s.Tables {
-		if strings.EqualFold(t.Name, name) {
+		if SameName(t.Name, name) {
 			return t
 		}
 	}
 	return nil
 }
+
+// FoldName writes the name of a table or column so that two that are one to
+// SQLite are equal: A to Z are small, every other character stays.
+func FoldName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+// SameName reports whether two names are one to SQLite, for which É and é differ.
+func SameName(a, b string) bool { return a == b || FoldName(a) == FoldName(b) }
 
 // Object is one row of sqlite_schema.
 type Object struct {
@@ -145,7 +159,7 @@ func (t *Table) KeyOf(row []Value) []Value {
 // Place returns where the column of a name stands in Columns, or -1. It
 // compares as SQLite does.
 func (t *Table) Place(name string) int {
-	return slices.IndexFunc(t.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return SameName(c.Name, name) })
 }
 
 // ColumnNames names columns by their places. "?" stands for a generated

@@ -151,3 +151,33 @@ func TestColumnsByNameAndPlace(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestNamesFoldAsSQLiteFoldsThem(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"Task", "tASK", true}, {"", "", true}, {"a_1", "A_1", true}, {"Ünit", "ÜNIT", true},
+		{"Éa", "éa", false}, {"K", "\u212a", false}, {"s", "\u017f", false}, {"I", "ı", false}, {"a", "b", false}, {"a", "aa", false},
+	} {
+		if got := tidemark.SameName(c.a, c.b); got != c.same {
+			t.Errorf("SameName(%q, %q) = %t", c.a, c.b, got)
+		}
+		if asks := oneTable(t, c.a, c.b); c.a != "" && asks != c.same {
+			t.Errorf("SQLite takes %q and %q for one: %t, SameName says %t", c.a, c.b, asks, c.same)
+		}
+	}
+}
+
+// oneTable reports whether SQLite refuses to make two tables of these names.
+func oneTable(t *testing.T, a, b string) bool {
+	db, err := lite.Open(":memory:", lite.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.Run("CREATE TABLE " + lite.Quote(a) + " (x)"); err != nil {
+		t.Fatal(err)
+	}
+	return db.Run("CREATE TABLE "+lite.Quote(b)+" (x)") != nil
+}

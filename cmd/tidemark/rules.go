@@ -129,7 +129,7 @@ func reportRules(a *sqlite.Adoption, c *policy.Config) (*ruleReport, error) {
 		if t.Out != "" || t.Name == tidemark.ConflictsTable {
 			continue
 		}
-		i := slices.IndexFunc(d.Tables, func(r policy.TableRules) bool { return strings.EqualFold(r.Name.Value, t.Name) })
+		i := slices.IndexFunc(d.Tables, func(r policy.TableRules) bool { return tidemark.SameName(r.Name.Value, t.Name) })
 		if i < 0 {
 			r.Without = append(r.Without, t.Name)
 			continue
@@ -407,7 +407,7 @@ func explainOne(c *policy.Config, v rules.Verdict) explained {
 	}
 	for i := range c.Rules.Tables {
 		d := &c.Rules.Tables[i]
-		if !strings.EqualFold(d.Name.Value, v.Table.Name) {
+		if !tidemark.SameName(d.Name.Value, v.Table.Name) {
 			continue
 		}
 		rule := map[tidemark.Op]policy.Setting[string]{tidemark.Insert: d.Insert, tidemark.Update: d.Update, tidemark.Delete: d.Delete}[v.Op]

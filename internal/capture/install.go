@@ -149,7 +149,7 @@ func readTriggers(db *lite.DB, place Place) (map[string]installed, error) {
 	youngest := map[string]int64{} // the app's triggers by table
 	rows := map[string]int64{}
 	err := db.Each("SELECT rowid, name, tbl_name, sql FROM "+place.master()+" WHERE type = 'trigger'", func(s *lite.Stmt) error {
-		name, table := s.Text(1), strings.ToLower(s.Text(2))
+		name, table := s.Text(1), tidemark.FoldName(s.Text(2))
 		if !captures(name) {
 			youngest[table] = max(youngest[table], s.Int(0))
 			return nil

@@ -80,7 +80,7 @@ func (m maker) newRow(expr string) string {
 	}
 	vals := []string{"NULL"}
 	for _, name := range m.names {
-		if !used[strings.ToLower(name)] {
+		if !used[tidemark.FoldName(name)] {
 			continue
 		}
 		v := "NEW." + lite.Quote(name)

@@ -132,7 +132,7 @@ func lookup(side map[string]tidemark.Value, column string) (tidemark.Value, bool
 		return v, true
 	}
 	for name, v := range side {
-		if strings.EqualFold(name, column) {
+		if tidemark.SameName(name, column) {
 			return v, true
 		}
 	}

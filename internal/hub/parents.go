@@ -2,7 +2,6 @@ package hub
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/merge"
@@ -39,7 +38,7 @@ func references(s *tidemark.Schema, t *tidemark.Table, row []tidemark.Value) []r
 func parentKey(fk *tidemark.ForeignKey, parent *tidemark.Table, row []tidemark.Value) []tidemark.Value {
 	key := make([]tidemark.Value, len(parent.Key))
 	for k, col := range parent.Key {
-		i := slices.IndexFunc(fk.To, func(to string) bool { return strings.EqualFold(to, parent.Columns[col].Name) })
+		i := slices.IndexFunc(fk.To, func(to string) bool { return tidemark.SameName(to, parent.Columns[col].Name) })
 		if i < 0 || fk.Columns[i] < 0 {
 			return nil
 		}

@@ -88,11 +88,11 @@ func (c *Columns) spread(s *tidemark.Schema, of, t *tidemark.Table, col int) {
 // referring returns the child's column that a foreign key ties to a column of
 // the parent, or -1.
 func referring(fk *tidemark.ForeignKey, parent *tidemark.Table, col int) int {
-	if !strings.EqualFold(fk.Parent, parent.Name) {
+	if !tidemark.SameName(fk.Parent, parent.Name) {
 		return -1
 	}
 	for i, name := range fk.To {
-		if i < len(fk.Columns) && strings.EqualFold(name, parent.Columns[col].Name) {
+		if i < len(fk.Columns) && tidemark.SameName(name, parent.Columns[col].Name) {
 			return fk.Columns[i]
 		}
 	}

@@ -210,7 +210,7 @@ func difference(t, here *tidemark.Table, sql string) string {
 
 func hasUnique(t *tidemark.Table, name string) bool {
 	for _, u := range t.Uniques {
-		if strings.EqualFold(u.Name, name) {
+		if tidemark.SameName(u.Name, name) {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ func (r *Replica) mirror() error {
 		if t.Class != structure.TriggerEverywhere {
 			continue
 		}
-		if why, muted := r.muted[strings.ToLower(t.Table)]; muted {
+		if why, muted := r.muted[tidemark.FoldName(t.Table)]; muted {
 			r.left = append(r.left, fmt.Sprintf("trigger %s: %s", t.Name, why))
 			continue
 		}
@@ -71,7 +71,7 @@ func blame(t *tidemark.Table, err error) error {
 			return err
 		}
 	case v.Code == tidemark.CodeRaised, lite.ByModule(err):
-	case v.Table == "" || strings.EqualFold(v.Table, t.Name) || strings.Contains(t.Name, "."):
+	case v.Table == "" || tidemark.SameName(v.Table, t.Name) || strings.Contains(t.Name, "."):
 		return err
 	}
 	return &mirrorFailure{t.Name, err}
@@ -88,7 +88,7 @@ func (r *Replica) withoutMirrors(work func() (*Applied, error)) (*Applied, error
 		if err == nil || !errors.As(err, &m) {
 			return a, err
 		}
-		name := strings.ToLower(m.table)
+		name := tidemark.FoldName(m.table)
 		if _, before := r.muted[name]; before || len(r.mirrors) == 0 && len(muted) == 0 {
 			// It fails without them too: they are not to blame.
 			for _, name := range muted {

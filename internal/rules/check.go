@@ -134,7 +134,7 @@ func aliased(s *tidemark.Schema, sql, alias string) *tidemark.Table {
 	}
 	toks := schema.Lex(sql)
 	for i, x := range toks {
-		if x.Name == "" || !strings.EqualFold(x.Name, alias) || i == 0 {
+		if x.Name == "" || !tidemark.SameName(x.Name, alias) || i == 0 {
 			continue
 		}
 		at := i - 1
@@ -158,7 +158,7 @@ func compared(sql string, t *tidemark.Table, alias string) []int {
 		}
 		c := t.Place(toks[i].Name)
 		dotted := i > 1 && toks[i-1].Text == "."
-		if c >= 0 && (!dotted || strings.EqualFold(toks[i-2].Name, alias)) && !slices.Contains(columns, c) {
+		if c >= 0 && (!dotted || tidemark.SameName(toks[i-2].Name, alias)) && !slices.Contains(columns, c) {
 			columns = append(columns, c)
 		}
 	}

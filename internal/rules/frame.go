@@ -63,7 +63,7 @@ func express(sql string) (expression, error) {
 
 func parameter(name string) int {
 	for i, p := range parameters {
-		if strings.EqualFold(p, name) {
+		if tidemark.SameName(p, name) {
 			return i + 1
 		}
 	}

@@ -78,7 +78,7 @@ const again = "To sync it again, detach the served file, serve it anew and clone
 
 func missing(f *tidemark.Table, to *tidemark.Schema) string {
 	for _, o := range to.Objects {
-		if o.Type == "table" && strings.EqualFold(o.Name, f.Name) {
+		if o.Type == "table" && tidemark.SameName(o.Name, f.Name) {
 			return "table " + f.Name + " was recreated in a form that cannot sync. Run tidemark check to see why. " + again
 		}
 	}

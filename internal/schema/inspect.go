@@ -75,11 +75,11 @@ func number(s *tidemark.Schema, ids map[string]int) {
 	byName := make(map[string]int, len(ids))
 	next := 1
 	for name, id := range ids {
-		byName[strings.ToLower(name)] = id
+		byName[tidemark.FoldName(name)] = id
 		next = max(next, id+1)
 	}
 	for _, t := range s.Tables {
-		id, ok := byName[strings.ToLower(t.Name)]
+		id, ok := byName[tidemark.FoldName(t.Name)]
 		if !ok {
 			id = next
 			next++
@@ -149,7 +149,7 @@ var shadows = []string{
 func markShadows(entries []entry, module string) {
 	for i := range entries {
 		e := &entries[i]
-		rest, ok := strings.CutPrefix(strings.ToLower(e.name), strings.ToLower(module)+"_")
+		rest, ok := strings.CutPrefix(tidemark.FoldName(e.name), tidemark.FoldName(module)+"_")
 		if !ok || e.kind != "table" || e.shape == "virtual" {
 			continue
 		}
@@ -167,12 +167,12 @@ func objects(entries []entry) []tidemark.Object {
 	hidden := map[string]bool{}
 	for _, e := range entries {
 		if e.shape == "shadow" {
-			hidden[strings.ToLower(e.name)] = true
+			hidden[tidemark.FoldName(e.name)] = true
 		}
 	}
 	var out []tidemark.Object
 	for _, e := range entries {
-		if !hidden[strings.ToLower(e.name)] && !hidden[strings.ToLower(e.table)] {
+		if !hidden[tidemark.FoldName(e.name)] && !hidden[tidemark.FoldName(e.table)] {
 			out = append(out, tidemark.Object{Type: e.kind, Name: e.name, Table: e.table, SQL: e.sql})
 		}
 	}

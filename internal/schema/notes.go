@@ -59,13 +59,13 @@ func refuseBadReferences(db *lite.DB, entries []entry, s *tidemark.Schema, r *Re
 	}
 }
 
-func lower(s string) string { return strings.ToLower(s) }
+func lower(s string) string { return tidemark.FoldName(s) }
 
 // badReference says what is wrong with a foreign key, or "".
 func badReference(db *lite.DB, entries []entry, fk tidemark.ForeignKey) string {
 	found := false
 	for _, e := range entries {
-		if e.kind != "table" || !strings.EqualFold(e.name, fk.Parent) {
+		if e.kind != "table" || !tidemark.SameName(e.name, fk.Parent) {
 			continue
 		}
 		found = true

@@ -1,6 +1,10 @@
 package schema
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/tidemarkdb/tidemark"
+)
 
 // token is one lexical element of SQL. Space and comments are not tokens.
 type token struct {
@@ -189,7 +193,7 @@ func Names(sql string) map[string]bool {
 	names := map[string]bool{}
 	for _, t := range tokens(sql) {
 		if name := t.name(sql); name != "" {
-			names[strings.ToLower(name)] = true
+			names[tidemark.FoldName(name)] = true
 		}
 	}
 	return names
@@ -242,13 +246,5 @@ func CheckNames(sql string) map[string]bool {
 	return names
 }
 
-// Fold writes a name so that two that are one to SQLite are equal: A to Z are
-// small, every other character stays.
-func Fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
-}
+// Fold is tidemark.FoldName, for those that read SQL.
+func Fold(name string) string { return tidemark.FoldName(name) }

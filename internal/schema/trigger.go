@@ -2,7 +2,6 @@ package schema
 
 import (
 	"sort"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
@@ -55,7 +54,7 @@ func describe(e entry, seen map[string]map[string]bool, entries []entry, s *tide
 
 func onView(entries []entry, name string) bool {
 	for _, e := range entries {
-		if e.kind == "view" && strings.EqualFold(e.name, name) {
+		if e.kind == "view" && tidemark.SameName(e.name, name) {
 			return true
 		}
 	}

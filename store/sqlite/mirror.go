@@ -148,7 +148,7 @@ func (s *Store) leaveOut(m mirror, err error) {
 func (s *Store) withoutGuards(t *tidemark.Table, fn func() error) error {
 	var away []mirror
 	for _, m := range s.mirrors {
-		if m.guard && (t == nil || strings.EqualFold(m.table, t.Name)) {
+		if m.guard && (t == nil || tidemark.SameName(m.table, t.Name)) {
 			away = append(away, m)
 			if err := s.db.Run("DROP TRIGGER temp." + m.temp); err != nil {
 				return err

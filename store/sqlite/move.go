@@ -108,7 +108,7 @@ func (x *tx) reinstall(to *tidemark.Schema) ([]*tidemark.Table, error) {
 	}
 	var changed []*tidemark.Table
 	for _, t := range to.Tables {
-		if t.Out == "" && before[strings.ToLower(t.Name)] != after[strings.ToLower(t.Name)] {
+		if t.Out == "" && before[tidemark.FoldName(t.Name)] != after[tidemark.FoldName(t.Name)] {
 			changed = append(changed, t)
 		}
 	}
@@ -195,7 +195,7 @@ func (x *tx) barViolators(from, to *tidemark.Schema, left map[string]string) err
 			continue
 		}
 		left[v.Table] = fmt.Sprintf("row %s breaks %s: %s. Repair the rows and change the schema once more.", v.KeyText, v.Constraint, v.Detail)
-		to.Tables = slices.DeleteFunc(to.Tables, func(u *tidemark.Table) bool { return strings.EqualFold(u.Name, v.Table) })
+		to.Tables = slices.DeleteFunc(to.Tables, func(u *tidemark.Table) bool { return tidemark.SameName(u.Name, v.Table) })
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/guards"
@@ -182,7 +181,7 @@ func keepPolicies(from, to *tidemark.Schema) *tidemark.Schema {
 // sameKey finds a foreign key among others. A copy may lack some, see ForeignKey.Loose.
 func sameKey(keys []tidemark.ForeignKey, k *tidemark.ForeignKey) *tidemark.ForeignKey {
 	for i := range keys {
-		if slices.Equal(keys[i].Columns, k.Columns) && strings.EqualFold(keys[i].Parent, k.Parent) {
+		if slices.Equal(keys[i].Columns, k.Columns) && tidemark.SameName(keys[i].Parent, k.Parent) {
 			return &keys[i]
 		}
 	}

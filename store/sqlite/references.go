@@ -48,7 +48,7 @@ func places(t *tidemark.Table, columns []string) []int {
 	for i, name := range columns {
 		out[i] = -1
 		for c := range t.Columns {
-			if strings.EqualFold(t.Columns[c].Name, name) {
+			if tidemark.SameName(t.Columns[c].Name, name) {
 				out[i] = c
 			}
 		}

@@ -164,7 +164,7 @@ func ownColumns(db *lite.DB, t *scope.Table) (map[int]bool, error) {
 		own[c] = true
 	}
 	err := db.CompileWithin(t.One, func(w lite.Want) bool {
-		if w.Kind == lite.WantRead && strings.EqualFold(w.Table, t.Name) {
+		if w.Kind == lite.WantRead && tidemark.SameName(w.Table, t.Name) {
 			own[t.Place(w.Column)] = true
 		}
 		return true

@@ -179,7 +179,7 @@ func (n *snapshot) needsGone(o tidemark.Object) string {
 		if o.Type == "trigger" && strings.Contains(strings.ToLower(o.SQL), strings.ToLower(name)) {
 			return name
 		}
-		if o.Type == "index" && strings.EqualFold(o.Table, name) {
+		if o.Type == "index" && tidemark.SameName(o.Table, name) {
 			return name
 		}
 	}

@@ -40,7 +40,7 @@ func (n *snapshot) followsSynced(name string) bool {
 		if o.Type == "trigger" && t != nil && t.Out == "" && strings.Contains(strings.ToLower(o.SQL), strings.ToLower(name)) {
 			return true
 		}
-		if strings.EqualFold(o.Name, name) && isVirtual(o) {
+		if tidemark.SameName(o.Name, name) && isVirtual(o) {
 			for _, t := range n.schema.Tables {
 				if t.Out == "" && strings.Contains(strings.ReplaceAll(strings.ToLower(o.SQL), " ", ""), "content="+quoteless(t.Name)) {
 					return true

@@ -1,4 +1,4 @@
-import type { Collation, Table } from "./schema.ts";
+import { type Collation, foldName, type Table } from "./schema.ts";
 import { binaryOf, bytesOf, bytesOfBinary, type RawText, type Row, textOf, type Value } from "./value.ts";
 
 /**
@@ -54,7 +54,7 @@ function utf8(v: string | RawText): string {
 function foldNoCase(s: string): string {
   const end = s.indexOf("\0");
   const head = end < 0 ? s : s.slice(0, end);
-  return head.replace(/[A-Z]+/g, (c) => c.toLowerCase()) + (end < 0 ? "" : "\0".repeat(s.length - end));
+  return foldName(head) + (end < 0 ? "" : "\0".repeat(s.length - end));
 }
 
 /** Zigzag and base 128, as encoding/binary of Go writes it. */

@@ -133,9 +133,14 @@ export function tableNamed(s: Schema, name: string): Table | null {
   return s.tables.find((t) => sameName(t.name, name)) ?? null;
 }
 
-/** Whether two names are the same to SQLite. */
+/** Writes a name so that two that are one to SQLite are equal: A to Z are small, every other character stays. */
+export function foldName(name: string): string {
+  return name.replace(/[A-Z]+/g, (c) => c.toLowerCase());
+}
+
+/** Whether two names are one to SQLite, for which É and é differ. */
 export function sameName(a: string, b: string): boolean {
-  return a === b || a.toLowerCase() === b.toLowerCase();
+  return a === b || foldName(a) === foldName(b);
 }
 
 /** Picks the key's values from a whole row. */

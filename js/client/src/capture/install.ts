@@ -1,6 +1,6 @@
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
-import type { Schema, Table } from "../schema.ts";
+import { foldName, type Schema, type Table } from "../schema.ts";
 import { createGuards, GUARD_PREFIX, guards } from "./guards.ts";
 import { INSERTED, type Trigger, triggersOf } from "./triggers.ts";
 import { verify } from "./verify.ts";
@@ -79,7 +79,7 @@ function readTriggers(db: Database): Map<string, Installed> {
   const have = new Map<string, Installed>();
   const youngest = new Map<string, number>(); // the app's triggers by table
   db.each(`SELECT rowid, name, tbl_name, sql FROM main.sqlite_master WHERE type = 'trigger' ORDER BY rowid`, (s) => {
-    const [row, name, table] = [s.int(0), s.text(1), s.text(2).toLowerCase()];
+    const [row, name, table] = [s.int(0), s.text(1), foldName(s.text(2))];
     if (!name.startsWith("_tm_")) youngest.set(table, row);
     else have.set(name, { row, table, body: s.text(3).replace(/^CREATE TRIGGER /, ""), last: true });
   });

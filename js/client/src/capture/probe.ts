@@ -1,6 +1,6 @@
 import { quote } from "../lite/quote.ts";
 import { namesIn } from "../schema/token.ts";
-import type { Unique } from "../schema.ts";
+import { foldName, type Unique } from "../schema.ts";
 import { imageWhere, list, type Maker, matchKey, type Trigger } from "./triggers.ts";
 
 /**
@@ -50,7 +50,7 @@ function newRow(m: Maker, expr: string): string {
   const used = namesIn(expr);
   const vals = ["NULL"];
   for (const name of m.names) {
-    if (!used.has(name.toLowerCase())) continue;
+    if (!used.has(foldName(name))) continue;
     const c = m.table.columns.findIndex((x) => x.name === name);
     vals.push(`${c < 0 ? `NEW.${quote(name)}` : m.newValue(c)} AS ${quote(name)}`);
   }

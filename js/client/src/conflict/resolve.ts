@@ -4,7 +4,7 @@ import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
 import * as row from "../row/row.ts";
-import { columnNames, place, type Schema, type Table, tableNamed } from "../schema.ts";
+import { columnNames, place, type Schema, sameName, type Table, tableNamed } from "../schema.ts";
 import { type Row, same, type Value } from "../value.ts";
 import { one, type Record, records, type Side } from "./conflict.ts";
 
@@ -155,6 +155,6 @@ function change({ db, t, key }: Known, want: Side, base: Side | null): void {
 /** A column's value by the column's name, compared as SQLite does. */
 function lookup(side: Side, column: string): Value | undefined {
   if (side.has(column)) return side.get(column);
-  for (const [name, v] of side) if (name.toLowerCase() === column.toLowerCase()) return v;
+  for (const [name, v] of side) if (sameName(name, column)) return v;
   return undefined;
 }

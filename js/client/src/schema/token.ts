@@ -1,3 +1,5 @@
+import { foldName } from "../schema.ts";
+
 /** One lexical element of SQL; space and comments are none. */
 export interface Token {
   readonly text: string;
@@ -34,7 +36,7 @@ function unquote(s: string): string {
 
 /** Every name that a piece of SQL mentions, in lower case: of columns, tables and functions, and keywords with them. */
 export function namesIn(sql: string): Set<string> {
-  return new Set(tokens(sql).flatMap((t) => (t.name ? [t.name.toLowerCase()] : [])));
+  return new Set(tokens(sql).flatMap((t) => (t.name ? [foldName(t.name)] : [])));
 }
 
 /** A parenthesised list: its parts, and what stands around it. */

@@ -1,6 +1,6 @@
 import type { Database } from "../lite/database.ts";
 import { own } from "../meta/meta.ts";
-import { type Schema, tableNamed } from "../schema.ts";
+import { foldName, type Schema, sameName, tableNamed } from "../schema.ts";
 import { columnsOf } from "./inspect.ts";
 import { writes } from "./judge.ts";
 
@@ -35,20 +35,20 @@ export function triggersIn(db: Database, schema: Schema): Trigger[] {
     "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE type IN ('view', 'trigger') ORDER BY rowid",
     (s) => {
       const [name, table, sql] = [s.text(1), s.text(2), s.text(3)];
-      if (s.text(0) === "view") views.add(name.toLowerCase());
+      if (s.text(0) === "view") views.add(foldName(name));
       else if (!own(name)) found.push({ name, table, sql });
     },
   );
   const heard = new Map<string, Map<string, Set<string>>>();
   return found.map((t) => {
-    const table = t.table.toLowerCase();
+    const table = foldName(t.table);
     const seen = heard.get(table) ?? writesOf(db, t.table);
     heard.set(table, seen);
-    const tables = seen.get(t.name.toLowerCase());
+    const tables = seen.get(foldName(t.name));
     // A view holds no rows of its own, and a trigger that does not even compile is left to who knows it.
     if (views.has(table) || !tables) return { ...t, class: "origin" };
     if (tables.size === 0) return { ...t, class: "guard" };
-    const synced = [...tables].some((name) => views.has(name.toLowerCase()) || syncs(db, schema, name));
+    const synced = [...tables].some((name) => views.has(foldName(name)) || syncs(db, schema, name));
     return { ...t, class: synced ? "origin" : "everywhere" };
   });
 }
@@ -56,7 +56,7 @@ export function triggersIn(db: Database, schema: Schema): Trigger[] {
 /** Whether a table syncs, or could: one that only this file has, with a key. The server judged its own. */
 function syncs(db: Database, schema: Schema, name: string): boolean {
   if (tableNamed(schema, name)) return true;
-  if (schema.objects.some((o) => o.type === "table" && o.name.toLowerCase() === name.toLowerCase())) return false;
+  if (schema.objects.some((o) => o.type === "table" && sameName(o.name, name))) return false;
   const keyed = "SELECT count(*) FROM pragma_table_list l, pragma_table_xinfo(l.name, 'main') x";
   return (
     db.int(`${keyed} WHERE l.schema = 'main' AND l.type = 'table' AND l.name = ?1 COLLATE NOCASE AND x.pk`, name) > 0
@@ -72,8 +72,8 @@ function writesOf(db: Database, table: string): Map<string, Set<string>> {
     db.authorize(
       (action, name, _b, _db, inside) => {
         if (inside === null || own(inside)) return;
-        const tables = seen.get(inside.toLowerCase()) ?? new Set<string>();
-        seen.set(inside.toLowerCase(), tables);
+        const tables = seen.get(foldName(inside)) ?? new Set<string>();
+        seen.set(foldName(inside), tables);
         if (name !== null && (action === INSERT || action === UPDATE || action === DELETE)) tables.add(name);
       },
       () => {

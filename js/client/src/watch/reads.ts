@@ -1,7 +1,7 @@
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
 import { tokens } from "../schema/token.ts";
-import type { Schema, Table } from "../schema.ts";
+import { foldName, type Schema, sameName, type Table } from "../schema.ts";
 import { type Condition, type Form, formOf } from "./condition.ts";
 import type { Reads, Shape } from "./watches.ts";
 
@@ -73,7 +73,7 @@ export function readsOf(db: Database, schema: Schema, sql: string): Reads {
   }
   const key = [...keys.values()].flat();
   for (const name of joined(db, sql)) {
-    const t = schema.tables.find((t) => t.name.toLowerCase() === name && t.out === "");
+    const t = schema.tables.find((t) => foldName(t.name) === name && t.out === "");
     if (t) tables.set(t.name, null);
   }
   const form = read.size === 1 && !mixed && only && key.length > 0 ? formOf(sql) : null;
@@ -99,7 +99,7 @@ function joined(db: Database, sql: string): Iterable<string> {
     for (const t of tokens(text)) {
       joins ||= /^(?:using|natural)$/i.test(t.text);
       // SQLite takes a string for a name where it wants one.
-      const name = (t.name || (/^'(.*)'$/s.exec(t.text)?.[1] ?? "")).toLowerCase();
+      const name = foldName(t.name || (/^'(.*)'$/s.exec(t.text)?.[1] ?? ""));
       if (name === "" || names.has(name)) continue;
       names.add(name);
       const view = "SELECT sql FROM main.sqlite_schema WHERE type = 'view' AND name = ?1 COLLATE NOCASE";
@@ -121,7 +121,7 @@ function shapeOf(
 ): Shape {
   const names = namesOf(db, form, t, origins, columns);
   const places = names?.map((n) => origins.findIndex((o) => o.column === n));
-  const distinct = key.every((k) => columns.filter((c) => c.toLowerCase() === columns[k]!.toLowerCase()).length === 1);
+  const distinct = key.every((k) => columns.filter((c) => sameName(c, columns[k]!)).length === 1);
   const where = key.map((k) => `${quote(columns[k]!)} = ?`).join(" AND ");
   return {
     conditions: exact(form.conditions, t),
@@ -166,7 +166,7 @@ function keyPlaces(t: Table, origins: readonly Origin[]): number[] {
 /** The conditions on columns that compare bytes, under their declared names. */
 function exact(conditions: readonly Condition[], t: Table): Condition[] {
   return conditions.flatMap((c) => {
-    const column = t.columns.find((k) => k.name.toLowerCase() === c.column.toLowerCase());
+    const column = t.columns.find((k) => sameName(k.name, c.column));
     return column?.collation === "BINARY" ? [{ ...c, column: column.name }] : [];
   });
 }
