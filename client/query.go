@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/tidemarkdb/tidemark"
@@ -129,7 +130,7 @@ func openReader(path string) (*lite.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Run("PRAGMA query_only = ON"); err != nil {
+	if err := errors.Join(c.AllowQuotedStrings(), c.Run("PRAGMA query_only = ON")); err != nil {
 		_ = c.Close()
 		return nil, err
 	}

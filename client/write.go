@@ -28,7 +28,7 @@ func openWriter(path string, scoped bool) (*lite.DB, error) {
 	if scoped { // what its principal may not read any more must not stay in free pages
 		settings += "; PRAGMA secure_delete = ON"
 	}
-	if err := w.Script(settings); err != nil {
+	if err := errors.Join(w.AllowQuotedStrings(), w.Script(settings)); err != nil {
 		_ = w.Close()
 		return nil, err
 	}

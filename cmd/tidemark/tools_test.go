@@ -37,6 +37,7 @@ func sqlTool() {
 	flag.Parse()
 	db, err := lite.Open(flag.Arg(0), lite.Options{Create: *create})
 	die(err)
+	die(db.AllowQuotedStrings()) // as most programs do
 	die(db.SetTriggers(!*blind))
 	if *dump {
 		die(dumpAll(db))
@@ -57,6 +58,7 @@ func scriptTool() {
 	die(err)
 	db, err := lite.Open(os.Args[1], lite.Options{Create: true})
 	die(err)
+	die(db.AllowQuotedStrings())
 	die(db.Script(string(b)))
 	die(db.Close())
 }

@@ -12,7 +12,8 @@ func (db *DB) SetForeignKeys(on bool) error {
 }
 
 // AllowQuotedStrings lets this connection read definitions in which a string
-// stands in double quotes, as old databases have them.
+// stands in double quotes, as old databases have them: what a trigger says is
+// read anew by each connection that it fires on.
 func (db *DB) AllowQuotedStrings() error {
 	for _, op := range []sqlite3.DBConfig{sqlite3.DBCONFIG_DQS_DDL, sqlite3.DBCONFIG_DQS_DML} {
 		if _, err := db.conn.Config(op, true); err != nil {

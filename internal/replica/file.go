@@ -15,7 +15,8 @@ func openFile(op, path string, o Options) (*lite.DB, error) {
 		return nil, &tidemark.Error{Code: tidemark.CodeNotSQLite, Op: op, Err: err,
 			Msg: path + " cannot be opened", Hint: "look at the path and at the rights of file and folder"}
 	}
-	if _, err := db.Int("SELECT count(*) FROM main.sqlite_master"); err != nil {
+	_, err = db.Int("SELECT count(*) FROM main.sqlite_master")
+	if err = errors.Join(err, db.AllowQuotedStrings()); err != nil {
 		_ = db.Close()
 		return nil, failure(op, err)
 	}

@@ -166,6 +166,9 @@ func (s *Store) prepare() error {
 			Hint: "close that program for a moment",
 		}
 	}
+	if err := s.db.AllowQuotedStrings(); err != nil {
+		return err
+	}
 	for _, pragma := range []string{"main.synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"} {
 		if err := s.db.Run("PRAGMA " + pragma); err != nil {
 			return err
@@ -229,6 +232,9 @@ func openServed(path string, o lite.Options, op string) (*lite.DB, error) {
 	role, err := meta.Adopted(db)
 	if err == nil && role != meta.RoleServer {
 		err = wrongRole(path, op, role)
+	}
+	if err == nil {
+		err = db.AllowQuotedStrings()
 	}
 	if err != nil {
 		_ = db.Close()

@@ -4,6 +4,7 @@ import { Database } from "../../src/lite/database.ts";
 import { environment, SqliteError, violation } from "../../src/lite/failure.ts";
 import { loadSqlite, type Sqlite } from "../../src/lite/load.ts";
 import { quote } from "../../src/lite/quote.ts";
+import { sameName } from "../../src/schema.ts";
 import { RawText, type Value } from "../../src/value.ts";
 
 let sqlite: Sqlite;
@@ -227,4 +228,33 @@ test("bytes of a file open elsewhere, also those of one with a write-ahead log",
 test("SQL calls functions", () => {
   db.createFunction("twice", 1, (s) => `${s}${s}`);
   expect(db.text("SELECT twice('ab')")).toBe("abab");
+});
+
+test("definitions may have strings in double quotes", () => {
+  db.script(`CREATE TABLE v (x CHECK (x <> "bad"), y);
+    CREATE TRIGGER t AFTER INSERT ON v WHEN new.x = "a" BEGIN UPDATE v SET y = "b" WHERE x = new.x; END`);
+  db.run("INSERT INTO v VALUES ('a', 1)");
+  expect(db.text("SELECT y FROM v")).toBe("b");
+});
+
+test("names are one to us when they are one to SQLite", () => {
+  const oneTable = (a: string, b: string): boolean => {
+    db.script(`DROP TABLE IF EXISTS "${a}"; CREATE TABLE "${a}" (x)`);
+    try {
+      db.run(`CREATE TABLE "${b}" (x)`);
+      db.run(`DROP TABLE "${b}"`);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  for (const [a, b] of [
+    ["Task", "tASK"],
+    ["Éa", "éa"],
+    ["K", "\u212a"],
+    ["Ünit", "ÜNIT"],
+    ["İ", "i̇"],
+  ] as const) {
+    expect(`${a} ${b} ${sameName(a, b)}`).toBe(`${a} ${b} ${oneTable(a, b)}`);
+  }
 });
