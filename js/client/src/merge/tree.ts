@@ -1,5 +1,5 @@
-import { read } from "../literal/literal.ts";
 import { sizeOf } from "../value.ts";
+import { decode, type Reader } from "../wire/reader.ts";
 
 /** Bytes of a value of which an intent is made; a larger one is set as a whole. */
 export const maxIntent = 1 << 20;
@@ -39,9 +39,6 @@ export interface Node {
   readonly places: Map<string, number>;
 }
 
-/** Why a text is no JSON that merges. */
-export class NotJSON extends Error {}
-
 export function newNode(kind: string): Node {
   return { kind, raw: "", str: "", edited: false, items: [], open: kind, close: closing(kind), places: new Map() };
 }
@@ -51,104 +48,56 @@ export const closing = (kind: string): string => (kind === "{" ? "}" : "]");
 /**
  * Reads one JSON value by RFC 8259, and more narrowly: strings are whole
  * characters, no object has a key twice, nesting and length (in bytes of UTF-8)
- * are bounded. Such a value means the same to every reader.
+ * are bounded. Such a value means the same to every reader. Throws for any other.
  */
 export function parse(s: string, limit: number): Node {
-  if (s.length * 3 > limit && sizeOf(s) - sizeOf("") > limit) throw new NotJSON("it is too large");
-  const p = new Parser(s);
-  p.space();
-  const n = p.value(0);
-  p.space();
-  if (!p.over) throw new NotJSON("it is not JSON");
+  if (s.length * 3 > limit && sizeOf(s) - sizeOf("") > limit) throw new Error("the value is too large");
+  return decode(s, (r) => readNode(r, 0));
+}
+
+function readNode(r: Reader, depth: number): Node {
+  r.peek();
+  const start = r.i;
+  const first = r.s[start] ?? "";
+  const n = newNode(/[[{"tfn]/.test(first) ? first : "0");
+  if (first === '"') n.str = r.str();
+  else if (first === "{" || first === "[") readItems(r, n, depth + 1);
+  else r.skip(0);
+  n.raw = r.s.slice(start, r.i);
   return n;
 }
 
-const spaces = /[ \t\n\r]*/y;
-const scalars = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-
-class Parser {
-  readonly #s: string;
-  #i = 0;
-
-  constructor(s: string) {
-    this.#s = s;
+function readItems(r: Reader, n: Node, depth: number): void {
+  if (depth > maxDepth) r.fail("nested too deeply");
+  const start = r.i;
+  r.eat(n.kind);
+  if (r.takes(n.close)) return;
+  n.open = r.s.slice(start, r.i);
+  for (let gap: string | null = ""; gap !== null; gap = behind(r, n)) {
+    const from = r.i;
+    const key = n.kind === "{" ? readKey(r) : "";
+    const name = r.s.slice(from, r.i);
+    if (n.kind === "{" && n.places.has(key)) r.fail("an object has one key twice");
+    n.places.set(key, n.items.length);
+    n.items.push({ gap, name, key, val: readNode(r, depth) });
   }
+}
 
-  get over(): boolean {
-    return this.#i === this.#s.length;
-  }
+/** Reads what follows an item: a comma, with the space around it, or the end (null). */
+function behind(r: Reader, n: Node): string | null {
+  const start = r.i;
+  const more = r.takes(",");
+  if (more) r.peek();
+  else r.eat(n.close);
+  const passed = r.s.slice(start, r.i);
+  if (!more) n.close = passed;
+  return more ? passed : null;
+}
 
-  /** Passes over what a pattern finds here, and returns it; null: it finds nothing. */
-  #match(pattern: RegExp): string | null {
-    pattern.lastIndex = this.#i;
-    const found = pattern.exec(this.#s)?.[0] ?? null;
-    if (found !== null) this.#i += found.length;
-    return found;
-  }
-
-  space(): void {
-    this.#match(spaces);
-  }
-
-  #take(char: string): boolean {
-    if (this.#s[this.#i] !== char) return false;
-    this.#i++;
-    return true;
-  }
-
-  value(depth: number): Node {
-    const start = this.#i;
-    const first = this.#s[start] ?? "";
-    const n = newNode(/[[{"tfn]/.test(first) ? first : "0");
-    if (first === '"') n.str = this.#string();
-    else if (first === "{" || first === "[") this.#container(n, depth + 1);
-    else if (this.#match(scalars) === null) throw new NotJSON("it is not JSON");
-    n.raw = this.#s.slice(start, this.#i);
-    return n;
-  }
-
-  /** Reads an array or object. */
-  #container(n: Node, depth: number): void {
-    if (depth > maxDepth) throw new NotJSON("it is nested too deeply");
-    const start = this.#i++;
-    this.space();
-    if (this.#take(n.close)) return;
-    n.open = this.#s.slice(start, this.#i);
-    for (let gap: string | null = ""; gap !== null; gap = this.#behind(n)) {
-      const from = this.#i;
-      const key = n.kind === "{" ? this.#key() : "";
-      const name = this.#s.slice(from, this.#i);
-      if (n.kind === "{" && n.places.has(key)) throw new NotJSON("an object has one key twice");
-      n.places.set(key, n.items.length);
-      n.items.push({ gap, name, key, val: this.value(depth) });
-    }
-  }
-
-  /** Reads what follows an item: a comma, with the space around it, or the end (null). */
-  #behind(n: Node): string | null {
-    const start = this.#i;
-    this.space();
-    const more = this.#take(",");
-    if (!more && !this.#take(n.close)) throw new NotJSON("it is not JSON");
-    if (more) this.space();
-    const passed = this.#s.slice(start, this.#i);
-    if (!more) n.close = passed;
-    return more ? passed : null;
-  }
-
-  /** Reads the key of a member up to its value. */
-  #key(): string {
-    const key = this.#string();
-    this.space();
-    if (!this.#take(":")) throw new NotJSON("it is not JSON");
-    this.space();
-    return key;
-  }
-
-  #string(): string {
-    if (!this.#take('"')) throw new NotJSON("it is not JSON");
-    const [text, end] = read(this.#s, this.#i);
-    this.#i = end;
-    return text;
-  }
+/** Reads the key of a member up to its value. */
+function readKey(r: Reader): string {
+  const key = r.str();
+  r.eat(":");
+  r.peek();
+  return key;
 }

@@ -58,8 +58,14 @@ export class Reader {
 
   /** Takes a character. */
   eat(c: string): void {
-    if (this.peek() !== c.charCodeAt(0)) this.fail(`expected ${c}`);
-    this.i++;
+    if (!this.takes(c)) this.fail(`expected ${c}`);
+  }
+
+  /** Takes a character if it comes next. */
+  takes(c: string): boolean {
+    const is = this.peek() === c.charCodeAt(0);
+    if (is) this.i++;
+    return is;
   }
 
   word(word: string): void {
@@ -206,20 +212,11 @@ export class Reader {
   all<T>(fn: () => T): T[] {
     const list: T[] = [];
     this.eat("[");
-    if (this.peek() === 93) this.i++;
-    else {
-      do list.push(fn());
-      while (this.#another());
-    }
+    if (this.takes("]")) return list;
+    do list.push(fn());
+    while (this.takes(","));
+    this.eat("]");
     return list;
-  }
-
-  /** Whether a comma follows, and not the end of an array. */
-  #another(): boolean {
-    const c = this.peek();
-    if (c !== 44 && c !== 93) this.fail("expected , or ]");
-    this.i++;
-    return c === 44;
   }
 
   /** One value as it is written; null for null. */
@@ -257,18 +254,13 @@ export class Reader {
 
   #skipObject(depth: number): void {
     this.eat("{");
-    if (this.peek() === 125) {
-      this.i++;
-      return;
-    }
-    for (;;) {
+    if (this.takes("}")) return;
+    do {
       this.str();
       this.eat(":");
       this.skip(depth + 1);
-      if (this.peek() === 125) break;
-      this.eat(",");
-    }
-    this.i++;
+    } while (this.takes(","));
+    this.eat("}");
   }
 
   /** Reads an array by position, each element by its own kind: see Fields. */
@@ -304,14 +296,10 @@ export class Fields {
   next(): boolean {
     if (this.#over) return false;
     const { r } = this;
-    if (r.peek() === 93) {
-      r.i++;
-      this.#over = true;
-      return false;
-    }
-    if (this.#begun) r.eat(",");
+    this.#over = r.takes("]");
+    if (this.#begun && !this.#over) r.eat(",");
     this.#begun = true;
-    return true;
+    return !this.#over;
   }
 
   /** Passes over what is left: elements that a later version appended. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { number, sameValue } from "../../src/merge/canon.ts";
-import { maxIntent, NotJSON, parse } from "../../src/merge/tree.ts";
+import { maxIntent, parse } from "../../src/merge/tree.ts";
 import { compact, write } from "../../src/merge/write.ts";
 import { document } from "./documents.ts";
 
@@ -56,8 +56,8 @@ test.each(refused.map((text) => [JSON.stringify(text.slice(0, 40)), text]))("is 
 });
 
 test("what is beyond the bounds says so", () => {
-  expect(() => parse("[".repeat(40), maxIntent)).toThrow(NotJSON);
-  expect(() => parse(" ".repeat(maxIntent + 1), maxIntent)).toThrow(NotJSON);
+  expect(() => parse("[".repeat(40), maxIntent)).toThrow("nested too deeply");
+  expect(() => parse(" ".repeat(maxIntent + 1), maxIntent)).toThrow("too large");
 });
 
 test.each(["\t\r\n []", '"\\b\\f\\n\\r\\t\\/\\\\\\"\\u00fC\\ud834\\udd1E"', "-0.0e-0", "1E+5", '{"":{"":0}}'])(
