@@ -267,7 +267,7 @@ func TestWatchTellsRowsThatLeftFromDeletedOnes(t *testing.T) {
 			if text(r) != rows || fmt.Sprint(r.Left) != fmt.Sprint(left) {
 				t.Fatalf("%s, left %v; want %s, left %v", text(r), r.Left, rows, left)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(testPatience):
 			t.Fatalf("never %s", rows)
 		}
 	}

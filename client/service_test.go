@@ -141,10 +141,8 @@ func (s *service) converged(copies ...*DB) {
 	want := dump(s.t, s.file)
 	for i, db := range copies {
 		// A copy that is connected hears a moment later of what another one just sent.
-		for end := time.Now().Add(20 * time.Second); dump(s.t, db.Path()) != want && time.Now().Before(end); {
-			time.Sleep(5 * time.Millisecond)
-		}
-		if got := dump(s.t, db.Path()); got != want {
+		var got string
+		if !within(testPatience, func() bool { got = dump(s.t, db.Path()); return got == want }) {
 			s.t.Errorf("copy %d differs\n--- server\n%s--- copy\n%s", i, want, got)
 		}
 		if st, err := db.Status(); err != nil || st.Pending != 0 || !st.Proven || st.Repair != "" {
@@ -168,11 +166,22 @@ func running(t testing.TB, db *DB) {
 // eventually waits for something that has no event of its own.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	if !within(testPatience, ok) {
+		t.Fatalf("never: %s", what)
+	}
+}
+
+// testPatience is how long a test waits for anything.
+const testPatience = 20 * time.Second
+
+// within asks again and again, and reports whether it came true in time.
+func within(limit time.Duration, ok func() bool) bool {
+	for end := time.Now().Add(limit); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
+			return false
 		}
 	}
+	return true
 }
 
 func copyFile(t testing.TB, from, to string) {

@@ -30,7 +30,7 @@ func (r *recorder) want(t *testing.T, want string) {
 		if got != want {
 			t.Fatalf("told %q, want %q", got, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(testPatience):
 		t.Fatalf("never told %q", want)
 	}
 }
@@ -41,6 +41,18 @@ func (r *recorder) silent(t *testing.T) {
 	case got := <-r.ch:
 		t.Fatalf("told %q", got)
 	default:
+	}
+}
+
+// hears waits until it was told n times, of whatever.
+func (r *recorder) hears(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		select {
+		case <-r.ch:
+		case <-time.After(testPatience):
+			t.Fatalf("told %d times, and not %d", i, n)
+		}
 	}
 }
 
@@ -190,9 +202,7 @@ func TestWatchEnds(t *testing.T) {
 	}
 	r.want(t, "1")
 	cancel()
-	for db.WatchStats().Queries > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "the query ends", func() bool { return db.WatchStats().Queries == 0 })
 	if _, err := db.Watch(t.Context(), "SELECT nonsense FROM nowhere", nil, r.hear); err == nil {
 		t.Fatal("a query that cannot be")
 	}

@@ -28,6 +28,16 @@ import (
 // patience is how long a test waits for anything.
 const patience = 20 * time.Second
 
+// eventually waits for something that has no event of its own.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
 // testTuning keeps what real servers do rarely from taking long.
 func testTuning() tuning {
 	t := defaultTuning
@@ -129,8 +139,7 @@ func checkLeaks(t testing.TB) {
 				t.Errorf("%d goroutines left:\n%s", left, buf)
 				return
 			}
-			runtime.Gosched()
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // nothing tells that a goroutine is gone
 		}
 	})
 }

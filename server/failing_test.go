@@ -78,9 +78,7 @@ func TestAStoreThatFailsForAWhile(t *testing.T) {
 	}
 	broken.failures.Store(1 << 40)
 	v.send(v.push(setName(1, "uno")))
-	for d.status("/v1/ready") != http.StatusServiceUnavailable {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "the server says so", func() bool { return d.status("/v1/ready") == http.StatusServiceUnavailable })
 	if d.status("/v1/health") != http.StatusOK || d.status("/shop") != http.StatusOK {
 		t.Fatal("a failing store is no failing process")
 	}

@@ -133,9 +133,7 @@ func TestAHookThatCannotJudgeForAWhile(t *testing.T) {
 		v.dial()
 		v.send(v.push(insertItem(1, "one")))
 		v.send(v.push(insertItem(2, "two")))
-		for !contains(d.logs, "cannot be applied now") || strings.Count(d.logs.String(), "cannot be applied now") < 14 {
-			time.Sleep(time.Millisecond)
-		}
+		eventually(t, "14 tries", func() bool { return strings.Count(d.logs.String(), "cannot be applied now") >= 14 })
 		down.Store(false)
 		for n := int64(1); n <= 2; {
 			for _, o := range wait[*wire.Outcomes](v).List {
@@ -285,9 +283,9 @@ func TestChangesetsThatNeverComeBackAreForgotten(t *testing.T) {
 	d := newDeck(t, Options{Hook: g.hook}, testTuning())
 	h := d.space().hooks
 	waiting := func(n int) {
-		for d.metric("tidemark_hook_waiting") != fmt.Sprintf(`tidemark_hook_waiting{space="shop"} %d`, n) {
-			time.Sleep(time.Millisecond)
-		}
+		t.Helper()
+		want := fmt.Sprintf(`tidemark_hook_waiting{space="shop"} %d`, n)
+		eventually(t, want, func() bool { return d.metric("tidemark_hook_waiting") == want })
 	}
 	for i := range hooksAtOnce + 5 {
 		v := d.newDevice()

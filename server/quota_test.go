@@ -59,14 +59,10 @@ func TestConnectionsOfOnePrincipal(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	_ = one.conn.Close()
-	for deadline := time.Now().Add(patience); ; {
-		if _, resp := three.trip("", bearerOf(ana)); resp.StatusCode == http.StatusOK {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("a connection that is gone counts for ever")
-		}
-	}
+	eventually(t, "a connection that is gone counts no more", func() bool {
+		_, resp := three.trip("", bearerOf(ana))
+		return resp.StatusCode == http.StatusOK
+	})
 }
 
 func TestAQuotaHoldsBackALittle(t *testing.T) {

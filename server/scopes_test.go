@@ -391,9 +391,8 @@ func TestCommitsReachTheirListeners(t *testing.T) {
 	ana, bob := d.holder("ana"), d.holder("bob")
 	ana.has("blue: sky; red: apple")
 	bob.has("blue: sky")
-	for !strings.HasSuffix(d.metric("tidemark_subscriptions"), " 3") { // counted behind the sending
-		time.Sleep(time.Millisecond)
-	}
+	// Counted behind the sending.
+	eventually(t, "three subscriptions", func() bool { return strings.HasSuffix(d.metric("tidemark_subscriptions"), " 3") })
 	at := bob.hello.Seq
 	ana.send(ana.push(colored(10, "rose", "red")))
 	ana.has("blue: sky; red: apple rose")

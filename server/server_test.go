@@ -96,9 +96,7 @@ func TestWritesByHandReachALiveSession(t *testing.T) {
 	if o := a.outcome(); o.Kind != tidemark.Accepted {
 		t.Fatalf("%+v", o)
 	}
-	for !contains(d.logs, "was undone") {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "the log tells of it", func() bool { return contains(d.logs, "was undone") })
 	d.byHand("ALTER TABLE item ADD COLUMN price REAL")
 	if m := wait[*wire.Schema](a); m.Hash == "" {
 		t.Fatal("no schema")

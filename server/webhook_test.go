@@ -217,9 +217,7 @@ func TestAnEndpointThatIsDownForAWhile(t *testing.T) {
 		v.dial()
 		v.send(v.push(insertItem(1, "one")))
 		v.send(v.push(insertItem(2, "two")))
-		for e.asked.Load() < asked+8 {
-			time.Sleep(time.Millisecond)
-		}
+		eventually(t, "it is asked again and again", func() bool { return e.asked.Load() >= asked+8 })
 		if head := d.space().State().Head; head != 0 {
 			t.Fatalf("something was let through: head %d", head)
 		}

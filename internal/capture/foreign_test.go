@@ -100,7 +100,7 @@ func TestOtherPrograms(t *testing.T) {
 	for name, command := range programs {
 		t.Run(name, func(t *testing.T) {
 			if _, err := exec.LookPath(name); err != nil {
-				t.Skipf("%s is not installed", name)
+				t.Skipf("%s is not installed; make tools installs it on Debian", name)
 			}
 			for _, kind := range slices.Sorted(maps.Keys(kindsOfTables)) {
 				for seed := from; seed < to; seed++ {

@@ -37,7 +37,7 @@ func TestWhoseSeed(t *testing.T) {
 // TestRoll is run by the test below, in processes of their own.
 func TestRoll(t *testing.T) {
 	if os.Getenv("DICE_ROLL") == "" {
-		t.Skip("it is only of use to another test")
+		t.Skip("nothing to do: the tests below run it in processes of their own, with DICE_ROLL set")
 	}
 	t.Logf("roll %d", New(t).Uint64())
 	rapid.Check(t, func(t *rapid.T) { _ = rapid.Uint64().Draw(t, "rapid") })

@@ -39,7 +39,7 @@ func readTrace(t testing.TB, name string) *trace {
 	}
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
-		t.Skip("no editing traces: ", err)
+		t.Skip("set TIDEMARK_DATA to a folder with the recorded editing sessions: ", err)
 	}
 	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)

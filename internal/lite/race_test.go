@@ -18,7 +18,7 @@ import (
 func TestTwoGoroutinesOnOneConnection(t *testing.T) {
 	path := os.Getenv("LITE_SHARED")
 	if path == "" {
-		t.Skip("it is only of use to another test")
+		t.Skip("nothing to do: the test below runs it in a process of its own, with LITE_SHARED set")
 	}
 	db, err := Open(path, Options{Create: true})
 	if err != nil {

@@ -87,7 +87,7 @@ func chinook(t *testing.T) string {
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "chinook.sqlite"))
 	if err != nil {
-		t.Skip("no sample data: ", err)
+		t.Skip("set TIDEMARK_DATA to a folder with the sample databases: ", err)
 	}
 	path := filepath.Join(t.TempDir(), "chinook.sqlite")
 	if err := os.WriteFile(path, b, 0o644); err != nil {
