@@ -235,7 +235,7 @@ func TestSyncReportsWhoHoldsTheLease(t *testing.T) {
 // What sqlite3 writes must be at the server soon: it is looked for every 50 ms.
 func TestForeignWritesAreNoticedFast(t *testing.T) {
 	if _, err := exec.LookPath("sqlite3"); err != nil {
-		t.Skip("no sqlite3 program")
+		t.Skip("sqlite3 is not installed; make tools installs it on Debian")
 	}
 	s := serve(t)
 	a, b := s.clone(Options{}), s.clone(Options{})
