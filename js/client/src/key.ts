@@ -30,10 +30,15 @@ function part(v: Value, collation: Collation): string {
   }
   if (v === null) return "n";
   if (v instanceof Uint8Array) return `b${uvarint(v.length)}${binaryOf(v)}`;
-  let s = utf8(v);
-  if (collation === "NOCASE") s = foldNoCase(s);
-  else if (collation === "RTRIM") s = s.replace(/ +$/, "");
+  const s = collated(v, collation);
   return `t${uvarint(s.length)}${s}`;
+}
+
+/** The bytes of a text, one character each, in one form for all texts that a collation takes for equal. */
+export function collated(v: string | RawText, collation: Collation): string {
+  const s = utf8(v);
+  if (collation === "NOCASE") return foldNoCase(s);
+  return collation === "RTRIM" ? s.replace(/ +$/, "") : s;
 }
 
 /** The bytes of a text, one character each. */

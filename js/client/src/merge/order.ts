@@ -1,4 +1,5 @@
-import { bytesOf, type Value } from "../value.ts";
+import { collated } from "../key.ts";
+import { binaryOf, bytesOf, RawText, type Value } from "../value.ts";
 
 /**
  * Orders values as SQLite does: numbers by value, then text by the collation,
@@ -11,16 +12,20 @@ export function compare(a: Value, b: Value, collation: string): number {
   const by = rank(a) - rank(b);
   if (by !== 0 || a === null || b === null) return by;
   if (isNumber(a) && isNumber(b)) return compareNumbers(a, b);
-  const [x, y] = [bytesOf(a), bytesOf(b)];
-  return (rank(a) === 2 && compareTexts(x, y, collation)) || compareBytes(x, y);
+  const collating = isText(a) && isText(b) ? inOrder(collated(a, collation), collated(b, collation)) : 0;
+  return collating || inOrder(binaryOf(bytesOf(a)), binaryOf(bytesOf(b)));
 }
 
+const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 const isNumber = (v: Value): v is bigint | number => typeof v === "bigint" || typeof v === "number";
+const isText = (v: Value): v is string | RawText => typeof v === "string" || v instanceof RawText;
 
 /** The place of a storage class. */
 function rank(v: Value): number {
   if (v === null) return 0;
-  return isNumber(v) ? 1 : v instanceof Uint8Array ? 3 : 2;
+  if (isNumber(v)) return 1;
+  return isText(v) ? 2 : 3;
 }
 
 function compareNumbers(a: bigint | number, b: bigint | number): number {
@@ -28,33 +33,4 @@ function compareNumbers(a: bigint | number, b: bigint | number): number {
   if (a > b) return 1;
   if (typeof a !== typeof b) return typeof a === "bigint" ? -1 : 1;
   return Number(Object.is(b, -0)) - Number(Object.is(a, -0));
-}
-
-/** Compares by one of SQLite's own collations; no other takes part in a space. */
-function compareTexts(a: Uint8Array, b: Uint8Array, collation: string): number {
-  if (collation === "NOCASE") return compareNoCase(a, b);
-  return collation === "RTRIM" ? compareBytes(trimmed(a), trimmed(b)) : 0;
-}
-
-/** Compares with A to Z lowered, up to the first zero byte; behind it the lengths decide. */
-function compareNoCase(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < a.length && i < b.length; i++) {
-    const [x, y] = [lower(a[i]!), lower(b[i]!)];
-    if (x !== y) return x - y;
-    if (x === 0) break;
-  }
-  return a.length - b.length;
-}
-
-const lower = (c: number): number => (c >= 65 && c <= 90 ? c + 32 : c);
-
-function trimmed(b: Uint8Array): Uint8Array {
-  let n = b.length;
-  while (n > 0 && b[n - 1] === 32) n--;
-  return b.subarray(0, n);
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < a.length && i < b.length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }
