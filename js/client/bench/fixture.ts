@@ -5,6 +5,7 @@
 import { type Change, INSERT, type Outcome } from "../src/change.ts";
 import { Hasher } from "../src/digest/digest.ts";
 import type { Database } from "../src/lite/database.ts";
+import { atOnce } from "../src/lite/work.ts";
 import { Replica } from "../src/replica/replica.ts";
 import { begin, commit } from "../src/replica/write.ts";
 import type { Policy, Table } from "../src/schema.ts";
@@ -68,7 +69,7 @@ export function batch(r: Replica, t: Table, list: Change[], before: readonly Cha
 }
 
 export function apply(r: Replica, b: Batch, outcomes: Outcome[] = []): void {
-  const a = r.apply(b, outcomes, 1);
+  const a = atOnce(r.apply(b, outcomes, 1));
   if (a.repair !== "" || a.suspended.length > 0) throw new Error(`${a.repair} ${a.suspended.length}`);
 }
 

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { keyID } from "../src/key.ts";
 import type { Database } from "../src/lite/database.ts";
+import { atOnce } from "../src/lite/work.ts";
 import type { Replica } from "../src/replica/replica.ts";
 import { newTally } from "../src/replica/tally.ts";
 import { scan } from "../src/row/row.ts";
@@ -64,11 +65,13 @@ function scopesAreSound(r: Replica): void {
   const members = new Set(all(db, "SELECT t || ':' || hex(key) FROM _tm_member").map(([id]) => id));
   for (const t of r.schema.tables) {
     if (t.out !== "") continue;
-    scan(db, t, null, null, 0, (row) => {
-      const id = `${t.id}:${Buffer.from(keyID(t, keyOf(t, row)), "latin1")
-        .toString("hex")
-        .toUpperCase()}`;
-      expect(members.has(id) || pending.has(id), `${t.name} ${row} is in no scope`).toBe(true);
-    });
+    atOnce(
+      scan(db, t, null, null, 0, (row) => {
+        const id = `${t.id}:${Buffer.from(keyID(t, keyOf(t, row)), "latin1")
+          .toString("hex")
+          .toUpperCase()}`;
+        expect(members.has(id) || pending.has(id), `${t.name} ${row} is in no scope`).toBe(true);
+      }),
+    );
   }
 }

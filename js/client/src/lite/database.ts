@@ -4,15 +4,20 @@ import { SqliteError } from "./failure.ts";
 import type { Sqlite } from "./load.ts";
 import { quote } from "./quote.ts";
 import { Statement } from "./statement.ts";
+import { atOnce, STRIDE, step, type Work } from "./work.ts";
 
 /** Bounds the cache of one connection. */
 const maxStatements = 512;
 
 const ENABLE_FKEY = 1002;
 const ENABLE_TRIGGER = 1003;
+const DQS_DML = 1013;
+const DQS_DDL = 1014;
 const DEFERRED_FKS = 10;
 /** READWRITE, CREATE, URI names off, results with their extended codes. */
 const openFlags = 2 | 4 | 0x2000000;
+/** READONLY, URI names on, results with their extended codes. */
+const frozenFlags = 1 | 0x40 | 0x2000000;
 
 /** Hears what a statement will do while it compiles: the code of an action, its two names, the database, the trigger or view. */
 export type Hear = (
@@ -32,19 +37,25 @@ export type Hear = (
 export class Database {
   readonly sqlite: Sqlite;
   readonly handle: number;
+  readonly #name: string;
+  readonly #vfs: string | undefined;
+  /** How many transactions were begun. */
+  begun = 0;
   readonly #cache = new Map<string, Statement>();
 
-  private constructor(sqlite: Sqlite, handle: number) {
+  private constructor(sqlite: Sqlite, handle: number, name: string, vfs?: string) {
     this.sqlite = sqlite;
     this.handle = handle;
+    this.#name = name;
+    this.#vfs = vfs;
   }
 
   /** Opens a file of a registered file system (default: in memory only), and makes it if it is not there. */
-  static open(sqlite: Sqlite, name: string, vfs?: string): Database {
+  static open(sqlite: Sqlite, name: string, vfs?: string, flags = openFlags): Database {
     const { x, out } = sqlite;
-    const open = (v: number): number => sqlite.withText(name, (at) => x.sqlite3_open_v2(at, out, openFlags, v));
+    const open = (v: number): number => sqlite.withText(name, (at) => x.sqlite3_open_v2(at, out, flags, v));
     const rc = vfs === undefined ? open(0) : sqlite.withText(vfs, open);
-    const db = new Database(sqlite, sqlite.pointerAt(out));
+    const db = new Database(sqlite, sqlite.pointerAt(out), name, vfs);
     if (rc !== 0) {
       const err = db.failure(rc);
       db.close();
@@ -52,12 +63,24 @@ export class Database {
     }
     // The package's build has them on, as no other SQLite.
     db.run("PRAGMA recursive_triggers = OFF");
+    // Definitions of old databases have strings in double quotes, and triggers are read anew wherever they fire.
+    db.#config(DQS_DML, true);
+    db.#config(DQS_DDL, true);
     return db;
+  }
+
+  /**
+   * Opens another connection, which takes the file as it is: what is in a WAL is not
+   * seen, no lock is taken, and it is good as long as nobody writes the file itself.
+   */
+  frozen(): Database {
+    return Database.open(this.sqlite, `file:${this.#name}?immutable=1`, this.#vfs, frozenFlags);
   }
 
   close(): void {
     this.forget();
-    this.sqlite.x.sqlite3_close_v2(this.handle);
+    // Not the bare function: the hooks that were set go with the connection.
+    this.sqlite.api.capi.sqlite3_close_v2(this.handle);
   }
 
   /** The error of this result code. */
@@ -148,6 +171,23 @@ export class Database {
     s.reset();
   }
 
+  /** The same step by step. */
+  *pass(sql: string, fn: (s: Statement) => void, ...args: Value[]): Work<void> {
+    const s = this.prepare(sql);
+    let done = false;
+    try {
+      s.bindAll(args);
+      for (let n = 1; s.step(); n++) {
+        fn(s);
+        if (n % STRIDE === 0) yield;
+      }
+      done = true;
+    } finally {
+      if (!done) abandon(s);
+    }
+    s.reset();
+  }
+
   /** Executes one statement and drops what it returns. */
   run(sql: string, ...args: Value[]): void {
     this.#each(sql, null, args);
@@ -183,19 +223,25 @@ export class Database {
 
   /** Runs fn inside BEGIN IMMEDIATE and commits, or rolls back when fn throws. */
   transaction<T>(fn: () => T): T {
+    return atOnce(this.working(() => step(fn)));
+  }
+
+  /** Does work inside BEGIN IMMEDIATE and commits, or rolls back when it throws or is given up. */
+  working<T>(fn: () => Work<T>): Work<T> {
     return this.#transaction("BEGIN IMMEDIATE", fn);
   }
 
   /** Runs fn inside a read transaction: it sees one state of the file. */
   view<T>(fn: () => T): T {
-    return this.#transaction("BEGIN", fn);
+    return atOnce(this.#transaction("BEGIN", () => step(fn)));
   }
 
-  #transaction<T>(begin: string, fn: () => T): T {
+  *#transaction<T>(begin: string, fn: () => Work<T>): Work<T> {
     this.run(begin);
+    this.begun++;
     let done = false;
     try {
-      const result = fn();
+      const result = yield* fn();
       this.run("COMMIT");
       done = true;
       return result;
@@ -209,11 +255,16 @@ export class Database {
    * that ended the whole transaction is left for the caller to see by inTransaction.
    */
   savepoint<T>(name: string, fn: () => T): T {
+    return atOnce(this.trying(name, () => step(fn)));
+  }
+
+  /** The same for work. */
+  *trying<T>(name: string, fn: () => Work<T>): Work<T> {
     const q = quote(name);
     this.run(`SAVEPOINT ${q}`);
     let result: T;
     try {
-      result = fn();
+      result = yield* fn();
     } catch (err) {
       if (this.inTransaction) {
         this.run(`ROLLBACK TO ${q}`);

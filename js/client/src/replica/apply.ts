@@ -1,5 +1,6 @@
 import type { Outcome, Seq } from "../change.ts";
 import type { Database } from "../lite/database.ts";
+import { step, type Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { scoped, tableByID } from "../schema.ts";
 import type { Row } from "../value.ts";
@@ -12,7 +13,7 @@ import { countInBlocks } from "./lease.ts";
 import type { Pending } from "./pending.ts";
 import type { Replica } from "./replica.ts";
 import type { ScopeNews } from "./scope-list.ts";
-import { partsOf, proveScopes } from "./scope-sums.ts";
+import { partsOf, proveScopes, rowsIn } from "./scope-sums.ts";
 import { scrubbed } from "./scrub.ts";
 import { seal } from "./seal.ts";
 import { clearStage, stage, staged, stagedCursor } from "./stage.ts";
@@ -35,14 +36,14 @@ export interface Applied {
   schema: boolean;
   /** Objects of a new schema that could not be made, each with its reason. */
   skipped: string[];
+  /** That the batch or chunk told of, own ones included. */
+  rows: number;
 
   // Where scopes are declared.
 
   scopes: ScopeNews[];
   /** Keys of rows that left this copy without being deleted, by table. */
   left: Map<number, Row[]>;
-  /** Changes in the chunk that was kept. */
-  stagedRows: number;
   /** Chunks that were kept came in with it. */
   gathered: boolean;
 }
@@ -54,18 +55,18 @@ export interface Applied {
  * that the checkpoint is not where the batch begins, or that somebody else
  * holds the sync lease: say hello again.
  */
-export function apply(r: Replica, b: Batch, outcomes: readonly Outcome[], now: number): Applied {
-  if (b.more) return transaction(r, "apply", now, () => keep(r, b));
+export function apply(r: Replica, b: Batch, outcomes: readonly Outcome[], now: number): Work<Applied> {
+  if (b.more) return step(() => transaction(r, "apply", now, () => keep(r, b)));
   return scrubbed(r, () => engineTransaction(r, "apply", now, () => bring(r, b, outcomes)));
 }
 
 /** Settles outcomes whose seq the replica has already reached. */
-export function settle(r: Replica, outcomes: readonly Outcome[], now: number): Applied {
+export function settle(r: Replica, outcomes: readonly Outcome[], now: number): Work<Applied> {
   return scrubbed(r, () =>
-    engineTransaction(r, "settle", now, () => {
+    engineTransaction(r, "settle", now, function* () {
       checkFence(r);
       const seq = meta.getInt(r.db, meta.keySeq);
-      const a = advance(r, { ...noJob, outcomes, seq });
+      const a = yield* advance(r, { ...noJob, outcomes, seq });
       a.tally.save();
       a.out.seq = seq;
       return a.out;
@@ -77,8 +78,7 @@ function keep(r: Replica, b: Batch): Applied {
   atCheckpoint(r, b.from);
   const parts = partsOf(r, b);
   stage(r, b);
-  const stagedRows = parts.reduce((n, p) => n + p.changes.length, 0);
-  return { ...nothing(b.from), staged: true, stagedRows };
+  return { ...nothing(b.from), staged: true, rows: rowsIn(r, parts) };
 }
 
 /** What changed nothing. */
@@ -95,12 +95,28 @@ export function nothing(seq: Seq): Applied {
     skipped: [],
     scopes: [],
     left: new Map(),
-    stagedRows: 0,
+    rows: 0,
     gathered: false,
   };
 }
 
-function bring(r: Replica, b: Batch, outcomes: readonly Outcome[]): Applied {
+/** What two steps of one transaction did. */
+export function joined(a: Applied, b: Applied): Applied {
+  const left = new Map(a.left);
+  for (const [t, rows] of b.left) left.set(t, [...(left.get(t) ?? []), ...rows]);
+  return {
+    ...b,
+    tables: [...new Set([...a.tables, ...b.tables])].sort((x, y) => x - y),
+    settled: [...a.settled, ...b.settled],
+    suspended: [...a.suspended, ...b.suspended],
+    resumed: [...a.resumed, ...b.resumed],
+    repair: b.repair || a.repair,
+    scopes: [...a.scopes, ...b.scopes],
+    left,
+  };
+}
+
+function* bring(r: Replica, b: Batch, outcomes: readonly Outcome[]): Work<Applied> {
   atCheckpoint(r, b.from);
   const parts = partsOf(r, b);
   const gathered = stagedCursor(r.db, b.from) !== "";
@@ -108,9 +124,10 @@ function bring(r: Replica, b: Batch, outcomes: readonly Outcome[]): Applied {
     yield* staged(r.db, b.from);
     for (const p of parts) yield { scope: p.scope, message: -1, changes: p.changes };
   }
-  const a = advance(r, { changes, leave: [], outcomes, seq: b.to, schema: b.schema });
-  arrive(r, b, a);
+  const a = yield* advance(r, { changes, leave: [], outcomes, seq: b.to, schema: b.schema });
+  yield* arrive(r, b, a);
   a.out.gathered = gathered;
+  a.out.rows = rowsIn(r, parts);
   return a.out;
 }
 
@@ -122,9 +139,9 @@ function atCheckpoint(r: Replica, from: Seq): void {
 }
 
 /** Moves the checkpoint and proves it. */
-function arrive(r: Replica, b: Batch, a: Attempt): void {
+function* arrive(r: Replica, b: Batch, a: Attempt): Work<void> {
   clearStage(r.db);
-  prove(r, b, a);
+  yield* prove(r, b, a);
   const head = meta.getInt(r.db, keyHead);
   // A table that was made anew counts from the beginning.
   if (a.next) countInBlocks(r);
@@ -142,14 +159,14 @@ function arrive(r: Replica, b: Batch, a: Attempt): void {
  * something changed a row behind capture's back and the row was then written
  * again; so before the copy is called different, its rows are counted anew.
  */
-function prove(r: Replica, b: Batch, a: Attempt): void {
+function* prove(r: Replica, b: Batch, a: Attempt): Work<void> {
   if (scoped(r.server)) {
-    proveScopes(r, b, a);
+    yield* proveScopes(r, b, a);
     return;
   }
   const whole = a.damage.length === 0;
   const cut = partial(r);
-  if (whole && !cut && a.tally.total() !== b.sum) countAnew(r, a.tally);
+  if (whole && !cut && a.tally.total() !== b.sum) yield* countAnew(r, a.tally);
   a.tally.save();
   const sum = a.tally.total();
   const proven = whole && !cut && sum === b.sum;
@@ -165,13 +182,13 @@ function prove(r: Replica, b: Batch, a: Attempt): void {
  * Counts every table, unless the copy is marked for repair already: then all
  * rows are going to be compared anyway.
  */
-export function countAnew(r: Replica, tally: Tally): void {
+export function* countAnew(r: Replica, tally: Tally): Work<void> {
   if (meta.get(r.db, keyRepair) !== "") return;
   if (tally.scopes) {
-    tally.countScopes();
+    yield* tally.countScopes();
     return;
   }
-  for (const t of r.schema.tables) if (t.out === "") tally.count(t);
+  for (const t of r.schema.tables) if (t.out === "") yield* tally.count(t);
 }
 
 /** Whether a table left syncing only here, so that no sum of the server's can be compared. */
@@ -183,13 +200,13 @@ export function partial(r: Replica): boolean {
  * Seals, then does the job in the narrowest way that holds. A way that proves
  * too narrow is undone and the next wider one taken.
  */
-export function advance(r: Replica, job: Job): Attempt {
+export function* advance(r: Replica, job: Job): Work<Attempt> {
   seal(r);
   let way: Way = job.schema !== "" && job.schema !== r.server.hash ? WHOLE : QUICK;
   for (;;) {
     const a = new Attempt(r, way, job);
     try {
-      r.db.savepoint("advance", () => run(a));
+      yield* r.db.trying("advance", () => run(a));
     } catch (err) {
       if (!(err instanceof TooNarrow)) throw err;
       way = err.take;

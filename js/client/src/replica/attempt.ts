@@ -2,6 +2,7 @@ import type { Change, Outcome, Seq } from "../change.ts";
 import { TidemarkError } from "../error.ts";
 import { parseKeyID } from "../key.ts";
 import type { Database } from "../lite/database.ts";
+import type { Work } from "../lite/work.ts";
 import { get } from "../row/row.ts";
 import type { Move } from "../schema/compare.ts";
 import type { Schema, Table } from "../schema.ts";
@@ -139,13 +140,12 @@ export function cellOf(id: RowID, col: number): string {
 }
 
 /** Does the job. Throws TooNarrow where the way is. */
-export function run(a: Attempt): void {
-  a.tally.load();
+export function* run(a: Attempt): Work<void> {
+  yield* a.tally.load();
   match(a);
   renumber(a);
   survey(a);
-  if (a.way === QUICK) confirm(a);
-  else rebase(a);
+  yield* a.way === QUICK ? confirm(a) : rebase(a);
   noteLeft(a);
   forgetRenumbered(a);
 }
@@ -154,7 +154,8 @@ export function run(a: Attempt): void {
 function survey(a: Attempt): void {
   const { db, r } = a;
   if (!anyBase(db)) return;
-  const n = db.int("SELECT count(*) FROM (SELECT 1 FROM main._tm_pending LIMIT ?1)", BigInt(r.exact + 1));
+  // SQLite compiles a statement anew for each run where a limit is bound.
+  const n = db.int(`SELECT count(*) FROM (SELECT 1 FROM main._tm_pending LIMIT ${r.exact + 1})`);
   a.short = n <= r.exact;
   for (const t of r.schema.tables) {
     if (db.int("SELECT EXISTS (SELECT 1 FROM main._tm_base WHERE t = ?1)", BigInt(t.id)) !== 0) a.pending.add(t.id);

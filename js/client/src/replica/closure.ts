@@ -1,10 +1,11 @@
+import { each, type Work } from "../lite/work.ts";
 import { type Attempt, narrow, WHOLE } from "./attempt.ts";
 import { forgets, idOf, inOrder, type RowID, rowArgs, rowID, synced, tableOf, wellFormed } from "./base.ts";
 
 /** The pending changesets to be undone, in order, and their rows. */
-export function concerned(a: Attempt): { ns: number[]; ids: RowID[] } {
+export function* concerned(a: Attempt): Work<{ ns: number[]; ids: RowID[] }> {
   if (a.way === WHOLE) return { ns: allPending(a), ids: allBase(a) };
-  const { ns, rows } = closure(a, seed(a));
+  const { ns, rows } = closure(a, yield* seed(a));
   const ids = inOrder(rows);
   if (ids.some((id) => a.suspended.has(tableOf(id)))) narrow(a, WHOLE, "a suspended changeset may depend on it");
   return { ns, ids };
@@ -24,18 +25,18 @@ function allBase(a: Attempt): RowID[] {
 }
 
 /** The rows with pending that the job names. */
-function seed(a: Attempt): Set<RowID> {
+function* seed(a: Attempt): Work<Set<RowID>> {
   const rows = new Set<RowID>(a.renamed);
   for (const { p } of a.settle) for (const id of rowsOfPending(a, p.n)) rows.add(id);
   for (const id of a.job.leave) if (a.pending.has(tableOf(id)) && a.held.has(id)) rows.add(id);
   for (const { changes } of a.job.changes()) {
-    for (const c of changes) {
-      if (!a.pending.has(c.table)) continue;
+    yield* each(changes, (c) => {
+      if (!a.pending.has(c.table)) return;
       const t = synced(a.r.schema, c.table);
-      if (!t || !(wellFormed(t, c) || forgets(t, c))) continue;
+      if (!t || !(wellFormed(t, c) || forgets(t, c))) return;
       const id = idOf(t, c.key);
       if (a.held.has(id)) rows.add(id);
-    }
+    });
   }
   return rows;
 }

@@ -1,4 +1,5 @@
 import { type Change, INSERT } from "../change.ts";
+import { each, type Work } from "../lite/work.ts";
 import { type Row, sameRow } from "../value.ts";
 import { type Attempt, CONNECTED, checkSteps, narrow } from "./attempt.ts";
 import { baseImage, dropBase, type Images, idOf, inOrder, keyAfter, type RowID, setBase, synced } from "./base.ts";
@@ -12,28 +13,28 @@ import { settleAll } from "./settle.ts";
  * exactly what the settled changesets already show; then nothing that a reader
  * can see changes, and only bookkeeping is left to do.
  */
-export function confirm(a: Attempt): void {
-  const foretold = foretell(a);
+export function* confirm(a: Attempt): Work<void> {
+  const foretold = yield* foretell(a);
   const now: Images = new Map();
   const check = (id: RowID): void => {
     if (!foretold.has(id)) narrow(a, CONNECTED, "a row with pending changed");
   };
-  bringIn(a, { rows: now, check });
-  for (const [id, want] of foretold) {
+  yield* bringIn(a, { rows: now, check });
+  yield* each(foretold, ([id, want]) => {
     const image = now.has(id) ? now.get(id)! : (baseImage(a.db, id) ?? null);
     if (!sameRow(want, image)) narrow(a, CONNECTED, "a settled change is not confirmed");
-  }
-  settleAll(a);
-  dropSettled(a, foretold);
+  });
+  yield* settleAll(a);
+  yield* dropSettled(a, foretold);
   checkSteps(a);
 }
 
 /** Folds the settled changesets over the confirmed images of their rows. */
-function foretell(a: Attempt): Images {
+function* foretell(a: Attempt): Work<Images> {
   const rows: Images = new Map();
   for (const { p, o } of a.settle) {
     if (o.kind === "rejected" || p.suspended) narrow(a, CONNECTED, "a changeset has to be undone");
-    for (const c of unfold(a.r, p)) foretellChange(a, rows, c);
+    yield* each(unfold(a.r, p), (c) => foretellChange(a, rows, c));
   }
   return rows;
 }
@@ -58,9 +59,9 @@ function foretellChange(a: Attempt, rows: Images, c: Change): void {
 }
 
 /** Moves the confirmed images of settled rows on. */
-function dropSettled(a: Attempt, foretold: Images): void {
-  for (const id of inOrder(foretold.keys())) {
+function dropSettled(a: Attempt, foretold: Images): Work<void> {
+  return each(inOrder(foretold.keys()), (id) => {
     if (stillPending(a, id)) setBase(a.db, id, foretold.get(id) ?? null);
     else dropBase(a.db, id);
-  }
+  });
 }

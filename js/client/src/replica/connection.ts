@@ -2,21 +2,22 @@ import type { Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
 import { busy, corrupt, disk, full, notADatabase, readOnly } from "../lite/failure.ts";
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 
 /** The checkpoint is not what the caller thought, or the sync lease was taken over: say hello again. */
 export class Moved extends Error {}
 
 /**
- * Runs fn as the engine: the file's triggers do not fire and foreign keys act
+ * Does work as the engine: the file's triggers do not fire and foreign keys act
  * on nothing, since the app shares the connection. Only what writes the app's
  * rows needs it: switching expires prepared statements. It may nest.
  */
-export function asEngine<T>(db: Database, fn: () => T): T {
+export function* asEngine<T>(db: Database, fn: () => Work<T>): Work<T> {
   const keys = db.setForeignKeys(false);
   const triggers = db.setTriggers(false);
   try {
-    return fn();
+    return yield* fn();
   } finally {
     db.setTriggers(triggers);
     db.setForeignKeys(keys);

@@ -2,13 +2,14 @@ import { install } from "../capture/install.ts";
 import { Hasher } from "../digest/digest.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { decode } from "../schema/encode.ts";
 import { type Schema, scoped } from "../schema.ts";
 import { bytesOf } from "../value.ts";
 import type { Want } from "../wire/scope.ts";
 import type { SpaceState } from "../wire/state.ts";
-import { asEngine, guarded } from "./connection.ts";
+import { asEngine, failure } from "./connection.ts";
 import * as facts from "./facts.ts";
 import { noScopes, saveWants } from "./scopes.ts";
 import { Tally } from "./tally.ts";
@@ -35,20 +36,22 @@ export interface CreateOptions {
  * transaction. Fails with code corrupt when the rows do not have the sum that
  * the server told. The journal mode is the caller's business.
  */
-export function create(db: Database, o: CreateOptions): void {
-  guarded("create", () => {
+export function* create(db: Database, o: CreateOptions): Work<void> {
+  try {
     if (meta.adopted(db) !== "") throw new TidemarkError("exists", "the file belongs to Tidemark already");
-    asEngine(db, () => db.transaction(() => adopt(db, o, decode(o.schema))));
-  });
+    yield* asEngine(db, () => db.working(() => adopt(db, o, decode(o.schema))));
+  } catch (err) {
+    throw failure("create", err);
+  }
 }
 
-function adopt(db: Database, o: CreateOptions, schema: Schema): void {
+function* adopt(db: Database, o: CreateOptions, schema: Schema): Work<void> {
   meta.create(db, "replica");
   db.script(facts.bookkeeping);
   for (const t of schema.tables) {
     db.run("INSERT OR REPLACE INTO main._tm_table (t, name) VALUES (?1, ?2)", BigInt(t.id), t.name);
   }
-  prove(db, schema, o.state);
+  yield* prove(db, schema, o.state);
   install(db, schema, o.readOnly === true);
   const { state } = o;
   facts.store(db, {
@@ -84,9 +87,9 @@ function keepWants(db: Database, { only = false, want = [] }: CreateOptions, sch
 }
 
 /** Proves that the rows are those that the server sent. */
-function prove(db: Database, schema: Schema, state: CreateOptions["state"]): void {
+function* prove(db: Database, schema: Schema, state: CreateOptions["state"]): Work<void> {
   const tally = new Tally(db, schema, new Hasher(state.digestKey));
-  tally.load();
+  yield* tally.load();
   const got = tally.total();
   if (got !== state.sum) {
     const digits = (n: bigint) => n.toString(16).padStart(16, "0");

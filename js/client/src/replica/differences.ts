@@ -1,4 +1,5 @@
 import { type Change, DELETE, FORGET, INSERT, UPDATE } from "../change.ts";
+import { each, type Work } from "../lite/work.ts";
 import { keyOf, scoped, type Table } from "../schema.ts";
 import { type Row, same, sameRow } from "../value.ts";
 import type { Piece } from "./attempt.ts";
@@ -18,20 +19,20 @@ export interface Differences {
 }
 
 /** Compares a range. */
-export function find(r: Replica, d: Differences, p: RangeRows): void {
+export function* find(r: Replica, d: Differences, p: RangeRows): Work<void> {
   const t = syncing(r, p.table);
   const scopes = new Map<RowID, readonly string[]>();
   const here: Images = new Map();
   const there: Images = new Map();
-  confirmed(r, t, p.after, p.upto, (key, image) => here.set(idOf(t, key), image));
+  yield* confirmed(r, t, p.after, p.upto, (key, image) => here.set(idOf(t, key), image));
   for (const [i, image] of p.rows.entries()) {
     const id = idOf(t, keyOf(t, image));
     there.set(id, image);
     scopes.set(id, p.scopes[i] ?? []);
   }
-  for (const id of inOrder(new Set([...here.keys(), ...there.keys()]))) {
-    differ(r, d, t, id, here.get(id) ?? null, there.get(id) ?? null, scopes.get(id) ?? []);
-  }
+  yield* each(inOrder(new Set([...here.keys(), ...there.keys()])), (id) =>
+    differ(r, d, t, id, here.get(id) ?? null, there.get(id) ?? null, scopes.get(id) ?? []),
+  );
 }
 
 function differ(

@@ -1,4 +1,5 @@
 import { type Change, DELETE, type Edit, INSERT, UPDATE } from "../change.ts";
+import { each, type Work } from "../lite/work.ts";
 import { apply, meet, natural } from "../merge/merge.ts";
 import { editOf, groupOf, policyOf } from "../policy.ts";
 import { columnNames, type Table } from "../schema.ts";
@@ -17,16 +18,18 @@ import { unfold } from "./renumber.ts";
 import { type RevisedCell, type Revision, revised } from "./revision.ts";
 
 /** Begins a forecast when the confirmed rows are in the tables. */
-export function foresee(a: Attempt): void {
+export function* foresee(a: Attempt): Work<void> {
   const was: Images = new Map([...a.old].filter(([id]) => a.r.merging.has(tableOf(id))));
   if (was.size === 0) return;
   const f = new Forecast(a, was);
   const expected = new Map(was);
-  for (const { p, o } of a.settle) if (o.kind !== "rejected") f.play(expected, unfold(a.r, p));
-  for (const [id, image] of expected) {
+  yield* each(a.settle, ({ p, o }) => {
+    if (o.kind !== "rejected") f.play(expected, unfold(a.r, p));
+  });
+  yield* each(expected, ([id, image]) => {
     const t = synced(a.r.schema, tableOf(id));
     if (t) f.compare(t, id, image, readRow(a, t, id));
-  }
+  });
   a.forecast = f;
 }
 

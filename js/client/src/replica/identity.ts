@@ -2,6 +2,7 @@ import type { Seq } from "../change.ts";
 import type { Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { scoped } from "../schema.ts";
 import { bytesOf, sameBytes, type Value } from "../value.ts";
@@ -16,7 +17,7 @@ import { welcomeList } from "./scope-list.ts";
 import { heldScopes, wants } from "./scopes.ts";
 import { scrubbed, voidStage } from "./scrub.ts";
 import { stagedCursor } from "./stage.ts";
-import { engineTransaction, transaction } from "./transaction.ts";
+import { engineTransaction, transaction, working } from "./transaction.ts";
 
 /** Makes the message that opens a session. */
 export function hello(r: Replica): Hello {
@@ -64,12 +65,12 @@ export const resyncReason = "the server does not know the state of this copy";
  * comparing, and until then the copy is marked for repair. What it held of scopes
  * that are not listed leaves; gives null when no scope came or went.
  */
-export function welcome(r: Replica, w: Welcome, now: number): Applied | null {
-  const run = scoped(r.server) ? engineTransaction : transaction;
+export function welcome(r: Replica, w: Welcome, now: number): Work<Applied | null> {
+  const run = scoped(r.server) ? engineTransaction : working;
   return scrubbed(r, () => run(r, "welcome", now, () => greeted(r, w, now)));
 }
 
-function greeted(r: Replica, w: Welcome, now: number): Applied | null {
+function* greeted(r: Replica, w: Welcome, now: number): Work<Applied | null> {
   recogniseServer(facts.allFacts(r.db), w);
   facts.store(r.db, {
     [facts.keyReplica]: w.replica,
@@ -90,7 +91,7 @@ function greeted(r: Replica, w: Welcome, now: number): Applied | null {
     });
     voidStage(r);
   }
-  return welcomeList(r, w);
+  return yield* welcomeList(r, w);
 }
 
 function recogniseServer(f: ReadonlyMap<string, Value>, w: Welcome): void {

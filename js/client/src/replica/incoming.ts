@@ -1,6 +1,7 @@
 import { type Change, INSERT, UPDATE } from "../change.ts";
 import { TidemarkError } from "../error.ts";
 import { violation } from "../lite/failure.ts";
+import { each, type Work } from "../lite/work.ts";
 import { apply } from "../merge/merge.ts";
 import { get } from "../row/row.ts";
 import { keyOf, scoped, type Table } from "../schema.ts";
@@ -37,19 +38,19 @@ export interface Incoming {
 }
 
 /** Writes the job's confirmed rows. Where aside is given, rows that pending touches are not written but kept there. */
-export function bringIn(a: Attempt, aside: Aside | null): void {
+export function* bringIn(a: Attempt, aside: Aside | null): Work<void> {
   const w = new RowWriter(a.db, true);
   const sets = { once: new Set<RowID>(), numbers: new Map<string, number>(), leaving: new Set<RowID>() };
   const in_: Incoming = { a, w, aside, message: 0, ...sets };
   for (const piece of a.job.changes()) {
     let t: Table | null = null;
-    for (const c of piece.changes) {
+    yield* each(piece.changes, (c) => {
       if (t?.id !== c.table) t = synced(a.r.schema, c.table);
       if (t) take(in_, piece, t, c);
-    }
+    });
   }
-  leave(in_);
-  w.finish((t, _id, after, why) => {
+  yield* leave(in_);
+  yield* w.finishing((t, _id, after, why) => {
     refusedConfirmed(a, t, why);
     if (after) a.tally.change(t, after, null); // the sums count it already
   });

@@ -1,6 +1,7 @@
 import { touched } from "../capture/capture.ts";
 import { type Change, INSERT } from "../change.ts";
 import { quote } from "../lite/quote.ts";
+import { atOnce, step } from "../lite/work.ts";
 import { columns, whereKeyless } from "../row/row.ts";
 import { columnNames, keyOf, type Table } from "../schema.ts";
 import type { Row } from "../value.ts";
@@ -40,7 +41,7 @@ export function expelKeylessOf(r: Replica, t: Table): void {
   });
   if (rows.length === 0) return;
   keepKeyless(r, t, rows);
-  asEngine(r.db, () => r.db.run(`DELETE ${from}`));
+  atOnce(asEngine(r.db, () => step(() => r.db.run(`DELETE ${from}`))));
 }
 
 function keepKeyless(r: Replica, t: Table, rows: Change[]): void {

@@ -1,11 +1,12 @@
+import type { Work } from "../lite/work.ts";
 import type { Applied } from "./apply.ts";
 import { type Event, type Loop, messageOf } from "./loop.ts";
 import { decide } from "./loop-session.ts";
 
 /** Takes over which scopes the session has from here on. */
-export function scopes(l: Loop, now: number, event: Event): void {
+export function* scopes(l: Loop, now: number, event: Event): Work<void> {
   const m = messageOf<"scopes">(event);
-  const news = l.e.takeScopes(m, now);
+  const news = yield* l.e.takeScopes(m, now);
   l.staging = false; // chunks that were staged are void
   rescoped(l, news, m.ask);
   decide(l, now, true);
@@ -15,11 +16,16 @@ export function scopes(l: Loop, now: number, event: Event): void {
 export function rescoped(l: Loop, news: Applied | null, ask: number): void {
   l.heard = ask;
   l.e.answered(ask);
+  reached(l, news);
+}
+
+/** Follows a change of what this copy holds, if there was one. */
+export function reached(l: Loop, news: Applied | null): void {
   l.filling = l.e.filling();
   if (!news) return;
   l.progressed();
   l.unsent = true; // what went was sealed first
-  if (l.check) {
+  if (l.check && news.scopes.length > 0) {
     l.check = null; // it compared other scopes; begin anew
     l.wanted = true;
   }

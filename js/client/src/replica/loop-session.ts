@@ -1,11 +1,12 @@
 import type { Seq } from "../change.ts";
+import type { Work } from "../lite/work.ts";
 import { contentHash } from "../wire/push.ts";
 import type { Push } from "../wire/up.ts";
 import type { Applied } from "./apply.ts";
 import { resyncReason } from "./identity.ts";
 import { type Event, type Loop, messageOf, type State } from "./loop.ts";
 import { anew, dropCheck } from "./loop-end.ts";
-import { moving, rescoped, rewant } from "./loop-scopes.ts";
+import { moving, reached, rescoped, rewant } from "./loop-scopes.ts";
 import { checkTries, startCheck, want } from "./verify.ts";
 
 export function skip(): void {}
@@ -50,7 +51,7 @@ function noteSealed(l: Loop, sealed: number): void {
 }
 
 /** Begins the live part of a session. The ack proves to the server that the new ticket is stored. */
-export function welcome(l: Loop, now: number, event: Event): void {
+export function* welcome(l: Loop, now: number, event: Event): Work<void> {
   const w = messageOf<"welcome">(event);
   const { replica } = l.e.hello();
   if (replica !== "" && replica !== w.replica) {
@@ -59,7 +60,7 @@ export function welcome(l: Loop, now: number, event: Event): void {
     anew(l, "protocol", "the server greets another replica");
     return;
   }
-  rescoped(l, l.e.welcome(w, now), w.ask);
+  rescoped(l, yield* l.e.welcome(w, now), w.ask);
   l.seq = l.e.hello().seq;
   l.head = Math.max(w.head, l.seq);
   l.limits = w.limits;
@@ -82,17 +83,17 @@ function ack(l: Loop, cursor = ""): void {
  * A welcome in the middle of a session: over plain HTTP every round trip greets
  * anew. Only ticket and head are news.
  */
-export function renew(l: Loop, now: number, event: Event): void {
+export function* renew(l: Loop, now: number, event: Event): Work<void> {
   const w = messageOf<"welcome">(event);
-  rescoped(l, l.e.welcome(w, now), w.ask);
+  rescoped(l, yield* l.e.welcome(w, now), w.ask);
   l.head = Math.max(l.head, w.head);
   l.limits = w.limits;
   // A round trip that brings nothing else must not wind the timer up for ever.
   decide(l, now, l.state === "idle");
 }
 
-export function schema(l: Loop, now: number, event: Event): void {
-  l.e.saveSchema(messageOf<"schema">(event));
+export function* schema(l: Loop, now: number, event: Event): Work<void> {
+  reached(l, yield* l.e.saveSchema(messageOf<"schema">(event), now));
   decide(l, now, true);
 }
 
@@ -108,7 +109,7 @@ export function blocks(l: Loop, now: number, event: Event): void {
 }
 
 /** Frees the window at once, but an outcome settles only together with the confirmed rows of its seq. */
-export function outcomes(l: Loop, now: number, event: Event): void {
+export function* outcomes(l: Loop, now: number, event: Event): Work<void> {
   for (const o of messageOf<"outcomes">(event).list) {
     l.flight -= l.flying.get(o.n) ?? 0;
     l.flying.delete(o.n);
@@ -116,7 +117,7 @@ export function outcomes(l: Loop, now: number, event: Event): void {
     l.hold(o);
   }
   const ready = l.due(l.seq);
-  if (ready.length > 0) applied(l, l.e.settle(ready, now));
+  if (ready.length > 0) applied(l, yield* l.e.settle(ready, now));
   decide(l, now, true);
 }
 
@@ -124,19 +125,19 @@ export function outcomes(l: Loop, now: number, event: Event): void {
  * Follows the server. What is behind us came twice; what begins ahead of us
  * means that something is missing, and only a new session gets it back.
  */
-export function batch(l: Loop, now: number, event: Event): void {
+export function* batch(l: Loop, now: number, event: Event): Work<void> {
   const b = messageOf<"batch">(event);
   if (b.from !== l.seq) {
     if (b.to <= l.seq) return;
     anew(l, "gap", `changes from ${b.from} came at checkpoint ${l.seq}`);
     return;
   }
-  const a = l.e.apply(b, b.more ? [] : l.due(b.to), now);
+  const a = yield* l.e.apply(b, b.more ? [] : l.due(b.to), now);
   l.head = Math.max(l.head, b.to);
   l.staging = a.staged;
   if (a.staged) {
     l.progressed();
-    if (a.stagedRows > 0) l.notify({ applied: a });
+    if (a.rows > 0) l.notify({ applied: a });
     ack(l, b.cursor);
   } else {
     applied(l, a);

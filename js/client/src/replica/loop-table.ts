@@ -1,3 +1,4 @@
+import type { Work } from "../lite/work.ts";
 import { type Event, type Loop, STATES, type State } from "./loop.ts";
 import { garbage, hangup, lost, probe, refused, silence } from "./loop-end.ts";
 import { resubscribe, scopes } from "./loop-scopes.ts";
@@ -18,8 +19,8 @@ import {
 } from "./loop-session.ts";
 import { later, ranges, rows, verify } from "./verify.ts";
 
-/** Carries one cell of the table out. What it throws is an error of the local file. */
-export type Action = (l: Loop, now: number, event: Event) => void;
+/** Carries one cell of the table out, step by step where it is long. What it throws is an error of the local file. */
+export type Action = (l: Loop, now: number, event: Event) => Work<void> | void;
 
 /**
  * The whole sync loop: what every event means in every state, by the columns of

@@ -1,6 +1,7 @@
 import type { Outcome, Seq } from "../change.ts";
 import type { Code } from "../codes.ts";
 import type { TidemarkError } from "../error.ts";
+import type { Work } from "../lite/work.ts";
 import type { Schema } from "../schema.ts";
 import { sameBytes } from "../value.ts";
 import type { Batch, Leases, Said, Schema as SchemaMessage, Scopes, Welcome } from "../wire/down.ts";
@@ -103,13 +104,13 @@ export interface Engine extends Comparer {
   seal(now: number): number;
   unsent(after: number, bytes: number): Push[];
   hello(): Hello;
-  welcome(m: Welcome, now: number): Applied | null;
-  takeScopes(m: Scopes, now: number): Applied | null;
+  welcome(m: Welcome, now: number): Work<Applied | null>;
+  takeScopes(m: Scopes, now: number): Work<Applied | null>;
   reidentify(): void;
-  saveSchema(m: SchemaMessage): void;
+  saveSchema(m: SchemaMessage, now: number): Work<Applied | null>;
   lease(m: Leases, now: number): void;
-  apply(m: Batch, outcomes: Outcome[], now: number): Applied;
-  settle(outcomes: Outcome[], now: number): Applied;
+  apply(m: Batch, outcomes: Outcome[], now: number): Work<Applied>;
+  settle(outcomes: Outcome[], now: number): Work<Applied>;
   status(): Status;
   /** What the replica subscribes to. */
   wants(): Wants;
@@ -181,14 +182,17 @@ export class Loop {
     return still && !s.stopped && s.seq >= s.head;
   }
 
-  /** Takes one event at a time now, in Unix milliseconds. The effects are to be carried out in order, also when there is a fault. */
-  step(now: number, event: Event): Effect[] {
+  /**
+   * Takes one event at a time now, in Unix milliseconds; the next one when it is done
+   * with this. The effects are to be carried out in order, also when there is a fault.
+   */
+  *step(now: number, event: Event): Work<Effect[]> {
     const before = this.state;
     this.out = [];
     this.now = now;
     this.fault = null;
     try {
-      actionFor(event, before)(this, now, event);
+      yield* actionFor(event, before)(this, now, event) ?? [];
     } catch (err) {
       this.fault = err;
       fileError(this, err);

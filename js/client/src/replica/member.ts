@@ -3,6 +3,7 @@ import { TidemarkError } from "../error.ts";
 import { parseKeyID } from "../key.ts";
 import type { Database } from "../lite/database.ts";
 import { environment } from "../lite/failure.ts";
+import { each, type Work } from "../lite/work.ts";
 import { remove as removeRow } from "../row/row.ts";
 import { keyOf, type Table, tableByID } from "../schema.ts";
 import type { Row } from "../value.ts";
@@ -95,16 +96,16 @@ function found({ a }: Incoming, id: RowID): void {
 }
 
 /** Takes rows out of the copy that are in no scope any more. */
-export function leave(in_: Incoming): void {
+export function leave(in_: Incoming): Work<void> {
   const { a } = in_;
   for (const id of a.job.leave) in_.leaving.add(id);
   const query = "SELECT EXISTS (SELECT 1 FROM main._tm_member WHERE t = ?1 AND key = ?2)";
-  for (const id of inOrder(in_.leaving)) {
-    if (a.db.int(query, ...rowArgs(id)) !== 0) continue;
+  return each(inOrder(in_.leaving), (id) => {
+    if (a.db.int(query, ...rowArgs(id)) !== 0) return;
     const t = synced(a.r.schema, tableOf(id));
     if (t) leaveOne(in_, t, id);
     else leaveOut(in_, id);
-  }
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { byModule, environment, violation } from "../lite/failure.ts";
 import { quote } from "../lite/quote.ts";
+import type { Work } from "../lite/work.ts";
 import { triggersIn } from "../schema/trigger.ts";
 import { sameName, type Table } from "../schema.ts";
 import type { Replica } from "./replica.ts";
@@ -86,11 +87,11 @@ export function blame(t: Table, err: unknown): unknown {
  * table, when one of them could not do its own. A full-text index that lags
  * behind must not stop syncing; `skipped` tells of it.
  */
-export function withoutMirrors<T>(r: Replica, work: () => T): T {
+export function* withoutMirrors<T>(r: Replica, work: () => Work<T>): Work<T> {
   const muted: string[] = [];
   for (;;) {
     try {
-      return work();
+      return yield* work();
     } catch (err) {
       const m = err instanceof Error && err.cause instanceof MirrorFailure ? err.cause : err;
       if (!(m instanceof MirrorFailure)) throw err;

@@ -1,5 +1,6 @@
 import type { Database } from "../lite/database.ts";
 import { violation } from "../lite/failure.ts";
+import { atOnce, each, type Work } from "../lite/work.ts";
 import { insert, remove, update } from "../row/row.ts";
 import { keyOf, type Table } from "../schema.ts";
 import { type Row, same, type Value } from "../value.ts";
@@ -55,17 +56,22 @@ export class RowWriter {
 
   /** Writes the rows that wait. */
   finish(refused: Refused): void {
+    atOnce(this.finishing(refused));
+  }
+
+  /** The same step by step. */
+  *finishing(refused: Refused): Work<void> {
     if (this.#waiting.size === 0) return;
     const list = inOrder(this.#waiting.keys()).map((id) => ({ id, ...this.#waiting.get(id)! }));
-    for (const { t, before } of list) this.#put(t, before, null);
-    for (const { t, id, after } of list) {
+    yield* each(list, ({ t, before }) => this.#put(t, before, null));
+    yield* each(list, ({ t, id, after }) => {
       try {
         this.#put(t, null, after);
       } catch (err) {
         if (!violation(err)) throw err;
         refused(t, id, after, err);
       }
-    }
+    });
     this.#waiting.clear();
   }
 

@@ -1,4 +1,5 @@
 import { violation } from "../lite/failure.ts";
+import { each, type Work } from "../lite/work.ts";
 import type { Table } from "../schema.ts";
 import { type Row, sameRow } from "../value.ts";
 import { type Attempt, checkSteps, narrow, readRow, visible, WHOLE } from "./attempt.ts";
@@ -20,34 +21,34 @@ import { settleAll } from "./settle.ts";
  * Puts rows back to what is confirmed, brings the confirmed rows in, settles,
  * and puts pending back on top.
  */
-export function rebase(a: Attempt): void {
+export function* rebase(a: Attempt): Work<void> {
   reconcileOut(a);
-  const { ns, ids } = concerned(a);
-  layBack(a, ids);
-  reconcileTables(a);
-  bringIn(a, null);
+  const { ns, ids } = yield* concerned(a);
+  yield* layBack(a, ids);
+  yield* reconcileTables(a);
+  yield* bringIn(a, null);
   reconcileObjects(a);
-  settleAll(a);
+  yield* settleAll(a);
   loseArrivals(a);
-  keepConfirmed(a, ids);
-  foresee(a);
-  putBack(a, ns);
-  compareShown(a, ids);
+  yield* keepConfirmed(a, ids);
+  yield* foresee(a);
+  yield* putBack(a, ns);
+  yield* compareShown(a, ids);
 }
 
 /** Sets rows to their confirmed images. */
-function layBack(a: Attempt, ids: readonly RowID[]): void {
+function* layBack(a: Attempt, ids: readonly RowID[]): Work<void> {
   const w = new RowWriter(a.db, true);
-  for (const id of ids) {
+  yield* each(ids, (id) => {
     const t = synced(a.r.schema, tableOf(id));
-    if (!t) continue;
+    if (!t) return;
     const now = readRow(a, t, id);
     const confirmed = baseImage(a.db, id) ?? null;
     a.undone.set(id, now);
     a.old.set(id, confirmed);
     if (!sameRow(now, confirmed)) w.set(t, id, now, confirmed);
-  }
-  w.finish((t, _id, _after, why) => refusedConfirmed(a, t, why));
+  });
+  yield* w.finishing((t, _id, _after, why) => refusedConfirmed(a, t, why));
 }
 
 /**
@@ -64,12 +65,12 @@ export function refusedConfirmed(a: Attempt, t: Table, why: unknown): void {
  * Keeps the new confirmed images of rows that pending still touches. The
  * tables show them at this moment.
  */
-function keepConfirmed(a: Attempt, ids: readonly RowID[]): void {
-  for (const id of ids) {
+function keepConfirmed(a: Attempt, ids: readonly RowID[]): Work<void> {
+  return each(ids, (id) => {
     const t = synced(a.r.schema, tableOf(id));
     if (t && stillPending(a, id)) setBase(a.db, id, readRow(a, t, id));
     else dropBase(a.db, id);
-  }
+  });
 }
 
 /** Whether a pending changeset touches a row. */
@@ -79,29 +80,29 @@ export function stillPending(a: Attempt, id: RowID): boolean {
 }
 
 /** Finds out which rows readers see differently after the rebase. */
-function compareShown(a: Attempt, ids: readonly RowID[]): void {
-  for (const id of ids) {
+function* compareShown(a: Attempt, ids: readonly RowID[]): Work<void> {
+  yield* each(ids, (id) => {
     const t = synced(a.r.schema, tableOf(id));
-    if (!t) continue;
+    if (!t) return;
     const now = readRow(a, t, id);
     const before: Row | null = a.undone.get(id) ?? null;
-    if (sameRow(before, now)) continue;
+    if (sameRow(before, now)) return;
     noteMoved(a, id, before, now);
     visible(a, t, before, now);
-  }
+  });
   checkSteps(a);
 }
 
 /** Applies pending changesets in order, each if it fits. */
-function putBack(a: Attempt, ns: readonly number[]): void {
-  for (const n of ns) {
+function putBack(a: Attempt, ns: readonly number[]): Work<void> {
+  return each(ns, (n) => {
     if (a.leaving.has(n)) {
       a.forecast?.settled(n);
-      continue;
+      return;
     }
     const p = unfolded(a.r, n);
     if (p) putBackOne(a, p);
-  }
+  });
 }
 
 function putBackOne(a: Attempt, p: PendingRecord): void {

@@ -1,12 +1,13 @@
 import { TidemarkError } from "../error.ts";
 import { quote } from "../lite/quote.ts";
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { compare, type Move, type Widened } from "../schema/compare.ts";
 import { decode } from "../schema/encode.ts";
 import { type Schema, type SchemaObject, scoped, type Table } from "../schema.ts";
 import { bytesOf } from "../value.ts";
 import type { Schema as SchemaMessage } from "../wire/schema.ts";
-import { advance } from "./apply.ts";
+import { type Applied, advance, joined } from "./apply.ts";
 import { type Attempt, noJob } from "./attempt.ts";
 import { synced } from "./base.ts";
 import { allPending } from "./closure.ts";
@@ -20,6 +21,7 @@ import { unfolded } from "./renumber.ts";
 import type { Replica } from "./replica.ts";
 import { listedNothing } from "./scope-list.ts";
 import { otherKind } from "./scopes.ts";
+import { scrubbed } from "./scrub.ts";
 import { forgetSums } from "./tally.ts";
 import { engineTransaction } from "./transaction.ts";
 
@@ -30,9 +32,11 @@ import { engineTransaction } from "./transaction.ts";
 
 /**
  * Keeps a schema until the batch that needs it. After a resync the copy is at
- * the server's head already, so that the schema is taken over at once.
+ * the server's head already, so that the schema is taken over at once. What a
+ * welcome did not list leaves now that there are scopes for certain. Gives null
+ * when nothing of that happened.
  */
-export function saveSchema(r: Replica, s: SchemaMessage): void {
+export function* saveSchema(r: Replica, s: SchemaMessage, now: number): Work<Applied | null> {
   const body = bytesOf(s.body);
   let next: Schema;
   try {
@@ -40,13 +44,19 @@ export function saveSchema(r: Replica, s: SchemaMessage): void {
   } catch (cause) {
     throw new TidemarkError("protocol", "the server sent a schema that cannot be read", { op: "schema", cause });
   }
-  engineTransaction(r, "schema", 0, () => {
-    if (scoped(next) !== scoped(r.server)) throw otherKind(scoped(next));
-    listedNothing(r);
-    r.db.run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", s.hash, body);
-    if (meta.get(r.db, keyRepair) !== resyncReason || s.hash === r.server.hash) return;
-    advance(r, { ...noJob, schema: s.hash }).tally.save();
-  });
+  return yield* scrubbed(r, () =>
+    engineTransaction(r, "schema", now, function* () {
+      if (scoped(next) !== scoped(r.server)) throw otherKind(scoped(next));
+      const lost = yield* listedNothing(r);
+      r.db.run("INSERT OR REPLACE INTO main._tm_schema (hash, body) VALUES (?1, ?2)", s.hash, body);
+      if (meta.get(r.db, keyRepair) !== resyncReason || s.hash === r.server.hash) return lost;
+      const seq = meta.getInt(r.db, meta.keySeq);
+      const a = yield* advance(r, { ...noJob, seq, schema: s.hash });
+      a.tally.save();
+      a.out.seq = seq;
+      return lost ? joined(lost, a.out) : a.out;
+    }),
+  );
 }
 
 /** Reads the new schema, where the job brings one, and takes out the tables that no longer sync. */
@@ -73,7 +83,7 @@ export function reconcileOut(a: Attempt): void {
  * Adds columns and tables and makes the new schema the replica's. The tables
  * hold confirmed rows at this moment.
  */
-export function reconcileTables(a: Attempt): void {
+export function* reconcileTables(a: Attempt): Work<void> {
   if (!a.next) return;
   const { r, db } = a;
   dropMirrors(r);
@@ -89,7 +99,7 @@ export function reconcileTables(a: Attempt): void {
   db.forget();
   mirror(r);
   a.out.schema = true;
-  recount(a, a.next.move.widened);
+  yield* recount(a, a.next.move.widened);
 }
 
 /** Adds columns and tables, and says by table what could not be added. */
@@ -150,14 +160,14 @@ function notePending(a: Attempt, tables: readonly Table[]): void {
  * Counts tables anew that got columns or are new: a default gives every row a
  * new cell.
  */
-function recount(a: Attempt, widened: readonly Widened[]): void {
+function* recount(a: Attempt, widened: readonly Widened[]): Work<void> {
   const { tally } = a;
   tally.schema = a.r.schema;
   tally.save();
   for (const w of widened) forgetSums(a.db, w.to.id);
   tally.bare = true;
-  tally.load();
-  if (tally.scopes) tally.countScopes();
+  yield* tally.load();
+  if (tally.scopes) yield* tally.countScopes();
   tally.bare = false;
 }
 

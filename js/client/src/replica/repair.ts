@@ -2,6 +2,7 @@ import { type Change, DELETE } from "../change.ts";
 import type { Code } from "../codes.ts";
 import { TidemarkError } from "../error.ts";
 import { keyID } from "../key.ts";
+import { each, type Work } from "../lite/work.ts";
 import { getInt, keySeq, keySum } from "../meta/meta.ts";
 import { scan } from "../row/row.ts";
 import { keyOf, scoped, type Table } from "../schema.ts";
@@ -23,7 +24,7 @@ import { keepRejected } from "./reject.ts";
 import type { Replica } from "./replica.ts";
 import { seal } from "./seal.ts";
 import { forgetSums, loadBase, newTally } from "./tally.ts";
-import { engineTransaction, transaction } from "./transaction.ts";
+import { engineTransaction, working } from "./transaction.ts";
 import type { RangeRows } from "./verify.ts";
 
 /**
@@ -38,15 +39,15 @@ export function confirmedRanges(
   after: Row | null,
   upto: Row | null,
   bounds: readonly Row[],
-): RangeSum[] {
-  const list = Array.from({ length: bounds.length + 1 }, () => ({ count: 0, sum: 0n }));
-  transaction(r, "compare", 0, () => {
+): Work<RangeSum[]> {
+  return working(r, "compare", 0, function* () {
+    const list = Array.from({ length: bounds.length + 1 }, () => ({ count: 0, sum: 0n }));
     seal(r);
     const t = syncing(r, table);
     expelKeylessOf(r, t);
     const member = memberHashes(r);
     let i = 0;
-    confirmed(r, t, after, upto, (key, image, ordered) => {
+    yield* confirmed(r, t, after, upto, (key, image, ordered) => {
       let at = ordered ? i : 0;
       while (at < bounds.length && compareKeys(t, key, bounds[at]!) > 0) at++;
       if (ordered) i = at;
@@ -54,8 +55,8 @@ export function confirmedRanges(
       into.count++;
       into.sum = BigInt.asUintN(64, into.sum + r.hasher.row(t, image) + member(t, key));
     });
+    return list;
   });
-  return list;
 }
 
 export function syncing(r: Replica, table: number): Table {
@@ -65,23 +66,22 @@ export function syncing(r: Replica, table: number): Table {
 }
 
 /** Passes the confirmed rows of a range: first those without pending, in key order, then those laid aside, in any order. */
-export function confirmed(
+export function* confirmed(
   r: Replica,
   t: Table,
   after: Row | null,
   upto: Row | null,
   fn: (key: Row, image: Row, ordered: boolean) => void,
-): void {
+): Work<void> {
   const base = loadBase(r.db, t);
-  scan(r.db, t, after, upto, 0, (image) => {
+  yield* scan(r.db, t, after, upto, 0, (image) => {
     const key = keyOf(t, image);
     if (base.size === 0 || !base.has(keyID(t, key))) fn(key, image, true);
   });
-  for (const image of base.values()) {
-    if (!image) continue;
-    const key = keyOf(t, image);
-    if (within(t, key, after, upto)) fn(key, image, false);
-  }
+  yield* each(base.values(), (image) => {
+    const key = image && keyOf(t, image);
+    if (key && within(t, key, after, upto)) fn(key, image, false);
+  });
 }
 
 /**
@@ -89,18 +89,18 @@ export function confirmed(
  * as confirmed, in one transaction; what it cannot explain is saved as rejected
  * with the given code first. Returns how many rows differed.
  */
-export function repairAll(r: Replica, list: readonly RangeRows[], code: Code, now: number): number {
+export function repairAll(r: Replica, list: readonly RangeRows[], code: Code, now: number): Work<number> {
   return withoutMirrors(r, () =>
-    engineTransaction(r, "repair", now, () => {
+    engineTransaction(r, "repair", now, function* () {
       checkFence(r);
       seal(r);
       const d: Differences = { n: 0, theirs: [], mine: [] };
-      for (const p of list) find(r, d, p);
+      for (const p of list) yield* find(r, d, p);
       if (d.n === 0) return 0;
       saveDifference(r, d.mine, code);
-      const { tally } = advance(r, { ...noJob, changes: () => d.theirs });
+      const { tally } = yield* advance(r, { ...noJob, changes: () => d.theirs });
       // What differed was not in the sums as it was stored.
-      if (tally.scopes) tally.countScopes();
+      if (tally.scopes) yield* tally.countScopes();
       tally.save();
       if (!tally.scopes) for (const p of list) forgetSums(r.db, p.table);
       return d.n;
@@ -163,13 +163,13 @@ function keepDifference(r: Replica, mine: readonly Change[], code: Code, why: st
  * Recomputes the sums from the stored rows, because every row was just found
  * equal to the server's, and takes the mark for repair away.
  */
-export function prove(r: Replica, now: number): void {
-  transaction(r, "prove", now, () => {
+export function prove(r: Replica, now: number): Work<void> {
+  return working(r, "prove", now, function* () {
     seal(r);
     r.db.run("DELETE FROM main._tm_digest");
     const tally = newTally(r);
-    if (tally.scopes) tally.countScopes();
-    tally.load();
+    if (tally.scopes) yield* tally.countScopes();
+    yield* tally.load();
     tally.save();
     const sum = BigInt.asIntN(64, tally.total());
     store(r.db, { [keySum]: sum, [keyProven]: flag(!partial(r)), [keyRepair]: "" });

@@ -3,6 +3,7 @@ import type { Code } from "../codes.ts";
 import type { Hasher } from "../digest/digest.ts";
 import type { Columns } from "../ids/ids.ts";
 import type { Database } from "../lite/database.ts";
+import { atOnce, type Work } from "../lite/work.ts";
 import type { MergeFunction } from "../merge/merge.ts";
 import type { Schema } from "../schema.ts";
 import type { Row } from "../value.ts";
@@ -52,7 +53,8 @@ const none: Schema = { hash: "", tables: [], objects: [], scopes: [], public: []
  * writes on the same connection, between `begin` and `commit` of write.ts.
  *
  * Every method that writes is one transaction, so none may be called while one
- * is open. The fields are the engine's own: only modules of this folder use them.
+ * is open; what gives Work is one transaction from its first step to its last.
+ * The fields are the engine's own: only modules of this folder use them.
  */
 export class Replica {
   readonly db: Database;
@@ -94,7 +96,7 @@ export class Replica {
 
   /** Turns a snapshot into a replica; the rows must have the sum that the server told. */
   static create(db: Database, o: CreateOptions): void {
-    create(db, o);
+    atOnce(create(db, o));
   }
 
   /** Opens a replica. A server's file, a plain file, a newer format are refused with a next step. */
@@ -128,12 +130,12 @@ export class Replica {
   }
 
   /** Null: no scope came or went. */
-  welcome(w: Welcome, now: number): Applied | null {
+  welcome(w: Welcome, now: number): Work<Applied | null> {
     return welcome(this, w, now);
   }
 
   /** Takes over the list of the scopes of the session. */
-  takeScopes(m: Scopes, now: number): Applied | null {
+  takeScopes(m: Scopes, now: number): Work<Applied | null> {
     return takeScopes(this, m, now);
   }
 
@@ -177,19 +179,19 @@ export class Replica {
     return takeFence(this);
   }
 
-  saveSchema(s: SchemaMessage): void {
-    saveSchema(this, s);
+  saveSchema(s: SchemaMessage, now: number): Work<Applied | null> {
+    return saveSchema(this, s, now);
   }
 
   lease(m: Leases, now: number): void {
     lease(this, m, now);
   }
 
-  apply(b: Batch, outcomes: readonly Outcome[], now: number): Applied {
+  apply(b: Batch, outcomes: readonly Outcome[], now: number): Work<Applied> {
     return apply(this, b, outcomes, now);
   }
 
-  settle(outcomes: readonly Outcome[], now: number): Applied {
+  settle(outcomes: readonly Outcome[], now: number): Work<Applied> {
     return settle(this, outcomes, now);
   }
 
@@ -228,19 +230,19 @@ export class Replica {
     return exportRejected(this, id);
   }
 
-  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): RangeSum[] {
+  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): Work<RangeSum[]> {
     return confirmedRanges(this, table, after, upto, bounds);
   }
 
-  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Row[] {
+  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Work<Row[]> {
     return splitKeys(this, table, after, upto, parts);
   }
 
-  repairAll(list: readonly RangeRows[], code: Code, now: number): number {
+  repairAll(list: readonly RangeRows[], code: Code, now: number): Work<number> {
     return repairAll(this, list, code, now);
   }
 
-  prove(now: number): void {
-    prove(this, now);
+  prove(now: number): Work<void> {
+    return prove(this, now);
   }
 }

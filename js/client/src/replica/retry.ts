@@ -1,5 +1,6 @@
 import { type Change, DELETE, INSERT } from "../change.ts";
 import { TidemarkError } from "../error.ts";
+import { atOnce, step } from "../lite/work.ts";
 import { keyOf, place, type Table, tableNamed } from "../schema.ts";
 import type { Row, Value } from "../value.ts";
 import { appendChanges } from "../wire/changes.ts";
@@ -121,17 +122,20 @@ function retryAs(
   now: number,
   partsOf: (rej: Rejected) => readonly (readonly Change[])[],
 ): number {
-  return engineTransaction(r, "retry", now, () => {
-    if (r.readOnly) throw new TidemarkError("read_only", "this copy is read-only");
-    seal(r);
-    const rej = oneRejected(r, id);
-    const asked = partsOf(rej);
-    for (const part of asked) canRetry(r, part);
-    const { made, rest } = retryParts(r, renumberRetry(r, rej, asked));
-    if (rest.length === 0) dropRejected(r, rej.id);
-    else rewriteRejected(r, rej.id, rest);
-    return made;
-  });
+  const work = engineTransaction(r, "retry", now, () =>
+    step(() => {
+      if (r.readOnly) throw new TidemarkError("read_only", "this copy is read-only");
+      seal(r);
+      const rej = oneRejected(r, id);
+      const asked = partsOf(rej);
+      for (const part of asked) canRetry(r, part);
+      const { made, rest } = retryParts(r, renumberRetry(r, rej, asked));
+      if (rest.length === 0) dropRejected(r, rej.id);
+      else rewriteRejected(r, rej.id, rest);
+      return made;
+    }),
+  );
+  return atOnce(work);
 }
 
 function canRetry(r: Replica, changes: readonly Change[]): void {

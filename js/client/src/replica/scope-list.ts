@@ -1,3 +1,4 @@
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { scoped } from "../schema.ts";
 import type { Scopes, Welcome } from "../wire/down.ts";
@@ -27,7 +28,7 @@ export interface ScopeNews {
  * others leave, and chunks that were staged are worth nothing. Gives null when no
  * scope came or went.
  */
-export function takeScopes(r: Replica, m: Scopes, now: number): Applied | null {
+export function takeScopes(r: Replica, m: Scopes, now: number): Work<Applied | null> {
   return scrubbed(r, () =>
     engineTransaction(r, "scopes", now, () => {
       if (!scoped(r.server)) throw otherKind(true);
@@ -42,21 +43,21 @@ export function takeScopes(r: Replica, m: Scopes, now: number): Applied | null {
  * come may mean that there are no scopes at all any more; then this copy stays as
  * it is.
  */
-export function welcomeList(r: Replica, w: Welcome): Applied | null {
+export function* welcomeList(r: Replica, w: Welcome): Work<Applied | null> {
   if (!scoped(r.server)) {
     if (w.scopes.length > 0) throw otherKind(true);
     return null;
   }
   const put = w.scopes.length === 0 && w.schema !== r.server.hash;
   store(r.db, { [keyUnlisted]: flag(put) });
-  return put ? null : takeList(r, w.scopes);
+  return put ? null : yield* takeList(r, w.scopes);
 }
 
 /** Drops what a welcome did not list, once it is known that there are scopes. */
-export function listedNothing(r: Replica): void {
-  if (meta.getInt(r.db, keyUnlisted) === 0) return;
+export function* listedNothing(r: Replica): Work<Applied | null> {
+  if (meta.getInt(r.db, keyUnlisted) === 0) return null;
   store(r.db, { [keyUnlisted]: flag(false) });
-  takeList(r, []);
+  return yield* takeList(r, []);
 }
 
 /** A scope of the server's last list. */
@@ -66,7 +67,7 @@ interface Listed {
   readonly held: boolean;
 }
 
-function takeList(r: Replica, list: readonly string[]): Applied | null {
+function* takeList(r: Replica, list: readonly string[]): Work<Applied | null> {
   const is = new Set(list);
   const was = new Set<string>();
   const lost: Listed[] = [];
@@ -81,7 +82,7 @@ function takeList(r: Replica, list: readonly string[]): Applied | null {
     news.push({ scope, state: "gained", rows: 0, unwanted: false });
     r.db.run("INSERT INTO main._tm_scope (name) VALUES (?1)", scope);
   }
-  if (lost.length > 0) return drop(r, lost, news);
+  if (lost.length > 0) return yield* drop(r, lost, news);
   return news.length > 0 ? { ...nothing(meta.getInt(r.db, meta.keySeq)), scopes: news } : null;
 }
 
@@ -89,18 +90,18 @@ function takeList(r: Replica, list: readonly string[]): Applied | null {
  * Takes scopes off, and the rows that are in no other. What is pending on them
  * waits, suspended, for the server's word.
  */
-function drop(r: Replica, lost: readonly Listed[], news: ScopeNews[]): Applied {
+function* drop(r: Replica, lost: readonly Listed[], news: ScopeNews[]): Work<Applied> {
   checkFence(r);
   const { only, want } = wants(r.db);
   const seq = meta.getInt(r.db, meta.keySeq);
   const leave: RowID[] = [];
   for (const s of lost) {
-    const rows = dropScope(r, s);
+    const rows = yield* dropScope(r, s);
     leave.push(...rows);
     const unwanted = only && !want.some((w) => w.scope === s.name);
     news.push({ scope: s.name, state: "lost", rows: rows.length, unwanted });
   }
-  const a = advance(r, { changes: () => [], leave, outcomes: [], seq, schema: "" });
+  const a = yield* advance(r, { changes: () => [], leave, outcomes: [], seq, schema: "" });
   a.out.seq = seq;
   a.out.scopes = news;
   a.tally.save();
@@ -108,13 +109,13 @@ function drop(r: Replica, lost: readonly Listed[], news: ScopeNews[]): Applied {
 }
 
 /** Takes a scope off and gives its rows that are in no scope now. */
-function dropScope(r: Replica, { i, name, held }: Listed): RowID[] {
+function* dropScope(r: Replica, { i, name, held }: Listed): Work<RowID[]> {
   const staged = "SELECT EXISTS (SELECT 1 FROM main._tm_stage WHERE scope = ?1)";
   if (held || r.db.int(staged, name) !== 0) voidStage(r);
   const rows: RowID[] = [];
   const alone = `SELECT t, key FROM main._tm_member m WHERE s = ?1 AND NOT EXISTS (
     SELECT 1 FROM main._tm_member o WHERE o.t = m.t AND o.key = m.key AND o.s <> ?1)`;
-  r.db.each(alone, (s) => rows.push(rowID(s.int(0), s.blob(1))), BigInt(i));
+  yield* r.db.pass(alone, (s) => rows.push(rowID(s.int(0), s.blob(1))), BigInt(i));
   r.db.run("DELETE FROM main._tm_member WHERE s = ?1", BigInt(i));
   r.db.run("DELETE FROM main._tm_scope WHERE i = ?1", BigInt(i));
   return rows;

@@ -1,11 +1,12 @@
 import { TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { scoped } from "../schema.ts";
 import type { Batch, Part } from "../wire/batch.ts";
 import { countAnew, partial } from "./apply.ts";
 import type { Attempt } from "./attempt.ts";
-import type { RowID } from "./base.ts";
+import { idOf, type RowID } from "./base.ts";
 import { flag, keyProven, keyRepair, store } from "./facts.ts";
 import { membersOf, numberOf } from "./member.ts";
 import type { Replica } from "./replica.ts";
@@ -62,11 +63,11 @@ export class ScopeSums {
  * Compares the sums of the scopes that a batch speaks of, which are whole from
  * here on. Of the others nothing changed.
  */
-export function proveScopes(r: Replica, b: Batch, a: Attempt): void {
+export function* proveScopes(r: Replica, b: Batch, a: Attempt): Work<void> {
   const cut = partial(r);
   let wrong = wrongScope(a, b.parts);
   if (wrong !== "" && a.damage.length === 0 && !cut) {
-    countAnew(r, a.tally);
+    yield* countAnew(r, a.tally);
     wrong = wrongScope(a, b.parts);
   }
   a.tally.save();
@@ -107,4 +108,16 @@ export function partsOf(r: Replica, b: Batch): readonly Part[] {
   }
   if (b.parts.length > 0) throw otherKind(true);
   return [{ scope: "", sum: b.sum, changes: b.changes, raw: b.raw }];
+}
+
+/** How many rows parts tell of. One that is in several scopes stands in several parts. */
+export function rowsIn(r: Replica, parts: readonly Part[]): number {
+  let n = 0;
+  const seen = new Set<RowID>();
+  for (const c of parts.flatMap((p) => p.changes)) {
+    const t = parts.length > 1 && r.schema.tables.find((t) => t.id === c.table);
+    if (t && c.key.length === t.key.length) seen.add(idOf(t, c.key));
+    else n++;
+  }
+  return n + seen.size;
 }

@@ -1,6 +1,7 @@
 import type { Database } from "../lite/database.ts";
 import { environment } from "../lite/failure.ts";
 import { quote } from "../lite/quote.ts";
+import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 import { scoped } from "../schema.ts";
 import type { Attempt } from "./attempt.ts";
@@ -58,8 +59,8 @@ export function voidStage({ db, server }: Replica): void {
  * Does work that rows may leave by, and empties the WAL behind them. What was done
  * stands, also when that has to wait for somebody who reads, or for room on the disk.
  */
-export function scrubbed<T>(r: Replica, work: () => T): T {
-  const out = withoutMirrors(r, work);
+export function* scrubbed<T>(r: Replica, work: () => Work<T>): Work<T> {
+  const out = yield* withoutMirrors(r, work);
   if (!scoped(r.server)) return out;
   try {
     scrub(r);

@@ -1,4 +1,5 @@
 import type { Outcome } from "../change.ts";
+import { each, type Work } from "../lite/work.ts";
 import { sameBytes } from "../value.ts";
 import type { Attempt } from "./attempt.ts";
 import { loadPending, type PendingRecord, removePending } from "./pending.ts";
@@ -29,10 +30,10 @@ export function match(a: Attempt): void {
 }
 
 /** Takes settled changesets out of pending. */
-export function settleAll(a: Attempt): void {
-  for (const { p, o } of a.settle) {
+export function settleAll(a: Attempt): Work<void> {
+  return each(a.settle, ({ p, o }) => {
     if (o.kind === "rejected") saveRejected(a.r, p, o);
     removePending(a.db, p.n);
     a.out.settled.push(o);
-  }
+  });
 }

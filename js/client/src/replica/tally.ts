@@ -2,6 +2,7 @@ import type { Hasher } from "../digest/digest.ts";
 import { Sums } from "../digest/sums.ts";
 import { type KeyID, keyID } from "../key.ts";
 import type { Database } from "../lite/database.ts";
+import type { Work } from "../lite/work.ts";
 import { scan } from "../row/row.ts";
 import { keyOf, type Schema, scoped, type Table } from "../schema.ts";
 import { binaryOf, bytesOf, type Row, type Value } from "../value.ts";
@@ -33,35 +34,35 @@ export class Tally {
   }
 
   /** Reads the stored sums. */
-  load(): void {
+  *load(): Work<void> {
     this.sums = new Sums();
     this.dirty.clear();
     if (this.scopes) return;
     this.db.each("SELECT t, sums FROM main._tm_digest", (s) => this.sums.read(s.int(0), s.blob(1)));
-    for (const t of this.schema.tables) if (!t.out && !this.sums.has(t.id)) this.count(t);
+    for (const t of this.schema.tables) if (!t.out && !this.sums.has(t.id)) yield* this.count(t);
   }
 
   /** Sums a table's confirmed rows as they are stored. */
-  count(t: Table): void {
+  *count(t: Table): Work<void> {
     this.sums.clear(t.id, t.columns.length);
     this.dirty.add(t.id);
-    this.#confirmed(t, (image) => this.sums.add(this.hasher, t, image, 1));
+    yield* this.#confirmed(t, (image) => this.sums.add(this.hasher, t, image, 1));
   }
 
   /** Sums the confirmed rows of all scopes as they are stored. */
-  countScopes(): void {
+  *countScopes(): Work<void> {
     const { scopes } = this;
     scopes?.clear();
     for (const t of this.schema.tables) {
       if (t.out === "")
-        this.#confirmed(t, (image) => scopes?.addTo(idOf(t, keyOf(t, image)), this.hasher.row(t, image)));
+        yield* this.#confirmed(t, (image) => scopes?.addTo(idOf(t, keyOf(t, image)), this.hasher.row(t, image)));
     }
   }
 
   /** Passes a table's confirmed rows as they are stored. */
-  #confirmed(t: Table, fn: (image: Row) => void): void {
+  *#confirmed(t: Table, fn: (image: Row) => void): Work<void> {
     const base: Map<KeyID, Row | null> = this.bare ? new Map() : loadBase(this.db, t);
-    scan(this.db, t, null, null, 0, (row) => {
+    yield* scan(this.db, t, null, null, 0, (row) => {
       if (base.size === 0 || !base.has(keyID(t, keyOf(t, row)))) fn(row);
     });
     for (const image of base.values()) if (image) fn(image);

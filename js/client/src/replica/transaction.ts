@@ -1,4 +1,5 @@
-import { asEngine, guarded } from "./connection.ts";
+import { ANEW, atOnce, step, type Work } from "../lite/work.ts";
+import { asEngine, failure } from "./connection.ts";
 import { know } from "./know.ts";
 import { dropMirrors, makeMirrors } from "./mirror.ts";
 import type { Replica } from "./replica.ts";
@@ -9,19 +10,29 @@ import type { Replica } from "./replica.ts";
  * engineTransaction is the one to take.
  */
 export function transaction<T>(r: Replica, op: string, now: number, fn: () => T): T {
+  return atOnce(working(r, op, now, () => step(fn)));
+}
+
+/** The same for work, which begins anew when it is told so. */
+export function* working<T>(r: Replica, op: string, now: number, fn: () => Work<T>): Work<T> {
   if (now > r.now) r.now = now;
-  let done = false;
-  try {
-    return guarded(op, () => {
-      const result = r.db.transaction(() => {
+  for (;;) {
+    const { ddl, schema } = r;
+    let kept = false;
+    try {
+      const result = yield* r.db.working(function* () {
         know(r);
-        return fn();
+        return yield* fn();
       });
-      done = true;
+      kept = true;
       return result;
-    });
-  } finally {
-    if (!done) r.ddl = 0; // what was learned inside may be undone
+    } catch (err) {
+      if (err !== ANEW) throw failure(op, err);
+      kept = r.ddl === ddl && r.schema === schema;
+    } finally {
+      if (!kept) r.ddl = 0; // what was learned inside may be undone
+    }
+    yield;
   }
 }
 
@@ -29,11 +40,11 @@ export function transaction<T>(r: Replica, op: string, now: number, fn: () => T)
  * The same for what writes the app's rows: its triggers and foreign keys do
  * nothing, except those triggers that are to fire everywhere.
  */
-export function engineTransaction<T>(r: Replica, op: string, now: number, fn: () => T): T {
+export function engineTransaction<T>(r: Replica, op: string, now: number, fn: () => Work<T>): Work<T> {
   return asEngine(r.db, () =>
-    transaction(r, op, now, () => {
+    working(r, op, now, function* () {
       makeMirrors(r);
-      const result = fn();
+      const result = yield* fn();
       dropMirrors(r);
       return result;
     }),

@@ -1,5 +1,6 @@
 import type { Seq } from "../change.ts";
 import type { Code } from "../codes.ts";
+import { atOnce, type Work } from "../lite/work.ts";
 import { scan } from "../row/row.ts";
 import { keyOf, type Schema, scoped, tableByID } from "../schema.ts";
 import { type Row, sizeOf } from "../value.ts";
@@ -10,6 +11,7 @@ import { type Event, type Loop, messageOf } from "./loop.ts";
 import { anew, garbage } from "./loop-end.ts";
 import { decide } from "./loop-session.ts";
 import type { Replica } from "./replica.ts";
+import { working } from "./transaction.ts";
 
 // A verification compares count and sum of every table with the server's, and
 // where they differ cuts the range in fanOut parts, again and again, until a
@@ -59,10 +61,10 @@ export interface RangeRows extends Range {
 export interface Comparer {
   readonly schema: Schema;
   status(): { readonly rejected: number };
-  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): RangeSum[];
-  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Row[];
-  repairAll(list: readonly RangeRows[], code: Code, now: number): number;
-  prove(now: number): void;
+  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): Work<RangeSum[]>;
+  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Work<Row[]>;
+  repairAll(list: readonly RangeRows[], code: Code, now: number): Work<number>;
+  prove(now: number): Work<void>;
   /** Remembers the refusal that ended syncing, until the next welcome. */
   stop(code: Code): void;
 }
@@ -116,7 +118,8 @@ export function later(l: Loop): void {
 
 export function startCheck(l: Loop, now: number): void {
   l.check = new Check(l.wantCode, everything(l));
-  if (l.check.todo.length === 0) endCheck(l, l.check, now);
+  if (l.check.todo.length === 0)
+    atOnce(endCheck(l, l.check, now)); // without tables
   else ask(l, l.check);
 }
 
@@ -153,29 +156,30 @@ function answered(l: Loop, c: Check, id: number, seq: Seq): Question | null {
   return null;
 }
 
-export function ranges(l: Loop, now: number, event: Event): void {
+export function* ranges(l: Loop, now: number, event: Event): Work<void> {
   const a = messageOf<"ranges">(event);
   const c = l.check;
   if (!c) return;
   const q = answered(l, c, a.id, a.seq);
   if (!q) {
-    proceed(l, c, now);
+    yield* proceed(l, c, now);
     return;
   }
   if (q.fetch || a.list.length !== q.bounds.length + 1) {
     garbage(l);
     return;
   }
-  const mine = l.e.confirmedRanges(q.table, q.after, q.upto, q.bounds);
+  const mine = yield* l.e.confirmedRanges(q.table, q.after, q.upto, q.bounds);
   if (q.whole) {
     c.report.tables++;
     c.report.rows += a.list[0]!.count;
   }
-  mine.forEach((m, i) => {
+  for (const [i, m] of mine.entries()) {
     const theirs = a.list[i]!;
-    if (m.count !== theirs.count || m.sum !== theirs.sum) descend(l, c, part(q, i), Math.min(m.count, theirs.count));
-  });
-  proceed(l, c, now);
+    if (m.count === theirs.count && m.sum === theirs.sum) continue;
+    yield* descend(l, c, part(q, i), Math.min(m.count, theirs.count));
+  }
+  yield* proceed(l, c, now);
 }
 
 /** The i-th of the ranges that the bounds cut. */
@@ -183,8 +187,8 @@ function part({ table, after, upto, bounds }: Question, i: number): Range {
   return { table, after: bounds[i - 1] ?? after, upto: bounds[i] ?? upto };
 }
 
-function descend(l: Loop, c: Check, p: Range, count: number): void {
-  const bounds = count > leafRows ? l.e.splitKeys(p.table, p.after, p.upto, fanOut) : [];
+function* descend(l: Loop, c: Check, p: Range, count: number): Work<void> {
+  const bounds = count > leafRows ? yield* l.e.splitKeys(p.table, p.after, p.upto, fanOut) : [];
   if (bounds.length > 0) c.todo.push({ ...p, bounds, fetch: false, whole: false });
   else c.leaves.push(leaf(p));
 }
@@ -193,13 +197,13 @@ function leaf({ table, after, upto }: Range): Question {
   return { table, after, upto, bounds: [], fetch: true, whole: false };
 }
 
-export function rows(l: Loop, now: number, event: Event): void {
+export function* rows(l: Loop, now: number, event: Event): Work<void> {
   const a = messageOf<"rows">(event);
   const c = l.check;
   if (!c) return;
   const q = answered(l, c, a.id, a.seq);
   if (!q) {
-    proceed(l, c, now);
+    yield* proceed(l, c, now);
     return;
   }
   const t = tableByID(l.e.schema, q.table);
@@ -217,8 +221,8 @@ export function rows(l: Loop, now: number, event: Event): void {
     upto = keyOf(t, last);
     c.leaves.push(leaf({ ...q, after: upto }));
   }
-  keep(l, c, { table: q.table, after: q.after, upto, rows: a.list, scopes: a.scopes }, now);
-  proceed(l, c, now);
+  yield* keep(l, c, { table: q.table, after: q.after, upto, rows: a.list, scopes: a.scopes }, now);
+  yield* proceed(l, c, now);
 }
 
 /** Whether it is said of all rows in which scopes they are, if there are any. */
@@ -233,7 +237,7 @@ function belong(l: Loop, { list, scopes }: Rows): boolean {
  * never rests, and where they are too many to hold, ranges are written as they
  * come.
  */
-function keep(l: Loop, c: Check, piece: RangeRows, now: number): void {
+function* keep(l: Loop, c: Check, piece: RangeRows, now: number): Work<void> {
   if (c.got.length > 0 && c.gotSeq !== l.seq) {
     c.moves++;
     c.leaves.push(...c.got.map(leaf));
@@ -243,13 +247,13 @@ function keep(l: Loop, c: Check, piece: RangeRows, now: number): void {
   c.got.push(piece);
   c.gotSeq = l.seq;
   for (const r of piece.rows) for (const v of r) c.bytes += sizeOf(v);
-  if (c.moves > movedMax || c.bytes > repairMax) repair(l, c, now);
+  if (c.moves > movedMax || c.bytes > repairMax) yield* repair(l, c, now);
 }
 
-function repair(l: Loop, c: Check, now: number): void {
+function* repair(l: Loop, c: Check, now: number): Work<void> {
   if (c.got.length === 0) return;
   const before = l.e.status().rejected;
-  c.report.differed += l.e.repairAll(c.got, c.code, now);
+  c.report.differed += yield* l.e.repairAll(c.got, c.code, now);
   c.report.saved += Math.max(0, l.e.status().rejected - before);
   c.got = [];
   c.bytes = 0;
@@ -259,7 +263,7 @@ function repair(l: Loop, c: Check, now: number): void {
  * Asks what is left, fetches what differs once everything is compared, and ends
  * the verification when nothing is left.
  */
-function proceed(l: Loop, c: Check, now: number): void {
+function* proceed(l: Loop, c: Check, now: number): Work<void> {
   if (c.strays > strayMax) {
     anew(l, "gap", `answers of the server are not of checkpoint ${l.seq}`);
     return;
@@ -268,13 +272,13 @@ function proceed(l: Loop, c: Check, now: number): void {
     c.todo = c.leaves;
     c.leaves = [];
   }
-  if (c.todo.length === 0 && c.asked.size === 0) endCheck(l, c, now);
+  if (c.todo.length === 0 && c.asked.size === 0) yield* endCheck(l, c, now);
   else ask(l, c);
   decide(l, now, true);
 }
 
-function endCheck(l: Loop, c: Check, now: number): void {
-  repair(l, c, now);
+function* endCheck(l: Loop, c: Check, now: number): Work<void> {
+  yield* repair(l, c, now);
   const todo = everything(l);
   if (c.disturbed && c.rounds < checkTries && todo.length > 0) {
     // What was compared before the batch came may differ since.
@@ -285,7 +289,7 @@ function endCheck(l: Loop, c: Check, now: number): void {
     ask(l, c);
     return;
   }
-  l.e.prove(now);
+  yield* l.e.prove(now);
   c.report.seq = l.seq;
   l.fruitless = c.report.differed > 0 ? 0 : l.fruitless + 1;
   l.check = null;
@@ -296,18 +300,20 @@ function endCheck(l: Loop, c: Check, now: number): void {
 }
 
 /** Picks keys that cut a range of the local table in parts of about equal size. */
-export function splitKeys(r: Replica, table: number, after: Row | null, upto: Row | null, parts: number): Row[] {
-  const t = tableByID(r.schema, table);
-  if (!t) return [];
-  let n = 0;
-  scan(r.db, t, after, upto, 0, () => {
-    n++;
+export function splitKeys(r: Replica, table: number, after: Row | null, upto: Row | null, parts: number): Work<Row[]> {
+  return working(r, "compare", 0, function* () {
+    const t = tableByID(r.schema, table);
+    const bounds: Row[] = [];
+    if (!t) return bounds;
+    let n = 0;
+    yield* scan(r.db, t, after, upto, 0, () => {
+      n++;
+    });
+    const part = Math.ceil(n / parts);
+    let i = 0;
+    yield* scan(r.db, t, after, upto, 0, (row) => {
+      if (++i % part === 0 && i < n) bounds.push(keyOf(t, row));
+    });
+    return bounds;
   });
-  const step = Math.ceil(n / parts);
-  const bounds: Row[] = [];
-  let i = 0;
-  scan(r.db, t, after, upto, 0, (row) => {
-    if (++i % step === 0 && i < n) bounds.push(keyOf(t, row));
-  });
-  return bounds;
 }

@@ -6,6 +6,7 @@
  */
 import type { Database } from "../lite/database.ts";
 import { quote } from "../lite/quote.ts";
+import type { Work } from "../lite/work.ts";
 import type { Table } from "../schema.ts";
 import type { Row, Value } from "../value.ts";
 
@@ -101,14 +102,14 @@ export function remove(db: Database, t: Table, key: Row): boolean {
  * Calls fn for every row in key order, beginning behind `after` (null: at the
  * first), ending at `upto` (null: at the last), at most `limit` rows (0: all).
  */
-export function scan(
+export function* scan(
   db: Database,
   t: Table,
   after: Row | null,
   upto: Row | null,
   limit: number,
   fn: (row: Value[]) => void,
-): void {
+): Work<void> {
   const where: string[] = [];
   const args: Value[] = [];
   for (const [op, key] of [[">", after] as const, ["<=", upto] as const]) {
@@ -121,5 +122,5 @@ export function scan(
   if (where.length > 0) sql += ` WHERE ${where.join(" AND ")}`;
   sql += ` ORDER BY ${orderByKey(t)}`;
   if (limit > 0) sql += ` LIMIT ${limit}`;
-  db.each(sql, (s) => fn(s.row()), ...args);
+  yield* db.pass(sql, (s) => fn(s.row()), ...args);
 }

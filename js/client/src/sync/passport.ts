@@ -22,11 +22,11 @@ export function subjectOf(token: string): string {
  * with a hello alone, which shows whose a token is that does not say so:
  * another such token needs another link.
  */
-export function ownTokens(tokens: Tokens, owner: () => string): Tokens {
+export function ownTokens(tokens: Tokens, owner: () => string | Promise<string>): Tokens {
   let first: string | null = null;
   return async () => {
     const token = await tokens();
-    const [mine, theirs] = [owner(), subjectOf(token)];
+    const [mine, theirs] = [await owner(), subjectOf(token)];
     if (mine !== "" && theirs !== "" && theirs !== mine) throw stranger(mine, theirs);
     first ??= token;
     if (theirs === "" && token !== first) throw new TidemarkError("busy", "there is another token", { op: "connect" });

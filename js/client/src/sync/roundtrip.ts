@@ -18,8 +18,8 @@ export interface TripHost {
   readonly address: Address;
   readonly ways: Ways;
   readonly tokens: Tokens;
-  /** A hello of the state that the file has now. */
-  hello(): Hello;
+  /** A hello of the state that the file has when all that came is dealt with. */
+  hello(): Promise<Hello>;
 }
 
 /**
@@ -65,23 +65,29 @@ export class RoundTrips implements Link {
   #next(): void {
     if (this.#closed || this.#running !== null) return;
     clearTimeout(this.#timer);
+    this.#running = new AbortController();
+    this.#waits = false;
+    void this.#begin(this.#running);
+  }
+
+  async #begin(ctl: AbortController): Promise<void> {
     let messages: Up[];
     try {
-      messages = this.#request();
+      messages = await this.#request();
     } catch (error) {
+      if (!this.#closed) this.#emit({ type: "disconnected", error });
       this.close();
-      queueMicrotask(() => this.#emit({ type: "disconnected", error }));
       return;
     }
+    if (this.#closed) return;
     this.#waits = messages.length === 1 && messages[0] !== this.#greeting;
     const up = new Shorthand();
     const body = messages.map((m) => `${encodeUp(up.up(m))}\n`).join("");
-    this.#running = new AbortController();
-    void this.#trip(body, this.#running, this.#waits);
+    await this.#trip(body, ctl, this.#waits);
   }
 
   /** Takes the messages of the next request from the queue. */
-  #request(): Up[] {
+  async #request(): Promise<Up[]> {
     const first = this.#queue[0];
     this.#greeting = null;
     if (first?.type === "hello") {
@@ -89,8 +95,9 @@ export class RoundTrips implements Link {
       this.#greeting = first;
       return [first];
     }
+    const hello = await this.#host.hello();
     const n = this.#host.ways.small ? 1 : this.#queue.length;
-    return [this.#host.hello(), ...this.#queue.splice(0, n)];
+    return [hello, ...this.#queue.splice(0, n)];
   }
 
   async #trip(body: string, ctl: AbortController, waited: boolean): Promise<void> {

@@ -1,6 +1,7 @@
 import type { SyncResult, VerifyReport } from "../database.ts";
 import { TidemarkError } from "../error.ts";
-import { type Event, Loop, type Note } from "../replica/loop.ts";
+import type { Work } from "../lite/work.ts";
+import { type Effect, type Event, Loop, type Note } from "../replica/loop.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Batch } from "../wire/batch.ts";
 import type { Aside } from "../wire/down.ts";
@@ -34,6 +35,8 @@ export interface ShellHost {
   flush(): Promise<void> | undefined;
   /** Before anything touches the database. */
   enter(): void;
+  /** Does work on the database and then tells its result. Where it is long, others get their turn meanwhile. */
+  work<T>(work: Work<T>, then: (result: T) => void): void;
   /** News of the loop; `batch` is what was applied, where it is that alone. */
   note(note: Note, batch: Batch | null): void;
   /** An error of the local file. */
@@ -61,7 +64,16 @@ interface Waiter {
   failures: number;
 }
 
-type Work =
+/** An event that waits until those before it are dealt with. */
+interface Waiting {
+  readonly event: Event;
+  /** It counts for nothing when this is aborted. */
+  readonly of: AbortSignal | null;
+  /** What is to be done behind it. */
+  readonly then: () => void;
+}
+
+type Order =
   | { readonly type: "dial" }
   | { readonly type: "close" }
   | { readonly type: "send"; readonly messages: Parameters<Link["send"]>[0] };
@@ -72,11 +84,16 @@ export class Shell {
   readonly #loop: Loop;
   readonly #ways = new Ways();
   readonly #waiters = new Set<Waiter>();
+  #events: Waiting[] = [];
+  /** An event is being dealt with: the database belongs to the loop. */
+  #busy = false;
+  /** Those who wait until no event is left. */
+  #resting: (() => void)[] = [];
   #link: Link | null = null;
   /** Aborted when the link is given up; each attempt has its own. */
   #attempt = new AbortController();
   /** What waits for the storage; null when nothing does. */
-  #held: Work[] | null = null;
+  #held: Order[] | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   /** How far the server's clock is ahead, milliseconds. */
@@ -109,24 +126,55 @@ export class Shell {
     this.#waiters.clear();
   }
 
-  /** Gives the loop an event and does what it asks for. */
-  step(event: Event): void {
-    if (this.#ended) return;
-    this.#host.enter();
-    const loop = this.#loop;
+  /** Gives the loop an event, when it is done with those before, and does what it asks for. */
+  step(event: Event, of: AbortSignal | null = null, then: () => void = () => {}): void {
+    this.#events.push({ event, of, then });
+    this.#next();
+  }
+
+  #next(): void {
+    while (!this.#busy && !this.#ended) {
+      const next = this.#events.shift();
+      if (!next) {
+        for (const rest of this.#resting.splice(0)) rest();
+        return;
+      }
+      if (!next.of?.aborted) this.#begin(next);
+    }
+  }
+
+  #begin({ event, then }: Waiting): void {
+    this.#busy = true;
+    let later = false;
+    this.#host.work(this.#loop.step(Date.now(), event), (effects) => {
+      this.#carryOut(event, effects);
+      this.#busy = false;
+      then();
+      this.check();
+      if (later) this.#next();
+    });
+    later = true;
+  }
+
+  #carryOut(event: Event, effects: readonly Effect[]): void {
     const batch = event.type === "received" && event.message?.type === "batch" ? event.message : null;
-    for (const e of loop.step(Date.now(), event)) {
+    for (const e of effects) {
       if (e.type === "notify") this.#tell(e.note, batch);
       else if (e.type === "timer") this.#arm(e.after);
       else this.#carry(e);
     }
-    if (loop.fault !== null) this.#host.fault(loop.fault);
+    if (this.#loop.fault !== null) this.#host.fault(this.#loop.fault);
     this.#host.stepped();
-    this.check();
+  }
+
+  /** Resolves when all events are dealt with: the file can be read. */
+  async rest(): Promise<void> {
+    while (this.#busy || this.#events.length > 0) await new Promise<void>((resolve) => this.#resting.push(resolve));
   }
 
   /** Looks whether what somebody waits for is there. */
   check(): void {
+    if (this.#busy) return; // it is done behind the step
     for (const w of [...this.#waiters]) {
       if (!w.done()) continue;
       this.#waiters.delete(w);
@@ -136,13 +184,15 @@ export class Shell {
 
   /** Exchanges everything that there is. */
   async sync(signal: AbortSignal): Promise<SyncResult> {
-    const counts = { accepted: 0, merged: 0, rejected: 0 };
+    const counts = { accepted: 0, merged: 0, rejected: 0, rows: 0 };
     const hear = (note: Note): void => {
       for (const o of note.applied?.settled ?? []) counts[o.kind]++;
+      counts.rows += note.applied?.rows ?? 0;
     };
     const waited = this.#wait(signal, false, () => this.#settled(), hear);
     this.nudge();
     await waited;
+    await this.rest();
     return { seq: this.#host.replica.status().seq, ...counts };
   }
 
@@ -245,11 +295,12 @@ export class Shell {
 
   #arm(after: number): void {
     clearTimeout(this.#timer);
+    this.#events = this.#events.filter((w) => w.event.type !== "tick"); // of the timer before
     if (after > 0) this.#timer = setTimeout(() => this.step({ type: "tick" }), after);
   }
 
   /** What leaves this device is stored first. */
-  #carry(work: Work): void {
+  #carry(work: Order): void {
     if (this.#held !== null) {
       this.#held.push(work);
       return;
@@ -268,7 +319,7 @@ export class Shell {
     });
   }
 
-  #do(work: Work): void {
+  #do(work: Order): void {
     if (this.#ended) return;
     if (work.type === "send") this.#link?.send(work.messages);
     else {
@@ -292,8 +343,7 @@ export class Shell {
       if (attempt.signal.aborted) return;
       this.#mind(event);
       if (event.type === "aside") this.#host.presence.receive(event.message);
-      else this.step(away(event));
-      this.#greet(event);
+      else this.step(away(event), attempt.signal, () => this.#greet(event));
     };
     const failed = (err: unknown): Refused => ({ error: unreachable("connect", err), mayFallBack: false });
     const made = await this.#connect(emit, attempt.signal).catch(failed);
@@ -301,9 +351,9 @@ export class Shell {
       if ("send" in made) made.close();
     } else if ("send" in made) {
       this.#link = made;
-      this.step({ type: "connected" });
+      this.step({ type: "connected" }, attempt.signal);
     } else {
-      this.step(away({ type: "disconnected", error: made.error }));
+      this.step(away({ type: "disconnected", error: made.error }), attempt.signal);
     }
   }
 
@@ -338,7 +388,7 @@ export class Shell {
       async () => {
         const token = await this.#host.renew();
         if (attempt.aborted || token === "") return;
-        const [mine, theirs] = [this.#owner(), subjectOf(token)];
+        const [mine, theirs] = [await this.#owner(), subjectOf(token)];
         if (mine === "" || theirs === "" || theirs === mine) this.#link?.send([{ type: "token", token }]);
       },
       Math.min(Math.max(0.8 * ms, 1000), 2 ** 31 - 1),
@@ -346,7 +396,8 @@ export class Shell {
   }
 
   /** Whose copy it is, "" while it is nobody's. */
-  #owner(): string {
+  async #owner(): Promise<string> {
+    await this.rest();
     this.#host.enter();
     return this.#host.replica.status().principal;
   }
@@ -355,7 +406,8 @@ export class Shell {
   async #connect(emit: Emit, signal: AbortSignal): Promise<Link | Refused> {
     const { address, transport, replica } = this.#host;
     const tokens = ownTokens(this.#host.tokens, () => this.#owner());
-    const hello = (): Hello => {
+    const hello = async (): Promise<Hello> => {
+      await this.rest();
       this.#host.enter();
       return replica.hello();
     };

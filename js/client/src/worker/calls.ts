@@ -5,7 +5,7 @@ import type { Method, Methods, Up } from "../tabs/messages.ts";
 import type { Copy } from "./copy.ts";
 import type { Host } from "./host.ts";
 import { subscribe, unsubscribe } from "./scopes.ts";
-import { stored } from "./statements.ts";
+import { type Statements, stored } from "./statements.ts";
 import { conflictView, pendingView, rejectedView } from "./views.ts";
 
 type Call = Extract<Up, { type: "call" }>;
@@ -16,6 +16,8 @@ type Handler<M extends Method> = (
   at: {
     readonly host: Host;
     readonly copy: Copy;
+    /** What a call that only reads is to read on; null for every other. */
+    readonly reads: Statements | null;
     readonly call: Call;
     readonly signal: AbortSignal;
     readonly until: number;
@@ -25,13 +27,14 @@ type Handler<M extends Method> = (
 const nothing = (_: unknown): null => null;
 
 const handlers: { readonly [M in Method]: Handler<M> } = {
-  query: (s, { copy, until }) => copy.statements.within(until, () => copy.statements.query(s)),
-  exec: (s, { copy, call, until }) =>
-    copy.statements.within(until, () =>
-      copy.statements.reads(s.sql)
-        ? { ...copy.statements.query(s), changes: 0, lastId: 0 }
-        : copy.write(call, () => copy.statements.exec(s)),
-    ),
+  query: (s, { copy, reads, until }) => {
+    const on = reads ?? copy.statements;
+    return on.within(until, () => on.query(s));
+  },
+  exec: (s, { copy, reads, call, until }) =>
+    reads
+      ? { ...reads.within(until, () => reads.query(s)), changes: 0, lastId: 0 }
+      : copy.statements.within(until, () => copy.write(call, () => copy.statements.exec(s))),
   transaction: (t, { copy, call, until }) =>
     copy.statements.within(until, () => copy.transactions.take(call.tab, call.id, t)),
   rollback: (id, { copy }) => nothing(copy.transactions.drop(id)),
@@ -39,6 +42,7 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
   unwatch: (id, { host, call }) => nothing(host.watches.remove(call.tab, id)),
   pending: async (_, { host }) => {
     await host.gathered();
+    await host.slices.free();
     const copy = await host.whenOpen();
     copy.replica.seal(Date.now()); // no session does it while the first sync is under way
     return copy.replica.pending(true).map((p) => pendingView(copy.replica.schema, p));
@@ -117,23 +121,61 @@ const beside: readonly Method[] = [
   "cast",
 ];
 
-/** Carries a call out; what it wrote is stored when it resolves. */
+/** What does not use the database itself. */
+const away: readonly Method[] = [...early.filter((m) => m !== "wipe"), "rollback", "whole"];
+
+/** What writes nothing that would have to be stored. */
+const reading: readonly Method[] = [
+  "query",
+  "rollback",
+  "watch",
+  "unwatch",
+  "rejected",
+  "export",
+  "conflicts",
+  "scopes",
+  "inspect",
+  "present",
+  "cast",
+];
+
+/**
+ * Carries a call out; what it wrote is stored when it resolves. What only reads goes
+ * on beside a long step of the sync, everything else waits for the step's end.
+ */
 export async function answer(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {
   const until = performance.now() + call.left;
   if (!early.includes(call.method)) await ended(host.whenOpen(), signal);
+  let reads = readsOn(host, call);
+  if (host.slices.busy && reads === null && (call.again || !away.includes(call.method))) {
+    await ended(host.slices.free(), signal);
+    reads = readsOn(host, call);
+  }
   signal.throwIfAborted();
   const copy = host.copy;
-  const known = copy?.done(call);
+  const known = reads ? null : copy?.done(call);
   if (known) return known.answer;
   if (!beside.includes(call.method)) copy?.transactions.yield();
   // The methods' types are told apart by the name; a tab of this version sends what belongs to it.
   const handler = handlers[call.method] as Handler<Method>;
   const result = await ended(
-    Promise.resolve(handler(call.args as never, { host, copy: copy!, call, signal, until })),
+    Promise.resolve(handler(call.args as never, { host, copy: copy!, reads, call, signal, until })),
     signal,
   );
-  await host.storage?.flush();
+  if (reads === null && !reading.includes(call.method)) await host.storage?.flush();
   return result;
+}
+
+/** What a call reads on that does nothing else, as far as that can be seen; null for all others. */
+function readsOn(host: Host, { method, args }: Call): Statements | null {
+  if (method !== "query" && method !== "exec" && method !== "watch") return null;
+  const statements = host.reader?.statements ?? null;
+  try {
+    // These methods' arguments have a statement.
+    return statements?.reads((args as { readonly sql: string }).sql) ? statements : null;
+  } catch {
+    return null; // on the database itself it will be told what is wrong
+  }
 }
 
 function ended<T>(p: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -4,6 +4,7 @@ import { keyDigestKey, value } from "../meta/meta.ts";
 import type { MergeFunctions } from "../options.ts";
 import { Replica } from "../replica/replica.ts";
 import { begin, commit, rollback, touched } from "../replica/write.ts";
+import type { Schema } from "../schema.ts";
 import type { Storage } from "../storage/storage.ts";
 import { same } from "../value.ts";
 import { AGENT } from "../version.ts";
@@ -40,6 +41,12 @@ export function openFile(sqlite: Sqlite, storage: Storage, name: string): Databa
   return db;
 }
 
+/** What reads are made on, and the schema of what it shows. */
+export interface Reader {
+  readonly statements: Statements;
+  readonly schema: Schema;
+}
+
 /** An open replica with what apps do to it. */
 export class Copy {
   readonly name: string;
@@ -49,6 +56,9 @@ export class Copy {
   readonly transactions: Transactions;
   readonly #journal: Journal;
   readonly #committed: (touched: Touched) => void;
+  #reader: Reader | null = null;
+  /** The transaction beside which the reader was opened, or could not be. */
+  #beside = 0;
 
   constructor(name: string, db: Database, merge: MergeFunctions, committed: (touched: Touched) => void) {
     this.name = name;
@@ -67,6 +77,42 @@ export class Copy {
   /** Whether the space's rows are not there yet. */
   get provisional(): boolean {
     return same(value(this.db, keyDigestKey), PROVISIONAL_KEY);
+  }
+
+  /** What reads are made on while no transaction of the engine is open. */
+  get reader(): Reader {
+    return { statements: this.statements, schema: this.replica.schema };
+  }
+
+  /** What they are made on beside the one that is: null where they have to wait, undefined where nothing is prepared. */
+  get beside(): Reader | null | undefined {
+    return this.#beside === this.db.begun ? this.#reader : undefined;
+  }
+
+  /**
+   * Prepares for reads beside the next transaction, on a connection that shows what
+   * is committed now. All of that is brought into the file itself, which is not written
+   * until that transaction is committed.
+   */
+  openReader(): void {
+    this.closeReader();
+    this.#beside = this.db.begun + 1;
+    try {
+      // TEMP tables and views are those of one connection, and may hide others.
+      if (this.db.int("SELECT count(*) FROM temp.sqlite_schema WHERE type <> 'trigger'") > 0) return;
+      const [busy, log, done] = this.db.get("PRAGMA main.wal_checkpoint(FULL)") ?? [];
+      if (busy === 0n && log === done)
+        this.#reader = { statements: new Statements(this.db.frozen()), schema: this.replica.schema };
+    } catch {
+      // There is no room, say: what is wrong with the file, the transaction will tell.
+    }
+  }
+
+  /** What was prepared is worth nothing any more. */
+  closeReader(): void {
+    this.#beside = 0;
+    this.#reader?.statements.db.close();
+    this.#reader = null;
   }
 
   /** The answer of a write that was committed already. */
@@ -107,6 +153,7 @@ export class Copy {
 
   close(): void {
     this.transactions.yield();
+    this.closeReader();
     this.db.close();
   }
 }

@@ -1,5 +1,6 @@
 import { codeOf, TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import { type CreateOptions, create } from "../replica/create.ts";
 import { definitionOf } from "../replica/loose.ts";
 import { Replica } from "../replica/replica.ts";
 import { decode } from "../schema/encode.ts";
@@ -10,6 +11,7 @@ import { currentSchema, Download, type Parts, Replaced, schemaOf } from "../sync
 import { load, unload } from "./cargo.ts";
 import { Copy, openFile, PROVISIONAL_KEY } from "./copy.ts";
 import type { Host } from "./host.ts";
+import { aside } from "./slices.ts";
 
 const PAUSE_FIRST = 300;
 const PAUSE_MOST = 30_000;
@@ -124,15 +126,15 @@ export class FirstSync {
     host.progress({ stage: "install", bytes: unpacked, total, rows });
     const schema = await schemaOf(address, snapshot.state.schemaHash, host.token.get, signal);
     signal.throwIfAborted();
-    host.publishNow(); // what comes now is long
-    this.#install(address, name, snapshot.state, schema);
+    host.publishNow();
+    await this.#install(address, name, snapshot.state, schema, signal);
     await storage.flush();
   }
 
   #provisional(address: Address, schema: string, incarnation: string): Copy {
     const host = this.#host;
-    const db = openFile(host.sqlite, host.storage!, "/db-1");
     const known = decode(schema);
+    const db = openFile(host.sqlite, host.storage!, "/db-1");
     for (const o of known.objects) {
       const t = o.type === "table" ? tableNamed(known, o.name) : null;
       attempt(db, t ? definitionOf(t) : o.sql);
@@ -145,18 +147,33 @@ export class FirstSync {
     return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
   }
 
-  /** Makes a copy of the snapshot, with what was written meanwhile, and lets the provisional one go. */
-  #install(address: Address, name: string, state: Parameters<typeof Replica.create>[1]["state"], schema: string): void {
+  /**
+   * Makes a copy of the snapshot, which takes a while, and then lets the provisional one
+   * go in one step: with what was written meanwhile.
+   */
+  async #install(
+    address: Address,
+    name: string,
+    state: CreateOptions["state"],
+    schema: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const host = this.#host;
-    const old = host.copy!;
     const db = openFile(host.sqlite, host.storage!, name);
-    let copy: Copy;
-    try {
-      Replica.create(db, { server: address.base, state, schema, ...old.replica.wants() });
-      copy = new Copy(name, db, host.merge, (t) => host.committed(t));
-    } catch (err) {
+    const undo = (): void => {
       db.close();
       host.storage!.remove(name);
+    };
+    const { only, want } = host.copy!.replica.wants();
+    await aside(create(db, { server: address.base, state, schema, only, want }), signal, undo);
+    const old = host.copy!;
+    let copy: Copy;
+    try {
+      copy = new Copy(name, db, host.merge, (t) => host.committed(t));
+      const now = old.replica.wants();
+      if (JSON.stringify(now) !== JSON.stringify({ only, want })) copy.replica.subscribe(now.only, now.want);
+    } catch (err) {
+      undo();
       throw err;
     }
     old.transactions.yield();

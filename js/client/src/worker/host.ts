@@ -15,26 +15,31 @@ import { readsOf } from "../watch/reads.ts";
 import { type Touched, Watches } from "../watch/watches.ts";
 import type { Batch } from "../wire/batch.ts";
 import { load, unload } from "./cargo.ts";
-import { Copy, openFile, random } from "./copy.ts";
+import { Copy, openFile, type Reader, random } from "./copy.ts";
 import { countsOf } from "./counts.ts";
 import { FirstSync } from "./first-sync.ts";
 import { Keeper } from "./keeper.ts";
 import { eventsOf, leftOf, touchedTables } from "./news.ts";
 import { Presences } from "./presences.ts";
 import { notGranted, Scopes } from "./scopes.ts";
+import { SLICE, Slices } from "./slices.ts";
 import { missing, type Rescued, Spare } from "./spare.ts";
 import { Token } from "./tokens.ts";
 import { nextTurn, Teller } from "./turns.ts";
 import { errorInfo } from "./views.ts";
-
-/** How long a slice of work may take before others get their turn, milliseconds. */
-const SLICE = 8;
 
 /** How long commits are gathered before they are sealed, milliseconds. */
 const GATHER = 10;
 
 /** Status is told at most this often, milliseconds. */
 const FRAME = 16;
+
+/** The part of a status that is read from the database. */
+interface Facts {
+  readonly filling: boolean;
+  readonly counts: ReturnType<typeof countsOf>;
+  readonly scopes: NonNullable<Shared["scopes"]>;
+}
 
 /** How the host speaks to tabs. */
 export interface HostLinks {
@@ -55,6 +60,7 @@ export class Host {
   readonly watches: Watches;
   readonly presences: Presences;
   readonly scopes = new Scopes();
+  readonly slices = new Slices();
   readonly token: Token;
   readonly address: Address | null;
   sqlite!: Sqlite;
@@ -85,6 +91,8 @@ export class Host {
   readonly #spare = new Spare();
   readonly #keeper: Keeper;
   #told = 0;
+  /** What the database said of itself when it could be asked last. */
+  #facts: Facts | null = null;
   /** Whether rows are to be seen: not while the first scopes fill. */
   #filled = false;
   #ended = false;
@@ -107,13 +115,14 @@ export class Host {
         this.publish();
       },
       risk: (risk) => this.#risk(risk),
-      pending: () => this.copy?.replica.status().pending ?? 0,
+      pending: () => this.status().pending,
       lost: (err) => this.lost(err),
       taken: () => {
         // Its tab has lost the lead and will hear of it; what has no answer is asked of the next worker.
         this.#ended = true;
         this.#keeper.stop();
         this.shell?.stop();
+        this.slices.stop();
       },
     });
     this.token = new Token(boot.hasToken ? (refused) => links.token(refused) : null);
@@ -122,8 +131,8 @@ export class Host {
       (news) => links.presence(news),
     );
     this.watches = new Watches({
-      query: (sql, params, bigint) => this.#copyNow().statements.cells(sql, params, bigint),
-      reads: (sql) => readsOf(this.#copyNow().db, this.#copyNow().replica.schema, sql),
+      query: (sql, params, bigint) => this.#reader().statements.cells(sql, params, bigint),
+      reads: (sql) => readsOf(this.#reader().statements.db, this.#reader().schema, sql),
       table: (name) => this.#tableNames(name),
       now: () => performance.now(),
     });
@@ -233,9 +242,11 @@ export class Host {
       rand: random,
       flush: () => this.storage?.flush(),
       enter: () => copy.transactions.yield(),
+      work: (work, then) => this.slices.do(copy, work, then),
       note: (note, batch) => this.#note(note, batch),
       fault: (err) => this.fault(err),
       stepped: () => {
+        if (this.watches.due) this.later();
         void this.storage?.flush();
         this.#spare.note(copy.replica);
         this.publish();
@@ -277,8 +288,20 @@ export class Host {
     return this.copy;
   }
 
+  /** What reads are made on now; null where they have to wait. */
+  get reader(): Reader | null {
+    const { copy } = this;
+    return (this.slices.busy ? copy?.beside : copy?.reader) ?? null;
+  }
+
+  #reader(): Reader {
+    this.#copyNow();
+    // Whoever comes here has seen that there is one.
+    return this.reader!;
+  }
+
   #tableNames(name: string): { columns: string[]; key: string[] } {
-    const t = tableNamed(this.#copyNow().replica.schema, name);
+    const t = tableNamed(this.#reader().schema, name);
     const columns = t?.columns.map((c) => c.name) ?? [];
     return { columns, key: t?.key.map((at) => columns[at]!) ?? [] };
   }
@@ -344,7 +367,7 @@ export class Host {
       this.#working = false;
       if (this.#ended) return;
       this.#watch();
-      if (this.watches.due) this.later();
+      if (this.watches.due && this.reader !== null) this.later();
     });
   }
 
@@ -364,8 +387,8 @@ export class Host {
   }
 
   #watch(): void {
-    if (this.copy === null || !this.watches.due) return;
-    this.copy.transactions.yield();
+    if (this.reader === null || !this.watches.due) return;
+    this.copy?.transactions.yield();
     const until = performance.now() + SLICE;
     const patches = this.watches.run(() => performance.now() > until);
     if (patches.length > 0) this.links.patches(patches);
@@ -409,6 +432,7 @@ export class Host {
     const known = () => this.scopes.list(replica).find((s) => s.scope === scope);
     const denied = () => shell.live && !replica.status().unasked && !known()?.granted;
     await shell.until(() => known()?.ready === true || denied(), signal);
+    await this.slices.free();
     if (!known()?.ready) throw notGranted(scope);
   }
 
@@ -441,6 +465,7 @@ export class Host {
   /** The storage does not work any more: a new worker begins with what is left. */
   lost(err: unknown): void {
     if (this.#ended) return;
+    this.slices.stop();
     let file: Uint8Array | null = null;
     try {
       file = this.copy?.db.serialize() ?? null;
@@ -488,6 +513,7 @@ export class Host {
     clearTimeout(this.#sealing);
     this.#first?.pause();
     this.shell?.stop();
+    this.slices.stop();
     this.presences.stop();
     this.copy?.close();
     await this.storage?.flush();
@@ -496,6 +522,7 @@ export class Host {
 
   /** Deletes the database. */
   async wipe(force: boolean): Promise<void> {
+    await this.slices.free();
     const status = this.copy?.replica.status();
     if (!force && status && (status.pending > 0 || status.unsealed || status.rejected > 0)) {
       throw new TidemarkError("pending", "something is pending or rejected and would be lost", {
@@ -508,6 +535,7 @@ export class Host {
     this.#first?.pause();
     this.presences.end();
     this.shell?.stop();
+    this.slices.stop();
     this.copy?.close();
     await this.storage?.wipe();
     (await openParts(this.boot.name)).clear();
@@ -525,16 +553,26 @@ export class Host {
     this.#teller.now();
   }
 
-  status(): Shared {
-    const { shell, copy, boot } = this;
-    const filling = this.#phase === "ready" && !this.#ended && !this.#isFilled();
+  #factsNow(): Facts {
+    const copy = this.#ended ? null : this.copy;
     return {
-      ...countsOf(this.#ended ? null : copy),
+      filling: this.#phase === "ready" && !this.#ended && !this.#isFilled(),
+      counts: countsOf(copy),
+      scopes: copy ? this.scopes.list(copy.replica) : [],
+    };
+  }
+
+  status(): Shared {
+    const { shell, boot } = this;
+    if (!this.slices.busy || this.#facts === null) this.#facts = this.#factsNow();
+    const { filling, counts, scopes } = this.#facts;
+    return {
+      ...counts,
       phase: filling ? "snapshot" : this.#phase,
       waiting: this.#waiting,
       storage: this.#keeper.place,
       progress: filling ? { stage: "scopes", bytes: 0, total: 0, rows: this.scopes.incoming } : this.#progress,
-      scopes: copy && !this.#ended ? this.scopes.list(copy.replica) : [],
+      scopes,
       online: this.online,
       sync: shell?.state ?? "offline",
       connected: shell?.live ?? false,

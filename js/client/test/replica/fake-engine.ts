@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Outcome } from "../../src/change.ts";
 import type { Code } from "../../src/codes.ts";
+import { atOnce, step, type Work } from "../../src/lite/work.ts";
 import { type Applied, nothing } from "../../src/replica/apply.ts";
 import { resyncReason } from "../../src/replica/identity.ts";
 import { type Effect, type Engine, type Event, Loop, type Note } from "../../src/replica/loop.ts";
+import type { ScopeNews } from "../../src/replica/scope-list.ts";
 import type { Wants } from "../../src/replica/scopes.ts";
 import type { Status } from "../../src/replica/status.ts";
 import type { RangeRows } from "../../src/replica/verify.ts";
@@ -50,6 +52,8 @@ export class FakeEngine implements Engine {
   repaired = 0;
   /** Those that the server listed; whether they are whole. */
   scopes = new Map<string, boolean>();
+  /** What the next schema brings. */
+  bySchema: Applied | null = null;
   only = false;
   want: Want[] = [];
   subscribed = 0;
@@ -113,7 +117,11 @@ export class FakeEngine implements Engine {
     };
   }
 
-  welcome(w: Extract<Said, { type: "welcome" }>): Applied | null {
+  welcome(w: Extract<Said, { type: "welcome" }>): Work<Applied | null> {
+    return step(() => this.#welcome(w));
+  }
+
+  #welcome(w: Extract<Said, { type: "welcome" }>): Applied | null {
     if (w.resync) {
       this.seq = w.head;
       this.repair = resyncReason;
@@ -124,17 +132,21 @@ export class FakeEngine implements Engine {
     return this.list(w.scopes);
   }
 
-  takeScopes(m: Extract<Said, { type: "scopes" }>): Applied | null {
+  takeScopes(m: Extract<Said, { type: "scopes" }>): Work<Applied | null> {
     this.take();
-    return this.list(m.list);
+    return step(() => this.list(m.list));
   }
 
   /** Takes over which scopes there are; what is gained is to be filled. */
   private list(names: readonly string[]): Applied | null {
     const old = this.scopes;
     this.scopes = new Map(names.map((n) => [n, old.get(n) ?? false]));
-    const same = old.size === this.scopes.size && names.every((n) => old.has(n));
-    return same ? null : nothing(this.seq);
+    const about = (scope: string, state: ScopeNews["state"]) => ({ scope, state, rows: 0, unwanted: false });
+    const scopes = [
+      ...names.filter((n) => !old.has(n)).map((n) => about(n, "gained")),
+      ...[...old.keys()].filter((n) => !this.scopes.has(n)).map((n) => about(n, "lost")),
+    ];
+    return scopes.length > 0 ? { ...nothing(this.seq), scopes } : null;
   }
 
   wants(): Wants {
@@ -162,8 +174,14 @@ export class FakeEngine implements Engine {
     this.take();
   }
 
-  saveSchema(): void {
-    this.take();
+  /** Tells what the test says that a schema brings. */
+  saveSchema(): Work<Applied | null> {
+    return step(() => {
+      const news = this.bySchema;
+      this.bySchema = null;
+      this.take();
+      return news;
+    });
   }
 
   lease(): void {
@@ -174,10 +192,12 @@ export class FakeEngine implements Engine {
     this.stopped = code;
   }
 
-  prove(): void {
-    this.proved++;
-    this.repair = "";
-    this.take();
+  prove(): Work<void> {
+    return step(() => {
+      this.proved++;
+      this.repair = "";
+      this.take();
+    });
   }
 
   status(): Status {
@@ -207,17 +227,25 @@ export class FakeEngine implements Engine {
     };
   }
 
-  apply(b: Extract<Said, { type: "batch" }>, outcomes: Outcome[]): Applied {
+  apply(b: Extract<Said, { type: "batch" }>, outcomes: Outcome[]): Work<Applied> {
+    return step(() => this.#apply(b, outcomes));
+  }
+
+  #apply(b: Extract<Said, { type: "batch" }>, outcomes: Outcome[]): Applied {
     this.take();
     if (b.from !== this.seq) throw new Error("the checkpoint moved");
     if (b.more) return { ...nothing(this.seq), staged: true };
     for (const p of b.parts) this.scopes.set(p.scope, true);
     this.seq = b.to;
     this.head = Math.max(this.head, b.to);
-    return this.settle(outcomes);
+    return this.#settle(outcomes);
   }
 
-  settle(outcomes: Outcome[]): Applied {
+  settle(outcomes: Outcome[]): Work<Applied> {
+    return step(() => this.#settle(outcomes));
+  }
+
+  #settle(outcomes: Outcome[]): Applied {
     for (const o of outcomes) {
       if (o.seq > this.seq) throw new Error("an outcome settled before its seq");
       if (this.waiting[0]?.n !== o.n) continue;
@@ -228,20 +256,24 @@ export class FakeEngine implements Engine {
     return { ...nothing(this.seq), settled: outcomes, repair: this.repair };
   }
 
-  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): RangeSum[] {
+  confirmedRanges(table: number, after: Row | null, upto: Row | null, bounds: readonly Row[]): Work<RangeSum[]> {
     this.take();
-    return sumRanges(this.rows(table), after, upto, bounds);
+    return step(() => sumRanges(this.rows(table), after, upto, bounds));
   }
 
-  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Row[] {
+  splitKeys(table: number, after: Row | null, upto: Row | null, parts: number): Work<Row[]> {
     const keys = keysIn(this.rows(table), after, upto);
-    const step = Math.ceil(keys.length / parts);
+    const part = Math.ceil(keys.length / parts);
     const bounds: Row[] = [];
-    for (let i = step; i > 0 && i < keys.length; i += step) bounds.push([BigInt(keys[i - 1]!)]);
-    return bounds;
+    for (let i = part; i > 0 && i < keys.length; i += part) bounds.push([BigInt(keys[i - 1]!)]);
+    return step(() => bounds);
   }
 
-  repairAll(list: readonly RangeRows[]): number {
+  repairAll(list: readonly RangeRows[]): Work<number> {
+    return step(() => this.#repairAll(list));
+  }
+
+  #repairAll(list: readonly RangeRows[]): number {
     let n = 0;
     for (const p of list) n += putRange(this.rows(p.table), p);
     this.repaired += n;
@@ -311,7 +343,7 @@ export class TestLoop {
   step(...events: Event[]): void {
     for (const event of events) {
       if (event.type === "tick") this.timer = 0;
-      for (const e of this.loop.step(this.clock, event)) this.perform(e);
+      for (const e of atOnce(this.loop.step(this.clock, event))) this.perform(e);
     }
   }
 

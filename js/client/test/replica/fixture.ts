@@ -6,6 +6,7 @@ import { Database } from "../../src/lite/database.ts";
 import { violation } from "../../src/lite/failure.ts";
 import { loadSqlite } from "../../src/lite/load.ts";
 import { quote } from "../../src/lite/quote.ts";
+import { atOnce } from "../../src/lite/work.ts";
 import type { Applied } from "../../src/replica/apply.ts";
 import { type Images, idOf, inOrder, type RowID, rowsOf, synced, tableOf } from "../../src/replica/base.ts";
 import { loadPending, type Pending } from "../../src/replica/pending.ts";
@@ -38,9 +39,11 @@ export function readRows(db: Database, s: Schema): Images {
   const rows: Images = new Map();
   for (const t of s.tables) {
     if (t.out !== "") continue;
-    scan(db, t, null, null, 0, (row) => {
-      rows.set(idOf(t, keyOf(t, row)), row);
-    });
+    atOnce(
+      scan(db, t, null, null, 0, (row) => {
+        rows.set(idOf(t, keyOf(t, row)), row);
+      }),
+    );
   }
   return rows;
 }
@@ -276,7 +279,7 @@ export class Device {
   }
 
   apply(b: Batch, ...outcomes: Outcome[]): Applied {
-    return this.r.apply(b, outcomes, ++this.now);
+    return atOnce(this.r.apply(b, outcomes, ++this.now));
   }
 
   /** Expects that nothing is to be repaired. */
@@ -287,7 +290,7 @@ export class Device {
   }
 
   settle(...outcomes: Outcome[]): Applied {
-    return this.r.settle(outcomes, this.now);
+    return atOnce(this.r.settle(outcomes, this.now));
   }
 
   pending(): Pending[] {
@@ -349,8 +352,8 @@ export function expectRows(got: Images, want: Images): void {
 }
 
 /** Gives a replica the schema that the origin has now. */
-export function tellSchema(o: Origin, d: Device): void {
-  d.r.saveSchema({ type: "schema", hash: o.schema.hash, body: encode(o.schema) });
+export function tellSchema(o: Origin, d: Device): Applied | null {
+  return atOnce(d.r.saveSchema({ type: "schema", hash: o.schema.hash, body: encode(o.schema) }, 0));
 }
 
 export const people = `

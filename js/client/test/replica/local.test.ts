@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { INSERT, UPDATE } from "../../src/change.ts";
 import { codeOf } from "../../src/error.ts";
+import { atOnce, step } from "../../src/lite/work.ts";
 import { carry, takeAlong } from "../../src/replica/carry.ts";
 import { asEngine } from "../../src/replica/connection.ts";
 import { mirrorSQL } from "../../src/replica/mirror.ts";
@@ -64,10 +65,11 @@ test("a transaction that fails leaves nothing, whatever it was", () => {
 test("foreign keys and triggers act for the app, and not for the engine", () => {
   const d = new Origin(people).clone();
   const count = () => d.db.int("SELECT count(*) FROM pet");
-  expect(() => asEngine(d.db, () => d.db.run("DELETE FROM nothing"))).toThrow();
-  asEngine(d.db, () => asEngine(d.db, () => d.db.run("INSERT INTO pet VALUES (11, 99, 'stray')")));
+  expect(() => atOnce(asEngine(d.db, () => step(() => d.db.run("DELETE FROM nothing"))))).toThrow();
+  const asOne = (sql: string) => asEngine(d.db, () => step(() => d.db.run(sql)));
+  atOnce(asEngine(d.db, () => asOne("INSERT INTO pet VALUES (11, 99, 'stray')")));
   expect([count(), d.r.status().unsealed]).toEqual([2, false]);
-  asEngine(d.db, () => d.db.run("DELETE FROM pet WHERE id = 11"));
+  atOnce(asOne("DELETE FROM pet WHERE id = 11"));
   expect(() => d.db.run("INSERT INTO pet VALUES (11, 99, 'stray')")).toThrow("FOREIGN KEY");
   d.own(() => d.db.run("DELETE FROM person WHERE id = 1"));
   expect([count(), d.seal()]).toEqual([0, 1]);
@@ -182,7 +184,7 @@ test("a copied file keeps the first names of what is pending", () => {
     scopes: [],
     ask: 0,
   };
-  d.r.welcome({ ...welcome, ...more }, 5);
+  atOnce(d.r.welcome({ ...welcome, ...more }, 5));
   for (const name of ["a", "b", "c"]) d.commit(`INSERT INTO person (name) VALUES ('${name}')`);
   d.settle(d.acceptance(1, 0));
   expect(d.r.hello()).toMatchObject({ replica: "r1", ticket: "t", settled: 1, seq: 0, space: "s" });
@@ -200,7 +202,7 @@ test("a copied file keeps the first names of what is pending", () => {
     [{ incarnation: "x" }, "incarnation"],
     [{ digestKey: new Uint8Array(16) }, "incarnation"],
   ] as const) {
-    expect(codeThat(() => d.r.welcome({ ...welcome, ...more, ...change }, 6))).toBe(code);
+    expect(codeThat(() => atOnce(d.r.welcome({ ...welcome, ...more, ...change }, 6)))).toBe(code);
   }
 });
 

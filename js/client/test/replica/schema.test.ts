@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { quote } from "../../src/lite/quote.ts";
+import { atOnce } from "../../src/lite/work.ts";
 import type { Batch } from "../../src/wire/down.ts";
 import { all } from "../integrity.ts";
 import { type Device, expectRows, Origin, people, tellSchema } from "./fixture.ts";
@@ -49,32 +50,34 @@ test("after a resync a schema is taken over at once", () => {
   const o = new Origin(people);
   const d = o.clone();
   d.commit("UPDATE person SET name = 'mine' WHERE id = 1");
-  d.r.welcome(
-    {
-      type: "welcome",
-      space: "s",
-      incarnation: "inc",
-      term: "t2",
-      head: 1,
-      resync: true,
-      principal: "",
-      expires: 0,
-      scopes: [],
-      ask: 0,
-      digestKey: o.key,
-      time: 1,
-      replica: "",
-      ticket: "",
-      protocol: 1,
-      schema: o.schema.hash,
-      limits: { message: 1, changeset: 1, row: 1 },
-    },
-    1,
+  atOnce(
+    d.r.welcome(
+      {
+        type: "welcome",
+        space: "s",
+        incarnation: "inc",
+        term: "t2",
+        head: 1,
+        resync: true,
+        principal: "",
+        expires: 0,
+        scopes: [],
+        ask: 0,
+        digestKey: o.key,
+        time: 1,
+        replica: "",
+        ticket: "",
+        protocol: 1,
+        schema: o.schema.hash,
+        limits: { message: 1, changeset: 1, row: 1 },
+      },
+      1,
+    ),
   );
   migrate(o, d, "ALTER TABLE person ADD COLUMN age DEFAULT 3");
   expect(d.get("SELECT name, age FROM person WHERE id = 1")).toEqual(["mine", 3n]);
   d.checkBase(o.rows);
-  d.r.prove(2);
+  atOnce(d.r.prove(2));
   d.applyWell(o.do("UPDATE person SET age = 4 WHERE id = 1"));
   expect(d.get("SELECT name, age FROM person WHERE id = 1")).toEqual(["mine", 4n]);
 });

@@ -1,11 +1,15 @@
 import { expect, test } from "vitest";
 import { type Change, DELETE, FORGET, INSERT, type Op, UPDATE } from "../../src/change.ts";
 import { codeOf } from "../../src/error.ts";
+import { atOnce } from "../../src/lite/work.ts";
 import { keyIDOf } from "../../src/replica/base.ts";
+import type { Schema } from "../../src/schema.ts";
 import { diff } from "../../src/splice/diff.ts";
 import { patchBody } from "../../src/splice/edit.ts";
 import type { Row } from "../../src/value.ts";
 import type { Batch, Part } from "../../src/wire/batch.ts";
+import type { Welcome } from "../../src/wire/down.ts";
+import { encode } from "../inspect.ts";
 import { all } from "../integrity.ts";
 import { type Device, Origin } from "./fixture.ts";
 
@@ -56,7 +60,7 @@ class Desk extends Origin {
   /** A replica that holds scopes with these notes. */
   holding(held: Readonly<Record<string, number[]>>): Device {
     const d = this.clone();
-    d.r.takeScopes(scopes(...Object.keys(held)), 1);
+    atOnce(d.r.takeScopes(scopes(...Object.keys(held)), 1));
     const list = Object.entries(held).map(([scope, ns]) =>
       this.part(
         scope,
@@ -111,7 +115,7 @@ test("pending on a row that left waits, and comes back with it", () => {
   const d = o.holding({ "a/1": [1], "b/1": [2] });
   for (const sql of ["UPDATE note SET n = 55 WHERE id = 1", "DELETE FROM note WHERE id = 1"]) d.commit(sql);
   d.commit("UPDATE note SET n = 66 WHERE id = 2");
-  const lost = d.r.takeScopes(scopes("b/1"), 2)!;
+  const lost = atOnce(d.r.takeScopes(scopes("b/1"), 2))!;
   expect(lost.suspended.map((p) => [p.n, p.cause])).toEqual([
     [1, "forbidden"],
     [2, "forbidden"],
@@ -119,13 +123,13 @@ test("pending on a row that left waits, and comes back with it", () => {
   expect([lost.scopes, lost.left.get(1)]).toEqual([[news("a/1", "lost", 1)], [[1n]]]);
   expect(seen(d)).toBe("2 66");
   // The scope comes back before the server's word.
-  expect(d.r.takeScopes(scopes("a/1", "b/1"), 3)?.scopes).toEqual([news("a/1", "gained")]);
+  expect(atOnce(d.r.takeScopes(scopes("a/1", "b/1"), 3))?.scopes).toEqual([news("a/1", "gained")]);
   expect(d.r.status().filling).toBe(1);
   const back = d.applyWell(o.parts(0, o.part("a/1", [o.put(1)], 1)));
   expect([back.resumed, back.scopes]).toEqual([[1, 2], [news("a/1", "ready", 1)]]);
   expect(seen(d)).toBe("2 66"); // the second one deletes it
   // And goes again, and the server refuses.
-  d.r.takeScopes(scopes("b/1"), 4);
+  atOnce(d.r.takeScopes(scopes("b/1"), 4));
   d.settle(d.rejection(1, 0), d.rejection(2, 0));
   expect(d.r.rejected().map((r) => [r.code, r.changes.length])).toEqual([
     ["forbidden", 1],
@@ -149,19 +153,22 @@ test("an insert that one may not read leaves when it settles", () => {
 test("chunks fill scopes, and a list voids them", () => {
   const o = new Desk("INSERT INTO note VALUES (1, 'one', 5), (2, 'two', 6), (3, 'three', 7)");
   const d = o.clone();
-  expect(d.r.takeScopes(scopes("a/1", "b/1"), 1)?.scopes).toEqual([news("a/1", "gained"), news("b/1", "gained")]);
-  expect(d.r.takeScopes(scopes("a/1", "b/1"), 1)).toBeNull();
+  expect(atOnce(d.r.takeScopes(scopes("a/1", "b/1"), 1))?.scopes).toEqual([
+    news("a/1", "gained"),
+    news("b/1", "gained"),
+  ]);
+  expect(atOnce(d.r.takeScopes(scopes("a/1", "b/1"), 1))).toBeNull();
   const chunk = (cursor: string, ...parts: Part[]): Batch => ({ ...o.parts(0, ...parts), more: true, cursor });
   const first = chunk("c1", o.part("a/1", [o.put(1)]), o.part("b/1", [o.put(1), o.put(2)]));
-  expect(d.apply(first)).toMatchObject({ staged: true, stagedRows: 3 });
+  expect(d.apply(first)).toMatchObject({ staged: true, rows: 2 });
   expect([d.r.hello().staged, d.r.status().staged, seen(d)]).toEqual(["c1", 1, ""]);
-  d.r.takeScopes(scopes("a/1", "b/1"), 1);
+  atOnce(d.r.takeScopes(scopes("a/1", "b/1"), 1));
   expect(d.r.hello().staged).toBe("");
   d.apply(first);
   d.crash();
   const last = o.parts(0, o.part("a/1", [o.put(3)], 1, 3), o.part("b/1", [], 1, 2));
   const a = d.applyWell(last);
-  expect([a.gathered, a.scopes]).toEqual([true, [news("a/1", "ready", 2), news("b/1", "ready", 2)]]);
+  expect([a.rows, a.gathered, a.scopes]).toEqual([1, true, [news("a/1", "ready", 2), news("b/1", "ready", 2)]]);
   expect([seen(d), d.r.hello().held, d.r.status().proven]).toEqual(["1 5, 2 6, 3 7", ["a/1", "b/1"], true]);
 });
 
@@ -178,12 +185,31 @@ test("what does not fit is refused, and one kind of space is not the other", () 
   expect(seen(d)).toBe("1 5");
   const plain = new Origin(notes).clone();
   expect(thrown(() => plain.apply(o.parts(0, o.part("a/1", []))))).toBe("schema");
-  expect(thrown(() => plain.r.takeScopes(scopes("a/1"), 1))).toBe("schema");
+  expect(thrown(() => atOnce(plain.r.takeScopes(scopes("a/1"), 1)))).toBe("schema");
   expect(thrown(() => plain.r.subscribe(true, []))).toBe("usage");
-  expect(thrown(() => plain.r.saveSchema({ type: "schema", hash: "h", body: '{"hash":"h","scopes":["a"]}' }))).toBe(
-    "schema",
-  );
+  expect(
+    thrown(() => atOnce(plain.r.saveSchema({ type: "schema", hash: "h", body: '{"hash":"h","scopes":["a"]}' }, 1))),
+  ).toBe("schema");
   expect([plain.r.scopes(true), plain.r.status().scoped]).toEqual([[], false]);
+});
+
+const welcome = (digestKey: Uint8Array, schema: string): Welcome => ({
+  ...{ type: "welcome", protocol: 1, space: "s", incarnation: "inc", term: "term", replica: "r", ticket: "t", head: 0 },
+  ...{ schema, digestKey, time: 0, limits: { message: 0, changeset: 0, row: 0 }, resync: false },
+  ...{ principal: "", expires: 0, scopes: [], ask: 0 },
+});
+
+test("what an empty list leaves open is lost once the schema shows that there are scopes", () => {
+  const o = new Desk("INSERT INTO note VALUES (1, 'one', 5)");
+  const d = o.holding({ "a/1": [1] });
+  const next = { ...o.schema, hash: "next" };
+  const tell = (s: Schema) => atOnce(d.r.saveSchema({ type: "schema", hash: s.hash, body: encode(s) }, 1));
+  expect(atOnce(d.r.welcome(welcome(o.key, next.hash), 1))).toBeNull();
+  expect(thrown(() => tell({ ...next, scopes: [] }))).toBe("schema");
+  expect(seen(d)).toBe("1 5");
+  const a = tell(next);
+  expect([a?.scopes, a?.tables, a?.left.get(1)?.length]).toEqual([[news("a/1", "lost", 1)], [1], 1]);
+  expect([seen(d), tell(next)]).toEqual(["", null]);
 });
 
 function thrown(fn: () => unknown): string {
@@ -198,7 +224,7 @@ function thrown(fn: () => unknown): string {
 test("a sum that differs marks the copy, and memberships are mended", () => {
   const o = new Desk("INSERT INTO note VALUES (1, 'one', 5), (2, 'two', 6), (3, 'three', 7)");
   const d = o.holding({ "a/1": [1, 2], "b/1": [2, 3] });
-  const sum = () => d.r.confirmedRanges(1, null, null, [])[0]!;
+  const sum = () => atOnce(d.r.confirmedRanges(1, null, null, []))[0]!;
   const right = sum();
   const damages = [
     (k: Uint8Array[]) => d.db.run("DELETE FROM _tm_member WHERE key = ?1 AND s = 1", k[1]!),
@@ -215,8 +241,8 @@ test("a sum that differs marks the copy, and memberships are mended", () => {
     damage(keys);
     d.db.setTriggers(true);
     expect(sum()).not.toEqual(right);
-    d.r.repairAll([{ table: 1, after: null, upto: null, rows, scopes: of }], "uncaptured", 5);
-    d.r.prove(5);
+    atOnce(d.r.repairAll([{ table: 1, after: null, upto: null, rows, scopes: of }], "uncaptured", 5));
+    atOnce(d.r.prove(5));
     expect(sum()).toEqual(right);
     d.applyWell(o.parts(0, o.part("a/1", [], 1, 2), o.part("b/1", [], 2, 3)));
   }
@@ -232,7 +258,7 @@ test("what left is not in the bytes of the file", () => {
   d.commit("UPDATE note SET n = 9 WHERE id = 1");
   const has = (text: string): boolean => Buffer.from(d.db.serialize()).includes(text);
   expect(has("canary of a")).toBe(true);
-  d.r.takeScopes(scopes("b/1"), 2);
+  atOnce(d.r.takeScopes(scopes("b/1"), 2));
   expect([has("canary of a"), has("kept")]).toEqual([false, true]);
 });
 
@@ -250,12 +276,12 @@ test("what is wanted is kept, told and answered", () => {
   expect([d.r.wanted(), d.r.wants()]).toEqual([2, { only: true, want }]);
   d.r.answered(2);
   expect(d.r.status().unasked).toBe(false);
-  d.r.takeScopes(scopes("a/2"), 1);
+  atOnce(d.r.takeScopes(scopes("a/2"), 1));
   expect(d.r.filling()).toBe(true);
   expect(d.r.scopes(true)).toEqual([
     { scope: "a/2", listed: true, wanted: true, ready: false, priority: 0, rows: 0 },
     { scope: "b/1", listed: false, wanted: true, ready: false, priority: -1, rows: 0 },
   ]);
   d.r.subscribe(true, []);
-  expect(d.r.takeScopes(scopes(), 2)?.scopes).toEqual([news("a/2", "lost", 0, true)]);
+  expect(atOnce(d.r.takeScopes(scopes(), 2))?.scopes).toEqual([news("a/2", "lost", 0, true)]);
 });

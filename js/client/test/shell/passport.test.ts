@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { codeOf } from "../../src/error.ts";
+import { atOnce, type Work } from "../../src/lite/work.ts";
 import { Address } from "../../src/sync/address.ts";
 import { ownTokens, subjectOf } from "../../src/sync/passport.ts";
 import { Shell } from "../../src/sync/shell.ts";
@@ -62,12 +63,13 @@ function desk(transport: "websocket" | "http", tokens: () => Promise<string>) {
   const text = `["w",1,"s","inc","term","r1","t",0,"${d.r.hello().schema}","AQIDBAUGBwgJCgsMDQ4PEA",1,[],false,"ana",0]`;
   const welcome = decodeDown(text);
   if (welcome.type !== "welcome") throw new Error("no welcome");
-  d.r.welcome(welcome, 5);
+  atOnce(d.r.welcome(welcome, 5));
   d.commit("INSERT INTO person (name) VALUES ('hers')");
   const nothing = () => undefined;
   const shell = new Shell({
     ...{ replica: d.r, address: new Address("http://127.0.0.1/s"), transport, tokens, renew: tokens },
     ...{ rand: (n: number) => new Uint8Array(n), flush: nothing, enter: nothing, note: nothing, stepped: nothing },
+    work: <T>(work: Work<T>, then: (result: T) => void) => then(atOnce(work)),
     fault: (err: unknown) => {
       throw err;
     },
@@ -102,7 +104,7 @@ test("a welcome of somebody else is not taken", () => {
   const text = `["w",1,"s","inc","term","r1","t2",0,"","AQIDBAUGBwgJCgsMDQ4PEA",1,[],false,"ben",0]`;
   const welcome = decodeDown(text);
   if (welcome.type !== "welcome") throw new Error("no welcome");
-  expect(() => d.r.welcome(welcome, 6)).toThrow(expect.objectContaining({ code: "forbidden" }));
+  expect(() => atOnce(d.r.welcome(welcome, 6))).toThrow(expect.objectContaining({ code: "forbidden" }));
   expect(d.r.status()).toMatchObject({ pending: 1, principal: "ana" });
   expect(d.r.hello().ticket).toBe("t");
   shell.stop();

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { type Change, INSERT } from "../../src/change.ts";
 import type { Status } from "../../src/database.ts";
 import { TidemarkError } from "../../src/error.ts";
+import { atOnce } from "../../src/lite/work.ts";
 import type { ScopeStatus } from "../../src/scope.ts";
 import { encodeError } from "../../src/tabs/errors.ts";
 import { Link } from "../../src/tabs/link.ts";
@@ -38,7 +39,7 @@ test("what is wanted grows and shrinks by name, and a copy that takes everything
   const told = r.wanted();
   subscribe(r, [{ scope: "p/1", priority: null }]);
   expect([wants(), r.wanted()]).toEqual([[false, "p/1 3"], told]);
-  r.takeScopes(list("p/1", "p/2", "p/3"), 1);
+  atOnce(r.takeScopes(list("p/1", "p/2", "p/3"), 1));
   unsubscribe(r, "p/2");
   expect(wants()).toEqual([true, "p/3 0,p/1 3"]);
   unsubscribe(r, "p/9");
@@ -50,7 +51,7 @@ test("what is wanted grows and shrinks by name, and a copy that takes everything
 test("the worker tells how far scopes are, and the same list until something changed", () => {
   const r = scoped();
   const s = new Scopes();
-  r.takeScopes(list("p/1", "p/2"), 1);
+  atOnce(r.takeScopes(list("p/1", "p/2"), 1));
   const first = s.list(r);
   expect(s.list(r)).toBe(first);
   expect(first.map((x) => [x.scope, x.wanted, x.granted, x.ready, x.incoming])).toEqual([
@@ -58,37 +59,37 @@ test("the worker tells how far scopes are, and the same list until something cha
     ["p/2", true, true, false, 0],
   ]);
   const chunk = batch(true, ["p/1", [1n, 2n]], ["p/2", [3n]]);
-  r.apply(chunk, [], 2);
+  atOnce(r.apply(chunk, [], 2));
   s.staged(chunk);
   s.staged(batch(true, ["p/1", [4n]]));
   expect([s.list(r).map((x) => x.incoming), s.incoming]).toEqual([[3, 1], 4]);
-  r.apply(batch(false, ["p/1", []]), [], 3);
+  atOnce(r.apply(batch(false, ["p/1", []]), [], 3));
   s.changed();
   expect(s.infos(r).map((x) => [x.ready, x.rows, x.incoming])).toEqual([
     [true, 2, 0],
     [false, 1, 1],
   ]);
-  r.prove(3); // no server told sums
+  atOnce(r.prove(3)); // no server told sums
 });
 
 test("news of scopes, and what of them live queries hear", () => {
   const { copy } = newCopy(notes, { scopes: ["p"], declared: "x" });
   const { replica: r } = copy;
-  r.takeScopes(list("p/1", "p/2"), 1);
+  atOnce(r.takeScopes(list("p/1", "p/2"), 1));
   const b = batch(false, ["p/1", [1n, 2n ** 60n]], ["p/2", [2n]]);
-  const ready = r.apply(b, [], 2);
+  const ready = atOnce(r.apply(b, [], 2));
   expect(eventsOf(r, ready, 0)).toEqual([
     { type: "scope", scope: { scope: "p/1", state: "ready", rows: 2, unwanted: false } },
     { type: "scope", scope: { scope: "p/2", state: "ready", rows: 1, unwanted: false } },
   ]);
   expect(touchedTables(r, ready, b).get("note")?.keys).toEqual([[1], [2n ** 60n], [2]]);
   expect(touchedTables(r, { ...ready, gathered: true }, b).get("note")?.keys).toBeNull();
-  const lost = r.takeScopes(list("p/2"), 3)!;
+  const lost = atOnce(r.takeScopes(list("p/2"), 3))!;
   expect(eventsOf(r, lost, 0)).toEqual([
     { type: "scope", scope: { scope: "p/1", state: "lost", rows: 2, unwanted: false } },
   ]);
   expect(leftOf(r.schema, lost)).toEqual(new Map([["note", [[1], [2n ** 60n]]]]));
-  r.prove(3);
+  atOnce(r.prove(3));
 });
 
 test("what is no scope, and no priority, is refused at once", () => {

@@ -2,6 +2,7 @@ import { codeOf } from "../../src/error.ts";
 import { Database } from "../../src/lite/database.ts";
 import { violation } from "../../src/lite/failure.ts";
 import type { Sqlite } from "../../src/lite/load.ts";
+import { atOnce } from "../../src/lite/work.ts";
 import { Moved } from "../../src/replica/connection.ts";
 import { type Effect, type Event, Loop } from "../../src/replica/loop.ts";
 import { Replica } from "../../src/replica/replica.ts";
@@ -211,7 +212,7 @@ export class TwinDevice {
   step(now: number, event: { type: string; text?: string }): { state: string; fault: string; effects: Wanted[] } {
     clock.now = now;
     const loop = this.#loop;
-    const effects = loop.step(now, this.#event(event)).map((e) => this.#wanted(e));
+    const effects = atOnce(loop.step(now, this.#event(event))).map((e) => this.#wanted(e));
     let fault = "";
     if (loop.fault) {
       fault = loop.fault instanceof Moved ? "moved" : codeOf(loop.fault);
