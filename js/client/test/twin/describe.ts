@@ -16,5 +16,5 @@ export function describe(n: Note): string {
   if (a.repair) line += `, to repair: ${a.repair}`;
   for (const s of a.scopes) line += `, ${s.scope} ${s.state} of ${s.rows} rows, unwanted ${s.unwanted}`;
   for (const t of [...a.left.keys()].sort((x, y) => x - y)) line += `, ${a.left.get(t)?.length} left ${t}`;
-  return `${line}, schema ${a.schema}, ${a.skipped.length} skipped, ${a.stagedRows} staged`;
+  return `${line}, schema ${a.schema}, ${a.skipped.length} skipped, ${a.rows} rows, staged ${a.staged}`;
 }
