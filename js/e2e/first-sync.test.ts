@@ -13,6 +13,8 @@ interface Line {
   open: Promise<void>;
   /** Bytes of a snapshot after which nothing more comes, once, until the line is cut. */
   breakAfter: number;
+  /** Answers in place of the server, where it gives a text. */
+  spoil: (path: string) => string | null;
   cut(): void;
   close(): void;
 }
@@ -21,6 +23,11 @@ async function lineTo(target: string): Promise<Line> {
   const server: Server = createServer((req, res) => {
     const { host, port } = new URL(target);
     if (req.method === "GET") line.asked.push(`${req.url} ${req.headers.range ?? ""}`.trim());
+    const spoiled = line.spoil(req.url ?? "");
+    if (spoiled !== null) {
+      res.writeHead(200, { "Content-Type": "application/json", "Access-Control-Allow-Origin": "*" }).end(spoiled);
+      return;
+    }
     const out = request(
       { host: host.split(":")[0], port, path: req.url, method: req.method, headers: req.headers },
       async (back) => {
@@ -51,6 +58,7 @@ async function lineTo(target: string): Promise<Line> {
     asked: [],
     open: Promise.resolve(),
     breakAfter: 0,
+    spoil: () => null,
     cut: () => {},
     close: () => {
       server.closeAllConnections();
@@ -72,6 +80,13 @@ describe.skipIf(browser === "")("the first sync", () => {
     line?.close();
     await s?.end();
   });
+
+  /** Another database beside the served one. */
+  async function sibling(name: string): Promise<string> {
+    const file = join(dirname(s.file), `${name}.sqlite`);
+    await sqlite3(file, "CREATE TABLE task (id TEXT PRIMARY KEY)");
+    return file;
+  }
 
   test.for(["opfs", "indexeddb"] as const)("takes reads and writes before the rows are there (%s)", async (storage) => {
     let release = (): void => {};
@@ -223,6 +238,61 @@ describe.skipIf(browser === "")("the first sync", () => {
     });
     expect(await sqlite3(s.file, "SELECT title FROM task WHERE id = 'told'")).toBe("and back\n");
     await page.close();
+  });
+
+  test("says when what answers is no server of ours, and goes on when it is one", async () => {
+    const odd = await lineTo(s.served.url);
+    const page = await openTab(s.chrome.context, s.site);
+    const says = (code: string, text: string): Promise<void> =>
+      until(
+        page,
+        ([code, text]) => window.db.status.error?.code === code && window.db.status.error!.message.includes(text!),
+        true,
+        [code, text],
+      );
+    odd.spoil = () => "hello";
+    await page.evaluate(async (server) => {
+      window.db = await window.tidemark.open({ name: "odd", server, transport: "http" });
+    }, `${odd.url}/shop`);
+    await says("offline", "is no Tidemark server");
+    odd.spoil = () => "{}";
+    await page.evaluate(() => window.db.reconnect());
+    await says("offline", "is no Tidemark server");
+    odd.spoil = (path) => (path.includes("/schema/") ? '{"tables":7}' : null);
+    await page.evaluate(() => window.db.reconnect());
+    await says("protocol", "a schema that cannot be read");
+    odd.spoil = () => null;
+    await page.evaluate(async () => {
+      await window.db.reconnect();
+      await window.db.ready;
+    });
+    expect(await page.evaluate(() => window.db.query`SELECT title FROM task WHERE id = 'b'`)).toEqual([
+      { title: "second" },
+    ]);
+    await page.close();
+    odd.close();
+  });
+
+  test("tells a page that the server may not know its origin", async () => {
+    const strict = await serve([await sibling("strict")], "http://elsewhere.example");
+    const page = await openTab(s.chrome.context, s.site);
+    const told = await page.evaluate(async (server) => {
+      const db = await window.tidemark.open({ name: "strict", server });
+      const late = await db
+        .query("SELECT 1", [], { deadline: 1500 })
+        .catch((e) => ({ message: e.message, hint: e.hint }));
+      const { error } = db.status;
+      await db.close();
+      return { error, late };
+    }, `${strict.url}/strict`);
+    expect(told.error).toMatchObject({
+      code: "offline",
+      hint: expect.stringContaining(`--origin ${new URL(s.site).origin}`),
+    });
+    const message = "no answer came within 1500 ms: the first open needs the server: the server cannot be reached";
+    expect(told.late).toEqual({ message, hint: "" });
+    await page.close();
+    await strict.stop();
   });
 
   test("waits for the server when there is none, and says so", async () => {

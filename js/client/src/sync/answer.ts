@@ -66,8 +66,14 @@ export function isType(resp: Response, word: string): boolean {
   return (resp.headers.get("Content-Type") ?? "").split(";")[0]!.includes(word);
 }
 
-/** Explains an error of the network. */
-export function unreachable(op: string, err: unknown): TidemarkError {
+/**
+ * Explains an error of the network; `server` is where it was looked for. A browser
+ * does not tell a server that is down from one that refuses the page's origin.
+ */
+export function unreachable(op: string, err: unknown, server = ""): TidemarkError {
   if (err instanceof TidemarkError) return err;
-  return new TidemarkError("offline", "the server cannot be reached", { op, cause: err });
+  const page = globalThis.location?.origin;
+  const foreign = server !== "" && page !== undefined && navigator.onLine && !server.startsWith(`${page}/`);
+  const hint = foreign ? `see that it runs and takes pages of ${page}: tidemark serve --origin ${page}` : "";
+  return new TidemarkError("offline", "the server cannot be reached", { op, hint, cause: err });
 }

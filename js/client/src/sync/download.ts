@@ -53,7 +53,7 @@ export async function ask(url: string, tokens: Tokens, signal: AbortSignal): Pro
     resp = await fetch(url, { headers: await headersOf(tokens), signal: late, cache: "no-cache" });
     if (resp.ok && isType(resp, "json")) return await resp.text();
   } catch (err) {
-    throw unreachable("connect", err);
+    throw unreachable("connect", err, url);
   }
   throw await unexpected("connect", resp);
 }
@@ -64,9 +64,22 @@ export async function currentSchema(
   tokens: Tokens,
   signal: AbortSignal,
 ): Promise<{ schema: string; incarnation: string }> {
-  // Of ours, by the content type; what is missing fails where it is used.
-  const info = JSON.parse(await ask(address.base, tokens, signal)) as { schema: string; incarnation: string };
-  return { schema: await schemaOf(address, info.schema, tokens, signal), incarnation: info.incarnation };
+  const { schema, incarnation } = infoOf(await ask(address.base, tokens, signal), address.base);
+  return { schema: await schemaOf(address, schema, tokens, signal), incarnation };
+}
+
+/** What a server says of a space; others answer in JSON, too. */
+function infoOf(text: string, at: string): { schema: string; incarnation: string } {
+  try {
+    const { schema, incarnation } = JSON.parse(text);
+    if (typeof schema === "string" && typeof incarnation === "string") return { schema, incarnation };
+  } catch {
+    // It is not even JSON.
+  }
+  throw new TidemarkError("offline", `what answers at ${at} is no Tidemark server`, {
+    op: "connect",
+    hint: "check the address; a proxy or a sign-in page may stand in between",
+  });
 }
 
 export function schemaOf(address: Address, hash: string, tokens: Tokens, signal: AbortSignal): Promise<string> {
@@ -168,7 +181,7 @@ export class Download {
       if (!this.#complete()) throw new Error("the download broke off");
     } catch (err) {
       if (err instanceof Replaced) throw err;
-      throw unreachable("clone", err);
+      throw unreachable("clone", err, this.#address.base);
     } finally {
       clearTimeout(stalled);
       this.#signal.removeEventListener("abort", stop);

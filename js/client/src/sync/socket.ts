@@ -107,7 +107,7 @@ async function explain(address: Address, tokens: Tokens, signal: AbortSignal): P
       return { error, mayFallBack: error.code === "offline" };
     }
   } catch (err) {
-    return { error: unreachable("connect", err), mayFallBack: false };
+    return { error: unreachable("connect", err, address.base), mayFallBack: false };
   }
   // The server is there: it is the WebSocket that does not pass.
   return { error: unreachable("connect", null), mayFallBack: true };

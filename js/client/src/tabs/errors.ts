@@ -1,4 +1,5 @@
 import type { Code } from "../codes.ts";
+import type { Status } from "../database.ts";
 import { TidemarkError } from "../error.ts";
 import { RawText, type Value } from "../value.ts";
 
@@ -28,11 +29,17 @@ export function decodeError(e: ErrorMessage): TidemarkError {
   return new TidemarkError(code, message, detail);
 }
 
-/** The error of a call that did not get its answer in time. */
-export function late(what: string): TidemarkError {
+/** The error of a call that did not get its answer in time; `reads` where it cannot have done anything. */
+export function late(what: string, reads = false): TidemarkError {
   return new TidemarkError("busy", what, {
-    hint: "what was being written may be done all the same: look before you write it again",
+    hint: reads ? "" : "what was being written may be done all the same: look before you write it again",
   });
+}
+
+/** What calls wait for, in words; "" where that is not known. */
+export function waitedFor({ phase, waiting, error }: Status): string {
+  if (phase !== "schema") return waiting;
+  return `the first open needs the server${error === null ? "" : `: ${error.message}`}`;
 }
 
 /** The error of a tab whose page is older than another. */

@@ -22,6 +22,9 @@ const PATIENT: readonly Method[] = [
 /** Calls whose answers the worker remembers, so that they are never done twice. */
 const WRITES: readonly Method[] = ["exec", "transaction", "resolve"];
 
+/** Calls that change nothing. */
+const READS: readonly Method[] = ["query", "pending", "rejected", "conflicts", "export", "scopes", "inspect"];
+
 /** A call that has no answer yet. */
 interface Asked {
   readonly id: number;
@@ -40,6 +43,8 @@ export class Link {
   readonly tab: string;
   /** The worker that leads, "" while none is known. */
   leader = "";
+  /** What calls wait for, in words; "" where that is not known. */
+  why = (): string => "";
   readonly #deadline: number;
   readonly #post: (leader: string, up: Up) => void;
   readonly #asked = new Map<number, Asked>();
@@ -70,8 +75,11 @@ export class Link {
         ? (options.deadline ?? Number.POSITIVE_INFINITY)
         : (options.deadline ?? this.#deadline);
       const id = writes ? ++this.#writes : -++this.#reads;
-      const timer =
-        left < 2 ** 31 ? setTimeout(() => this.#give(id, late(`no answer came within ${left} ms`)), left) : undefined;
+      const timeout = (): void => {
+        const why = this.why();
+        this.#give(id, late(`no answer came within ${left} ms${why && `: ${why}`}`, READS.includes(method)));
+      };
+      const timer = left < 2 ** 31 ? setTimeout(timeout, left) : undefined;
       const abort = (): void => this.#give(id, signal?.reason);
       const end = (): void => {
         clearTimeout(timer);

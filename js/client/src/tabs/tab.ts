@@ -24,7 +24,7 @@ import type { Presence } from "../presence.ts";
 import type { ScopeInfo, SubscribeOptions, Subscription } from "../scope.ts";
 import { checkValue, type Query, queryOf } from "../sql.ts";
 import { LiveQueries, rowOf } from "../watch/live-queries.ts";
-import { decodeError, type ErrorMessage } from "./errors.ts";
+import { decodeError, type ErrorMessage, waitedFor } from "./errors.ts";
 import type { Link } from "./link.ts";
 import { type Listeners, listen } from "./listeners.ts";
 import type { Executed, Methods, Rowset, Statement } from "./messages.ts";
@@ -61,6 +61,7 @@ export class Tab implements Database {
     this.name = host.name;
     this.#host = host;
     this.#link = host.link;
+    host.link.why = () => waitedFor(host.status);
     this.ready = host.link.call("ready", null).then(() => {});
     this.ready.catch(() => {}); // who does not ask need not hear of it
     this.presences = new TabPresences({

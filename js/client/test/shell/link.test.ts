@@ -76,3 +76,14 @@ test("nothing hangs when the tab leaves", async () => {
   expect(await open).toBe("closed");
   expect(await link.call("query", statement).catch((e) => e.message)).toBe("closed");
 });
+
+test("a call without an answer says what it waited for, and only one that may have written warns of that", async () => {
+  const { link } = newLink();
+  link.follow("w1");
+  link.why = () => "another tab still holds the database's files";
+  const [read, write] = [link.call("query", statement), link.call("exec", statement)].map((c) => c.catch((err) => err));
+  await vi.advanceTimersByTimeAsync(1000);
+  const message = "no answer came within 1000 ms: another tab still holds the database's files";
+  expect(await read).toMatchObject({ code: "busy", message, hint: "" });
+  expect(await write).toMatchObject({ code: "busy", message, hint: expect.stringContaining("may be done") });
+});
