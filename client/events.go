@@ -49,7 +49,7 @@ func (s *shell) count(a *replica.Applied) int64 {
 	switch {
 	case a == nil:
 	case a.Staged:
-		s.filling += int64(a.StagedRows)
+		s.filling += int64(a.Rows)
 	default:
 		s.filling = 0
 	}

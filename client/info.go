@@ -36,7 +36,7 @@ type Preview struct {
 	Push   []replica.Pending `json:"push"`   // with their changes
 	Seq    tidemark.Seq      `json:"seq"`    // checkpoint of the copy
 	Head   tidemark.Seq      `json:"head"`   // of the server
-	Behind tidemark.Seq      `json:"behind"` // changesets to receive
+	Behind tidemark.Seq      `json:"behind"` // changesets to receive, of which a copy with scopes may not see all
 }
 
 // DryRun tells what Sync would send and how far the copy is behind. Nothing is

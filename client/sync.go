@@ -21,9 +21,9 @@ type SyncResult struct {
 	Accepted int                `json:"accepted"`
 	Merged   int                `json:"merged"` // accepted, but some value lost or overwrote a concurrent one
 	Rejected int                `json:"rejected"`
-	Received int                `json:"received"` // batches applied
-	Scopes   []ScopeNews        `json:"-"`        // what happened to the copy's scopes, in order
-	Left     map[string]int     `json:"-"`        // rows that left the copy and were not deleted, by table; with lost scopes or for others
+	Rows     int                `json:"rows"` // that the server told of: new, changed or gone; those of own changesets come back
+	Scopes   []ScopeNews        `json:"-"`    // what happened to the copy's scopes, in order
+	Left     map[string]int     `json:"-"`    // rows that left the copy and were not deleted, by table; with lost scopes or for others
 }
 
 // Sync pushes what is pending, pulls what is new and returns when everything

@@ -56,9 +56,12 @@ func (w *waiter) hear(n replica.Note, left map[string]int, state string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state = state
-	if a := n.Applied; a != nil && !a.Staged {
-		w.failures = 0
-		w.res.add(a, left)
+	if a := n.Applied; a != nil {
+		w.res.Rows += a.Rows
+		if !a.Staged {
+			w.failures = 0
+			w.res.add(a, left)
+		}
 	}
 	if n.Verify != nil {
 		w.verified = n.Verify
@@ -72,9 +75,6 @@ func (w *waiter) hear(n replica.Note, left map[string]int, state string) {
 }
 
 func (r *SyncResult) add(a *replica.Applied, left map[string]int) {
-	if a.Seq > r.Seq {
-		r.Received++
-	}
 	r.Seq = max(r.Seq, a.Seq)
 	r.Settled = append(r.Settled, a.Settled...)
 	r.Scopes = append(r.Scopes, a.Scopes...)

@@ -13,7 +13,7 @@ type preview struct {
 	Online  bool          `json:"online"` // the server answered; if not, head is what it told last
 	Seq     tidemark.Seq  `json:"seq"`
 	Head    tidemark.Seq  `json:"head"`
-	Receive int           `json:"receive"` // changesets of others
+	Receive int           `json:"receive"` // changesets of others; where scopes are declared the most that it can be
 	Pending []pendingItem `json:"pending"`
 }
 
@@ -34,7 +34,11 @@ func (c *syncCommand) dryRun(s *shell, db *client.DB) error {
 	sch := db.Schema()
 	printPending(s, p.Push, sch, true)
 	if err == nil {
-		s.printf("%s would be received, up to seq %s\n", plural(int64(p.Behind), "changeset"), grouped(int64(p.Head)))
+		most := ""
+		if sch.Scoped() && p.Behind > 0 {
+			most = "at most " // some may be of scopes that this copy does not hold
+		}
+		s.printf("%s%s would be received, up to seq %s\n", most, plural(int64(p.Behind), "changeset"), grouped(int64(p.Head)))
 	}
 	d := preview{c.File, err == nil, p.Seq, p.Head, int(p.Behind), pendingItems(p.Push, sch)}
 	return errors.Join(s.document(d), err)

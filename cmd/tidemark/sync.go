@@ -61,8 +61,9 @@ type synced struct {
 	Accepted int            `json:"accepted"`
 	Merged   int            `json:"merged"`
 	Rejected int            `json:"rejected"`
-	Kept     int            `json:"kept"`     // new records of tidemark rejected, these included
-	Received int            `json:"received"` // changesets of others
+	Kept     int            `json:"kept"`               // new records of tidemark rejected, these included
+	Received *int           `json:"received,omitempty"` // changesets of others; a copy that holds scopes cannot count what it does not see
+	Rows     int            `json:"rows"`               // that the server told of: new, changed or gone, own ones included
 	Seq      tidemark.Seq   `json:"seq"`
 	Pending  int            `json:"pending"`
 	Outcomes []outcome      `json:"outcomes"`
@@ -107,7 +108,7 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 }
 
 func (c *syncCommand) result(res *client.SyncResult, before, after replica.Status) synced {
-	d := synced{Path: c.File, State: "settled", Rejected: res.Rejected, Seq: after.Seq, Pending: after.Pending, Outcomes: []outcome{}}
+	d := synced{Path: c.File, State: "settled", Rejected: res.Rejected, Rows: res.Rows, Seq: after.Seq, Pending: after.Pending, Outcomes: []outcome{}}
 	for _, o := range res.Settled {
 		d.Outcomes = append(d.Outcomes, outcomeOf(o))
 		switch o.Kind {
@@ -120,8 +121,11 @@ func (c *syncCommand) result(res *client.SyncResult, before, after replica.Statu
 	// Also what was saved before a repair, and what another process got as its answer.
 	d.Kept = max(d.Rejected, after.Rejected-before.Rejected)
 	d.Pushed = d.Accepted + d.Merged + d.Rejected
-	if after.Incarnation == before.Incarnation {
-		d.Received = max(int(after.Seq-before.Seq)-d.Accepted-d.Merged, 0)
+	if !after.Scoped {
+		d.Received = new(int)
+		if after.Incarnation == before.Incarnation {
+			*d.Received = max(int(after.Seq-before.Seq)-d.Accepted-d.Merged, 0)
+		}
 	}
 	if d.Kept > 0 {
 		d.State = "rejected"
@@ -134,8 +138,12 @@ func (d synced) text() string {
 	if d.Merged > 0 {
 		merged = fmt.Sprintf("merged %d, ", d.Merged)
 	}
+	received := plural(d.Rows, "row")
+	if d.Received != nil {
+		received = plural(*d.Received, "changeset")
+	}
 	return fmt.Sprintf("pushed %d, accepted %d, %srejected %d, received %s, at seq %d",
-		d.Pushed, d.Accepted, merged, d.Rejected, plural(d.Received, "changeset"), d.Seq)
+		d.Pushed, d.Accepted, merged, d.Rejected, received, d.Seq)
 }
 
 // mostLines is how many particulars a sync prints; the rest is counted.

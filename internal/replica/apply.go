@@ -26,11 +26,11 @@ type Applied struct {
 	Staged    bool     // kept for later, nothing is visible yet
 	Schema    bool     // the schema changed
 	Skipped   []string // objects of a new schema that could not be made, each with its reason
+	Rows      int      // that the batch or chunk told of, own ones included
 
 	// Where scopes are declared.
-	Scopes     []ScopeNews
-	Left       map[int]int // rows that left this copy without being deleted, by table
-	StagedRows int         // changes in the chunk that was kept
+	Scopes []ScopeNews
+	Left   map[int]int // rows that left this copy without being deleted, by table
 }
 
 // then joins what two steps of one transaction did; either may have done nothing.
@@ -83,10 +83,7 @@ func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int
 			return err
 		}
 		if b.More {
-			out = &Applied{Seq: b.From, Staged: true}
-			for i := range parts {
-				out.StagedRows += len(parts[i].Changes)
-			}
+			out = &Applied{Seq: b.From, Staged: true, Rows: r.rowsIn(parts)}
 			return r.stage(b)
 		}
 		j := &job{outcomes: outcomes, seq: b.To, schema: b.Schema}
@@ -106,6 +103,7 @@ func (r *Replica) applyBatch(b *wire.Batch, outcomes []tidemark.Outcome, now int
 			return err
 		}
 		out = a.out
+		out.Rows = r.rowsIn(parts)
 		return r.arrive(b, a)
 	})
 	if err != nil {

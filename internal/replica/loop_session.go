@@ -196,7 +196,7 @@ func batch(l *Loop, now int64, ev Event) error {
 	l.staging = a.Staged
 	if a.Staged {
 		l.progressed()
-		if a.StagedRows > 0 {
+		if a.Rows > 0 {
 			l.notify(Note{Applied: a})
 		}
 		l.send(&wire.Ack{Seq: l.seq, Cursor: b.Cursor})

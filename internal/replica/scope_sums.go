@@ -182,3 +182,23 @@ func (r *Replica) partsOf(b *wire.Batch) ([]wire.Part, error) {
 	}
 	return parts, nil
 }
+
+// rowsIn counts the rows that parts tell of. One that is in several scopes
+// stands in several parts.
+func (r *Replica) rowsIn(parts []wire.Part) (n int) {
+	if len(parts) == 1 {
+		return len(parts[0].Changes)
+	}
+	seen := map[rowID]bool{}
+	for i := range parts {
+		for _, c := range parts[i].Changes {
+			t := r.schema.Table(c.Table)
+			if t == nil || len(c.Key) != len(t.Key) {
+				n++
+				continue
+			}
+			seen[idOf(t, c.Key)] = true
+		}
+	}
+	return n + len(seen)
+}

@@ -122,7 +122,7 @@ func describe(n replica.Note) string {
 		for _, t := range slices.Sorted(maps.Keys(a.Left)) {
 			fmt.Fprintf(&b, ", %d left %d", a.Left[t], t)
 		}
-		fmt.Fprintf(&b, ", schema %v, %d skipped, %d staged", a.Schema, len(a.Skipped), a.StagedRows)
+		fmt.Fprintf(&b, ", schema %v, %d skipped, %d rows, staged %v", a.Schema, len(a.Skipped), a.Rows, a.Staged)
 	}
 	return b.String()
 }

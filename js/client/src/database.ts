@@ -307,6 +307,8 @@ export interface SyncResult {
   readonly accepted: number;
   readonly merged: number;
   readonly rejected: number;
+  /** Rows that the server told of: new, changed or gone; those of own changesets come back. */
+  readonly rows: number;
 }
 
 /**
