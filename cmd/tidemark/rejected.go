@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/meta"
@@ -25,7 +26,7 @@ type rejectedCommand struct {
 func (rejectedCommand) Help() string {
 	return `A changeset that the server rejected was undone in the copy and is kept here in full, with the reason, until someone disposes of it. So is what stood in a row that verify repaired (code uncaptured). In a served file it is what other programs wrote into it against its constraints.
 
-retry writes the changes into the copy once more, as a new changeset; the next sync sends it. Mend first what the reason names. discard forgets a changeset for good. export writes it as JSON.
+retry writes the changes into the copy once more, as a new changeset; the next sync sends it. Mend first what the reason names. After the server's file was put back from a backup, some may delete rows that only the server has: retry all leaves those, and exits with 6. discard forgets a changeset for good. export writes it as JSON.
 
 Examples:
 
@@ -219,7 +220,7 @@ func (c *rejectedCommand) export(s *shell, box *box, list []replica.Rejected) er
 // retry goes on behind a changeset that still does not fit.
 func (c *rejectedCommand) retry(s *shell, box *box, list []replica.Rejected) error {
 	d := disposed{Path: c.File, IDs: []int64{}}
-	var failed error
+	list, failed := c.unasked(list)
 	for _, r := range list {
 		parts, err := box.retry(s.ctx, r.ID, c.Apart)
 		if err != nil {
@@ -241,6 +242,31 @@ func (c *rejectedCommand) retry(s *shell, box *box, list []replica.Rejected) err
 	}
 	s.printf("\nnext: tidemark sync %s\n", quoteArg(c.File))
 	return errors.Join(failed, s.document(d))
+}
+
+// unasked takes out of all changesets those of which a retry deletes rows that the server has and this copy never had,
+// as most of them are new there: who wants that names them.
+func (c *rejectedCommand) unasked(list []replica.Rejected) ([]replica.Rejected, error) {
+	if !slices.Equal(c.IDs, []string{"all"}) {
+		return list, nil
+	}
+	var rest []replica.Rejected
+	var left []string
+	rows := 0
+	for _, r := range list {
+		if r.Code == tidemark.CodeRecovered && slices.ContainsFunc(r.Changes, func(ch tidemark.Change) bool { return ch.Op == tidemark.Delete }) {
+			left, rows = append(left, strconv.FormatInt(r.ID, 10)), rows+len(r.Changes)
+			continue
+		}
+		rest = append(rest, r)
+	}
+	if len(left) == 0 {
+		return rest, nil
+	}
+	ids := strings.Join(left, " ")
+	return rest, &ending{exit: exitRefused, code: tidemark.CodeRecovered,
+		msg:  "left as it is: changeset " + ids + ", of which a retry deletes " + plural(rows, "row") + " that this copy did not have",
+		hint: "tidemark rejected " + quoteArg(c.File) + " retry " + ids + " deletes them; discard " + ids + " keeps them"}
 }
 
 // stillRejected gives a retry that does not fit the exit code of a rejection, and says which row it is about. It is
