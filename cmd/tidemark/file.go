@@ -36,19 +36,31 @@ func roleOf(path string) (string, error) {
 	return role, db.Close()
 }
 
+// mustBeThere refuses what cannot be a database.
 func mustBeThere(path string) error {
+	fi, err := lookAt(path)
+	if err != nil || fi.Mode().IsRegular() {
+		return err
+	}
+	// To open a pipe waits for ever.
+	return &tidemark.Error{Code: tidemark.CodeUsage, Msg: path + " is no file but a device or a pipe",
+		Hint: "give the path of one SQLite file"}
+}
+
+// lookAt looks for something that can be read, also when it is a pipe.
+func lookAt(path string) (fs.FileInfo, error) {
 	fi, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "there is no file " + path,
+		return nil, &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "there is no file " + path,
 			Hint: "check the path; tidemark clone URL FILE makes a copy of a space"}
 	case err != nil:
-		return &tidemark.Error{Code: tidemark.CodeUsage, Err: err}
+		return nil, &tidemark.Error{Code: tidemark.CodeUsage, Err: err, Hint: "give the path of one file"}
 	case fi.IsDir():
-		return &tidemark.Error{Code: tidemark.CodeUsage, Msg: path + " is a folder",
-			Hint: "give the path of one SQLite file"}
+		return nil, &tidemark.Error{Code: tidemark.CodeUsage, Msg: path + " is a folder",
+			Hint: "give the path of one file"}
 	}
-	return nil
+	return fi, nil
 }
 
 // unreadable explains why a file cannot be read as a database.

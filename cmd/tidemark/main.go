@@ -15,6 +15,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -69,11 +70,19 @@ func run(args []string) int {
 	}
 	s.parser = parser
 	k, err := parser.Parse(args)
-	s.configure(c.JSON, c.Verbose)
+	s.configure(c.JSON || err != nil && asksForJSON(args), c.Verbose)
 	if err != nil {
 		return s.fail(usage(err))
 	}
 	return s.fail(k.Run(s))
+}
+
+// asksForJSON looks for the flag in a command line that could not be read to its end.
+func asksForJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.Contains(args, "--json")
 }
 
 func newParser(c *commands) (*kong.Kong, error) {

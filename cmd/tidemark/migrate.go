@@ -56,9 +56,6 @@ func (c *migrateCommand) read(s *shell) (string, error) {
 		b, err := io.ReadAll(s.in)
 		return string(b), err
 	}
-	if err := mustBeThere(c.Script); err != nil {
-		return "", err
-	}
 	b, err := os.ReadFile(c.Script)
 	return string(b), err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -179,10 +180,13 @@ func (c *showCommand) read(s *shell) (string, error) {
 		}
 		return strings.TrimSpace(string(b[:n])), nil
 	}
-	if b, err := os.ReadFile(c.Token); err == nil {
-		return strings.TrimSpace(string(b)), nil
+	f, err := os.Open(c.Token)
+	if err != nil {
+		return c.Token, nil
 	}
-	return c.Token, nil
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, token.MaxSize+2))
+	return strings.TrimSpace(string(b)), err
 }
 
 // pieces takes a token apart.

@@ -59,7 +59,15 @@ func present(path string, o Options) error {
 			Hint: "check the path, or ask for a new space to be created",
 		}
 	case err != nil:
-		return err
+		return &tidemark.Error{
+			Code: tidemark.CodeNotSQLite, Op: "open", Space: o.Space, Msg: path + " cannot be opened", Err: err,
+			Hint: "give the path of an SQLite file",
+		}
+	case !info.IsDir() && !info.Mode().IsRegular(): // to open a pipe waits for ever
+		return &tidemark.Error{
+			Code: tidemark.CodeNotSQLite, Op: "open", Space: o.Space, Msg: path + " is no file but a device or a pipe",
+			Hint: "give the path of an SQLite file",
+		}
 	case info.IsDir():
 		return &tidemark.Error{
 			Code: tidemark.CodeNotSQLite, Op: "open", Space: o.Space, Msg: path + " is a directory",
