@@ -19,6 +19,10 @@ const KEEPALIVE = 30 * 60_000;
 /** How often all rows are compared with the server. */
 const SCRUB = 24 * 3600_000;
 
+/** How often the shell looks at the clock; one that went on by more than SLEPT meanwhile says that the device slept. Milliseconds. */
+const LOOK = 10_000;
+const SLEPT = 60_000;
+
 /** Failures in a row after which sync says that it is offline. */
 const MOST_ATTEMPTS = 3;
 
@@ -99,12 +103,15 @@ export class Shell {
   /** How far the server's clock is ahead, milliseconds. */
   #ahead = 0;
   readonly #scrub: ReturnType<typeof setInterval>;
+  readonly #look: ReturnType<typeof setInterval>;
+  #looked = Date.now();
   #ended = false;
 
   constructor(host: ShellHost) {
     this.#host = host;
     this.#loop = new Loop(host.replica, { rand: host.rand, keepalive: KEEPALIVE });
     this.#scrub = setInterval(() => this.step({ type: "verify" }), SCRUB);
+    this.#look = setInterval(() => this.#wake(), LOOK);
   }
 
   get state(): Loop["state"] {
@@ -122,6 +129,7 @@ export class Shell {
     this.#unlink();
     clearTimeout(this.#timer);
     clearInterval(this.#scrub);
+    clearInterval(this.#look);
     for (const w of this.#waiters) w.reject(new TidemarkError("usage", "the database is closed"));
     this.#waiters.clear();
   }
@@ -239,6 +247,18 @@ export class Shell {
   nudge(): void {
     this.step({ type: "start" });
     this.step({ type: "local" });
+  }
+
+  /**
+   * Begins anew when the device slept: the server has given the connection up, and
+   * a page that has nothing to send would not notice, since it hears no pings.
+   */
+  #wake(): void {
+    const slept = Date.now() - this.#looked > SLEPT;
+    this.#looked = Date.now();
+    if (!slept || !this.live) return;
+    this.step({ type: "hangup" });
+    this.nudge();
   }
 
   #settled(): boolean {
