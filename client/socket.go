@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -50,10 +51,7 @@ type socket struct {
 }
 
 func dialSocket(ctx context.Context, s *shell, out emit, token string) (link, *dialError) {
-	ctx, cancel := context.WithTimeout(ctx, handshake)
-	defer cancel()
-	d := dialer(s.db.opts.HTTP)
-	conn, resp, err := d.DialContext(ctx, s.addr.socket(), bearer(token))
+	conn, resp, err := shakeHands(ctx, dialer(s.db.opts.HTTP), s.addr.socket(), bearer(token))
 	if err != nil {
 		return nil, explainDial(resp, err)
 	}
@@ -66,6 +64,30 @@ func dialSocket(ctx context.Context, s *shell, out emit, token string) (link, *d
 	s.wg.Go(l.read)
 	s.wg.Go(l.write)
 	return l, nil
+}
+
+// shakeHands dials. The dialer heeds the end of a context only until it is
+// connected: a server that never answers would hold it for the whole time.
+func shakeHands(ctx context.Context, d *websocket.Dialer, address string, h http.Header) (*websocket.Conn, *http.Response, error) {
+	dial := d.NetDialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	keep := func() bool { return true }
+	d.NetDialContext = func(connecting context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(connecting, network, addr)
+		if err == nil {
+			keep = context.AfterFunc(ctx, func() { _ = c.Close() })
+		}
+		return c, err
+	}
+	limited, cancel := context.WithTimeout(ctx, handshake)
+	defer cancel()
+	conn, resp, err := d.DialContext(limited, address, h)
+	if !keep() && err == nil {
+		return nil, nil, errors.Join(ctx.Err(), conn.Close())
+	}
+	return conn, resp, err
 }
 
 // dialer takes proxy, certificates and cookies from the HTTP client.
