@@ -23,14 +23,17 @@ CREATE TABLE nokey (x);
 CREATE VIEW view1 AS SELECT 1;
 `
 
-func inventory(t testing.TB) *tidemark.Schema {
+func inventory(t testing.TB) *tidemark.Schema { return inspect(t, inventorySQL) }
+
+// inspect reads the schema of a database that a script makes.
+func inspect(t testing.TB, script string) *tidemark.Schema {
 	t.Helper()
 	db, err := lite.Open(":memory:", lite.Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.Script(inventorySQL); err != nil {
+	if err := db.Script(script); err != nil {
 		t.Fatal(err)
 	}
 	s, _, err := schema.Inspect(db, nil)

@@ -4,9 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/tidemarkdb/tidemark/internal/lite"
-	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
 const oddSQL = `
@@ -19,18 +16,7 @@ CREATE TABLE "a: b #c" (k TEXT PRIMARY KEY, v REFERENCES "null", w REFERENCES "n
 var setting = regexp.MustCompile(`(?m)^( +)#(\S)`)
 
 func TestDraftSaysWhatHoldsWithoutIt(t *testing.T) {
-	db, err := lite.Open(":memory:", lite.Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if err := db.Script(inventorySQL + oddSQL); err != nil {
-		t.Fatal(err)
-	}
-	s, _, err := schema.Inspect(db, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := inspect(t, inventorySQL+oddSQL)
 	draft := string(Draft("shop.sqlite", s))
 	published, _ := published(t)
 	for name, text := range map[string]string{"as it is": draft, "with every # away": setting.ReplaceAllString(draft, "$1$2")} {

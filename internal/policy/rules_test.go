@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/lite"
-	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
 const ruled = `rules:
@@ -29,23 +27,10 @@ const ruled = `rules:
 
 // office is a schema for rules.
 func office(t testing.TB) *tidemark.Schema {
-	t.Helper()
-	db, err := lite.Open(":memory:", lite.Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if err := db.Script(`CREATE TABLE task (id INTEGER PRIMARY KEY, project INT, author TEXT, title TEXT, changed INT, long AS (length(title)));
+	return inspect(t, `CREATE TABLE task (id INTEGER PRIMARY KEY, project INT, author TEXT, title TEXT, changed INT, long AS (length(title)));
 		CREATE TABLE member (project INT, person TEXT, role TEXT, PRIMARY KEY (person, project)) WITHOUT ROWID;
 		CREATE VIEW busy AS SELECT project, count(*) AS n FROM task GROUP BY project;
-		CREATE TABLE unkeyed (x);`); err != nil {
-		t.Fatal(err)
-	}
-	s, _, err := schema.Inspect(db, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+		CREATE TABLE unkeyed (x);`)
 }
 
 func TestRules(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
-	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
@@ -39,23 +38,6 @@ scopes:
     grant: none
     tables: { the task: '"all"' }
 `
-
-func inspect(t testing.TB, sql string) *tidemark.Schema {
-	t.Helper()
-	db, err := lite.Open(":memory:", lite.Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if err := db.Script(sql); err != nil {
-		t.Fatal(err)
-	}
-	s, _, err := schema.Inspect(db, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 func TestScopesOf(t *testing.T) {
 	s := inspect(t, teamTables)
