@@ -1,4 +1,3 @@
-import type { SqlValue } from "@sqlite.org/sqlite-wasm";
 import type { Row, Value } from "../value.ts";
 import { SqliteError } from "./failure.ts";
 import type { Sqlite } from "./load.ts";
@@ -13,7 +12,6 @@ const ENABLE_FKEY = 1002;
 const ENABLE_TRIGGER = 1003;
 const DQS_DML = 1013;
 const DQS_DDL = 1014;
-const DEFERRED_FKS = 10;
 /** READWRITE, CREATE, URI names off, results with their extended codes. */
 const openFlags = 2 | 4 | 0x2000000;
 /** READONLY, URI names on, results with their extended codes. */
@@ -290,14 +288,6 @@ export class Database {
     return this.sqlite.x.sqlite3_last_insert_rowid(this.handle);
   }
 
-  /** Counts the foreign-key violations that the open transaction has deferred: exact, and falls back after ROLLBACK TO. */
-  deferredViolations(): number {
-    const { x, out } = this.sqlite;
-    const rc = x.sqlite3_db_status(this.handle, DEFERRED_FKS, out, out + 4, 0);
-    if (rc !== 0) throw this.failure(rc);
-    return this.sqlite.pointerAt(out);
-  }
-
   /** Switches all triggers stored in the file on or off, and tells how it was; TEMP triggers and foreign-key actions are not concerned. */
   setTriggers(on: boolean): boolean {
     return this.#config(ENABLE_TRIGGER, on);
@@ -348,30 +338,9 @@ export class Database {
     }
   }
 
-  /** Lets SQL call a function: of numbers, strings, bytes and null, which is also what it gives. */
-  createFunction(name: string, args: number, fn: (...values: SqlValue[]) => SqlValue): void {
-    const { capi } = this.sqlite.api;
-    const call = (_: number, ...values: SqlValue[]): SqlValue => fn(...values);
-    const rc = capi.sqlite3_create_function(this.handle, name, args, capi.SQLITE_UTF8, 0, call, 0, 0);
-    if (rc !== 0) throw this.failure(rc);
-  }
-
   /** The database as the bytes of a file. */
   serialize(): Uint8Array {
     return this.sqlite.api.capi.sqlite3_js_db_export(this.handle);
-  }
-
-  /** Puts the bytes of a file in the place of this database, which then lies in memory. */
-  deserialize(bytes: Uint8Array): void {
-    this.forget();
-    const { sqlite } = this;
-    const at = sqlite.copy(bytes);
-    // Memory has no write-ahead log: the file says that it needs none.
-    if (bytes.length > 19) sqlite.heap.fill(1, at + 18, at + 20);
-    const { capi } = sqlite.api;
-    const flags = capi.SQLITE_DESERIALIZE_FREEONCLOSE | capi.SQLITE_DESERIALIZE_RESIZEABLE;
-    const rc = capi.sqlite3_deserialize(this.handle, "main", at, bytes.length, bytes.length, flags);
-    if (rc !== 0) throw this.failure(rc);
   }
 }
 

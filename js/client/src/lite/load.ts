@@ -35,7 +35,6 @@ export interface Exports {
   sqlite3_changes(db: number): number;
   sqlite3_total_changes(db: number): number;
   sqlite3_last_insert_rowid(db: number): bigint;
-  sqlite3_db_status(db: number, op: number, current: number, high: number, reset: number): number;
   sqlite3__wasm_db_config_ip(db: number, op: number, on: number, out: number): number;
 }
 

@@ -19,6 +19,7 @@ import { type Row, sameRow, type Value } from "../../src/value.ts";
 import type { Batch } from "../../src/wire/down.ts";
 import { encode, inspect } from "../inspect.ts";
 import { integrity } from "../integrity.ts";
+import { deserialize } from "../lite/image.ts";
 
 export const sqlite = await loadSqlite();
 
@@ -338,7 +339,7 @@ export class Device {
 
 function copyOf(db: Database): Database {
   const copy = Database.open(sqlite, ":memory:");
-  copy.deserialize(db.serialize());
+  deserialize(copy, db.serialize());
   return copy;
 }
 

@@ -13,6 +13,7 @@ import { type Down, decodeDown, isAside } from "../../src/wire/down.ts";
 import type { Want } from "../../src/wire/scope.ts";
 import { Shorthand } from "../../src/wire/shorthand.ts";
 import { encodeUp } from "../../src/wire/up.ts";
+import { deserialize } from "../lite/image.ts";
 import { describe } from "./describe.ts";
 import { dump } from "./dump.ts";
 import { report } from "./report.ts";
@@ -73,7 +74,7 @@ export class TwinDevice {
 
   #connect(image: Uint8Array): Database {
     const db = Database.open(this.#sqlite, ":memory:");
-    db.deserialize(image);
+    deserialize(db, image);
     return db;
   }
 
