@@ -4,8 +4,15 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { browser, openTab, run, type Stage, scratch, stage, tidemark, until } from "./harness.ts";
 
+interface Watcher {
+  heard(text: string): Promise<void>;
+  /** Ids of those whom it saw leave, in order. */
+  left(): string[];
+  end(): Promise<void>;
+}
+
 /** The program on a copy of its own, present until it is ended. */
-function watcher(file: string, state: string): { heard(text: string): Promise<void>; end(): Promise<void> } {
+function watcher(file: string, state: string): Watcher {
   const args = ["presence", file, "--state", state, "--watch", "--json"];
   const child = spawn(tidemark, args, { stdio: ["ignore", "pipe", "inherit"] });
   let out = "";
@@ -14,6 +21,11 @@ function watcher(file: string, state: string): { heard(text: string): Promise<vo
   return {
     heard: async (text) => {
       await expect.poll(() => out, { timeout: 15_000 }).toContain(text);
+    },
+    left: () => {
+      const lines = out.split("\n").slice(0, -1);
+      const events = lines.map((l) => JSON.parse(l) as { event: string; peer?: { id: string } });
+      return events.filter((e) => e.event === "left").map((e) => e.peer?.id ?? "");
     },
     end: async () => {
       child.kill("SIGINT");
@@ -45,20 +57,23 @@ describe.skipIf(browser === "")("presence", () => {
     dir.remove();
   });
 
-  const present = async (state: object): Promise<Page> => {
+  const present = async (state: object, name = "presence"): Promise<Page> => {
     const page = await openTab(s.chrome.context, s.site);
     await page.evaluate(
-      async ({ server, state }) => {
-        window.db = await window.tidemark.open({ name: "presence", server });
+      async ({ server, state, name }) => {
+        window.db = await window.tidemark.open({ name, server });
         const p = window.db.presence();
         window.kept.casts = [];
         p.onCast((c) => (window.kept.casts as unknown[]).push(c.body));
         p.join(state as Record<string, unknown>);
       },
-      { server: s.space, state },
+      { server: s.space, state, name },
     );
+    await until(page, () => window.db.presence().peers.some((p) => p.me), true);
     return page;
   };
+  const idOf = (page: Page): Promise<string> =>
+    page.evaluate(() => window.db.presence().peers.find((p) => p.me)?.id ?? "");
   const heard = (page: Page, casts: readonly unknown[]): Promise<void> => until(page, () => window.kept.casts, casts);
 
   test("two tabs of one replica and a Go program see each other", async () => {
@@ -76,7 +91,7 @@ describe.skipIf(browser === "")("presence", () => {
     await two.evaluate(async () => {
       for (let x = 0; x <= 300; x++) {
         window.db.presence().update({ x });
-        if (x % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        if (x % 10 === 0) await window.db.query`SELECT 1`; // others get their turn
       }
     });
     await sees(one, [{ x: 300 }, { name: "go" }]);
@@ -135,5 +150,73 @@ describe.skipIf(browser === "")("presence", () => {
     expect(code).toBe("usage");
     await go.end();
     await sees(one, []);
+    await one.close();
+  });
+
+  /** Another browser process may show the crash page, but nobody says goodbye. */
+  async function crash(page: Page): Promise<void> {
+    const cdp = await s.chrome.context.newCDPSession(page);
+    const gone = page.waitForEvent("crash");
+    cdp.send("Page.crash").catch(() => {}); // nobody is left to answer
+    await gone;
+  }
+
+  test("a tab that goes leaves at once, one that crashes after a while", async () => {
+    const file = join(dir.path, "go4.db");
+    await run("clone", s.space, file);
+    const go = watcher(file, '{"name":"go"}');
+    // Each of these ways to go is over before the ten seconds of the crash are.
+    const crashed = await present({ name: "crashed" }, "crashed");
+    const lost = await idOf(crashed);
+    const leader = await present({ name: "leader" });
+    const [other, away, last] = await Promise.all([
+      present({ name: "other" }),
+      present({ name: "away" }),
+      present({ name: "last" }, "last"),
+    ]);
+    await sees(
+      other,
+      ["crashed", "leader", "away", "last", "go"].map((name) => ({ name })),
+    );
+    const [stays, ...goes] = await Promise.all([other, away, leader, last].map(idOf));
+    await crash(crashed);
+    await away.goto("about:blank"); // follows another tab
+    await leader.close();
+    await last.close(); // with it the replica has no tab any more
+    await expect.poll(() => go.left(), { timeout: 15_000 }).toEqual(goes);
+    await sees(other, [{ name: "crashed" }, { name: "go" }]);
+    // A while: the one that crashed could have come back, and the one that stays was never gone.
+    await expect.poll(() => go.left(), { timeout: 30_000 }).toEqual([...goes, lost]);
+    expect(await idOf(other)).toBe(stays);
+    await crashed.close();
+    await away.close();
+    await go.end();
+    await sees(other, []);
+    await other.close();
+  });
+
+  test("a page that is put away leaves, and is back when it is shown again", async () => {
+    const leader = await present({ name: "leader" });
+    const other = await present({ name: "other" });
+    const witness = await present({ name: "witness" }, "witness");
+    const all = [{ name: "leader" }, { name: "other" }];
+    await sees(witness, all);
+    // What the browser does when it keeps a page is told to it by an event.
+    const turn = (page: Page, event: "pagehide" | "pageshow"): Promise<unknown> =>
+      page.evaluate((event) => dispatchEvent(new PageTransitionEvent(event, { persisted: true })), event);
+    for (const [page, name] of [
+      [other, "other"],
+      [leader, "leader"],
+    ] as const) {
+      await turn(page, "pagehide");
+      await sees(
+        witness,
+        all.filter((s) => s.name !== name),
+      );
+      await turn(page, "pageshow");
+      await sees(witness, all);
+      await page.evaluate(() => window.db.query`SELECT 1`);
+    }
+    for (const page of [leader, other, witness]) await page.close();
   });
 });

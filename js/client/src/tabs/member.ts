@@ -134,6 +134,7 @@ export class Member implements TabHost {
   /** The page is put away: another tab shall lead. What the worker has committed is stored. */
   #sleep(): void {
     this.#asleep = true;
+    this.tab.presences.rest();
     this.#employer.dismiss();
     this.#election.leave();
   }

@@ -64,6 +64,11 @@ export class TabPresences {
     } else this.#scopes.get(news.scope)?.take(news);
   }
 
+  /** The page goes, or is put away: the others see it leave. When it is back it says everything again. */
+  rest(): void {
+    for (const p of this.#scopes.values()) p.rest();
+  }
+
   /** Another worker leads: it is told everything. */
   reconnect(): void {
     for (const p of this.#scopes.values()) p.again();
@@ -136,6 +141,12 @@ class TabPresence implements Presence<State> {
     if (this.#state === null) return;
     this.#dirty = true;
     void this.#send();
+  }
+
+  rest(): void {
+    if (this.#state === null) return;
+    this.#dirty = false;
+    this.#door.present(this.scope, null).catch(() => {}); // nobody is left to hear of it
   }
 
   meet(session: Session): void {

@@ -57,7 +57,9 @@ export class Presences {
       const list = [...(this.#peers.get(scope)?.values() ?? [])];
       if (list.length > 0) this.#tell({ type: "peers", scope, all: true, list });
     }
-    this.#soon();
+    // A page that goes has no time.
+    if (state === null) this.#flush();
+    else this.#soon();
   }
 
   /** Says something now; what was set before it goes first. */
@@ -69,7 +71,6 @@ export class Presences {
   /** A tab is gone. */
   leave(tab: string): void {
     for (const p of this.#parts.values()) if (p.tab === tab) this.set(tab, p.scope, null);
-    this.#flush();
   }
 
   /** The database is wiped: everyone leaves. */

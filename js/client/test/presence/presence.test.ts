@@ -230,3 +230,31 @@ test("what cannot be said is refused at once", () => {
   a.join({ x: "é".repeat(2000) });
   expect(code(() => a.cast("é".repeat(8192)))).toBe("too_large");
 });
+
+test("a page that goes leaves at once in all scopes, and says its newest states when it is back", async () => {
+  const w = new World();
+  const [tab] = w.tabs;
+  const a = tab!.of<{ n: number }>("all");
+  tab!.of("project/1").join();
+  tab!.of("project/2"); // it only looked there
+  w.welcome();
+  a.join({ n: 1 });
+  await settle();
+  w.take();
+  a.update({ n: 2 });
+  a.update({ n: 3 });
+  tab!.rest();
+  // No time passes: the page has none.
+  expect(w.take()).toEqual([
+    { type: "presence", scope: "all", state: null, part: "tab-a" },
+    { type: "presence", scope: "project/1", state: null, part: "tab-a" },
+  ]);
+  await settle();
+  expect(w.take()).toEqual([]);
+  tab!.reconnect();
+  await settle();
+  expect(w.take()).toEqual([
+    { type: "presence", scope: "all", state: '{"n":3}', part: "tab-a" },
+    { type: "presence", scope: "project/1", state: "{}", part: "tab-a" },
+  ]);
+});

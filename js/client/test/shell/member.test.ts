@@ -83,3 +83,27 @@ test("a page without locks that is put away keeps its worker, which nobody could
   await vi.advanceTimersByTimeAsync(2000);
   await closing;
 });
+
+test("a page that is put away says goodbye to the worker that it lets go", async () => {
+  vi.stubGlobal("navigator", { locks });
+  const { member, workers } = tab();
+  await vi.advanceTimersByTimeAsync(0);
+  const [worker] = workers;
+  const { leader } = worker!.heard[0] as Boot;
+  const status = { ...member.status, scopes: [] };
+  worker!.onmessage!({ data: { type: "lead", status } });
+  member.tab.presence("all").join({ n: 1 });
+  window.dispatchEvent(new Event("pagehide"));
+  const said = worker!.heard
+    .filter((m) => m.type === "call" && m.method === "present")
+    .map((m) => "args" in m && m.args);
+  expect(leader).not.toBe("");
+  expect(said).toEqual([
+    { scope: "all", state: '{"n":1}' },
+    { scope: "all", state: null },
+  ]);
+  expect(worker!.ended).toBe(true);
+  const closing = member.close();
+  await vi.advanceTimersByTimeAsync(2000);
+  await closing;
+});
