@@ -36,14 +36,17 @@ type comeBack struct {
 func (e *comeBack) Unwrap() error             { return e.error }
 func (e *comeBack) RetryAfter() time.Duration { return e.after }
 
+// longest is as far ahead as anybody is believed.
+const longest = 24 * time.Hour
+
 // withRetry reads the Retry-After header of an answer, in seconds or as a date.
 func withRetry(resp *http.Response, err error) error {
 	h := resp.Header.Get("Retry-After")
-	if n, perr := strconv.Atoi(h); perr == nil && n > 0 {
-		return &comeBack{err, time.Duration(n) * time.Second}
+	if n, perr := strconv.ParseInt(h, 10, 64); perr == nil && n > 0 {
+		return &comeBack{err, time.Duration(min(n, int64(longest/time.Second))) * time.Second}
 	}
 	if at, perr := http.ParseTime(h); perr == nil {
-		return &comeBack{err, max(0, time.Until(at))}
+		return &comeBack{err, min(max(0, time.Until(at)), longest)}
 	}
 	return err
 }
@@ -52,7 +55,10 @@ func withRetry(resp *http.Response, err error) error {
 // server says is passed on; what stands between may say anything, and most of
 // it passes.
 func unexpected(op string, resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	var body []byte
+	if resp.StatusCode != http.StatusSwitchingProtocols { // that one's body is the connection, which may stay silent
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	}
 	var r refusalBody
 	if isType(resp, "json") && json.Unmarshal(body, &r) == nil && r.Error.Code != "" {
 		e := &tidemark.Error{Code: r.Error.Code, Op: op, Msg: r.Error.Message, Hint: r.Error.Hint}
@@ -102,8 +108,8 @@ func unreachable(op string, err error) error {
 	e := &tidemark.Error{Code: tidemark.CodeOffline, Op: op, Err: err, Msg: "the server cannot be reached"}
 	var ue *url.Error
 	if errors.As(err, &ue) {
-		e.Err = ue.Err // without the address once more
-		if u, perr := url.Parse(ue.URL); perr == nil {
+		e.Err = ue.Err                                                 // without the address once more
+		if u, perr := url.Parse(ue.URL); perr == nil && u.Host != "" { // that of a redirect may have none
 			e.Msg = u.Scheme + "://" + u.Host + " cannot be reached"
 		}
 	}

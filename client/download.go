@@ -70,7 +70,11 @@ func (c *cloning) download(ctx context.Context) error {
 	}
 	flow, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	silent := time.AfterFunc(silenceMost, func() { cancel(errSilent) })
 	resp, err := c.request(flow, have)
+	if !silent.Stop() && err != nil {
+		return broken(errSilent)
+	}
 	if err != nil {
 		return err
 	}
@@ -97,10 +101,17 @@ func (c *cloning) download(ctx context.Context) error {
 	return err
 }
 
-// stallLimit is how long a download may stand still.
-const stallLimit = time.Minute
+// How long a download may stand still, and how long the server may take to
+// make a snapshot of a large space before it answers.
+const (
+	stallLimit  = time.Minute
+	silenceMost = 15 * time.Minute
+)
 
-var errStalled = errors.New("nothing came for " + stallLimit.String())
+var (
+	errStalled = errors.New("nothing came for " + stallLimit.String())
+	errSilent  = errors.New("no answer came within " + silenceMost.String())
+)
 
 // flowing puts the end off with every byte that comes.
 type flowing struct {

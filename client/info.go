@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -82,7 +83,7 @@ func getJSON(ctx context.Context, c *http.Client, url string, header http.Header
 	if resp.StatusCode != http.StatusOK || !isType(resp, "json") {
 		return unexpected("connect", resp)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxDown)).Decode(into); err != nil {
 		return &tidemark.Error{Code: tidemark.CodeProtocol, Op: "connect", Err: err, Msg: "the server's answer cannot be read"}
 	}
 	return nil
