@@ -41,13 +41,18 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64, ddl string, statement func(*world) string) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), o: newOrigin(t, ddl), statement: statement}
+	w.begin()
+	w.d = w.o.clone()
+	return w
+}
+
+// begin gives the server its first rows.
+func (w *world) begin() {
 	for range 15 {
 		w.statements(w.o.db)
 	}
 	w.o.rows = w.o.read()
 	w.states = []images{w.o.rows}
-	w.d = w.o.clone()
-	return w
 }
 
 func (w *world) pick(list ...string) string { return list[w.rng.IntN(len(list))] }
@@ -271,17 +276,7 @@ func (w *world) check() {
 		w.d.checkBase(confirmed)
 		return
 	}
-	misfits := o.fold(list)
-	var suspended []int64
-	for _, p := range list {
-		if p.Suspended {
-			suspended = append(suspended, p.N)
-		}
-	}
-	if !slices.Equal(misfits, suspended) {
-		w.t.Errorf("suspended %v, the oracle says %v", suspended, misfits)
-	}
-	compareRows(w.t, w.o.schema, w.d.rows(), o.images())
+	w.checkFold(o, list)
 	w.d.checkBase(confirmed)
 	list2, err := w.d.r.ConfirmedRanges(w.o.schema.Tables[0].ID, nil, nil, nil)
 	must(w.t, err)
@@ -295,6 +290,23 @@ func (w *world) check() {
 	if list2[0] != want {
 		w.t.Errorf("confirmed ranges %+v, want %+v", list2[0], want)
 	}
+}
+
+// checkFold expects the rows, and the changesets suspended, that the oracle makes
+// of what is pending.
+func (w *world) checkFold(o *oracle, list []Pending) {
+	w.t.Helper()
+	misfits := o.fold(list)
+	var suspended []int64
+	for _, p := range list {
+		if p.Suspended {
+			suspended = append(suspended, p.N)
+		}
+	}
+	if !slices.Equal(misfits, suspended) {
+		w.t.Errorf("suspended %v, the oracle says %v", suspended, misfits)
+	}
+	compareRows(w.t, w.o.schema, w.d.rows(), o.images())
 }
 
 // checkNarrow expects the changesets that are not suspended on top of what is

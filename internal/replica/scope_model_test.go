@@ -24,16 +24,16 @@ CREATE TABLE solo (id INTEGER PRIMARY KEY, v);
 
 var scopedNames = []string{"p/0", "p/1", "p/2", "q/0", "q/1", "solo"}
 
-func scopedStatement(r *rand.Rand) string {
-	n := func(limit int) string { return strconv.Itoa(r.IntN(limit)) }
+func scopedStatement(w *world) string {
+	n := func(limit int) string { return strconv.Itoa(w.n(limit)) }
 	maybe := func(limit int) string {
-		if r.IntN(3) == 0 {
+		if w.n(3) == 0 {
 			return "NULL"
 		}
 		return n(limit)
 	}
-	id := func() string { return strconv.Itoa(1 + r.IntN(9)) }
-	switch r.IntN(13) {
+	id := func() string { return strconv.Itoa(1 + w.n(9)) }
+	switch w.n(13) {
 	case 0, 1, 2:
 		return fmt.Sprintf("INSERT INTO item VALUES (%s, %s, %s, %s, %s)", id(), maybe(3), maybe(2), n(9), maybe(5))
 	case 3, 4:
@@ -79,23 +79,15 @@ func scopesIn(s *tidemark.Schema, state images, id rowID) map[string]bool {
 	return in
 }
 
-// scopedWorld drives one replica of some scopes at random, and compares it with
-// what it should be after every step.
+// scopedWorld is a world whose replica holds some scopes.
 type scopedWorld struct {
-	t       *testing.T
-	rng     *rand.Rand
-	o       *origin
-	d       *device
-	states  []images
+	world
 	granted map[string]bool // what the server lists
 	held    map[string]bool // what the replica has whole
 	left    map[rowID]bool  // rows that went from here, and are not known to be deleted
 
-	outcomes []tidemark.Outcome
 	accepted map[int64][]rowID // rows that an accepted changeset brought
-	judged   int64
-	chunk    *wire.Batch // staged on the replica
-	log      []string
+	chunk    *wire.Batch       // staged on the replica
 }
 
 func newScopedOrigin(t *testing.T, ddl string, kinds ...string) *origin {
@@ -129,40 +121,11 @@ func (o *origin) cloneScoped() *device {
 }
 
 func newScopedWorld(t *testing.T, seed uint64) *scopedWorld {
-	w := &scopedWorld{t: t, rng: rand.New(rand.NewPCG(seed, 5)), o: newScopedOrigin(t, scopedZoo, "p", "q", "solo"),
-		granted: map[string]bool{}, held: map[string]bool{}, left: map[rowID]bool{}, accepted: map[int64][]rowID{}}
-	for range 15 {
-		w.statements(w.o.db)
-	}
-	w.o.rows = w.o.read()
-	w.states = []images{w.o.rows}
+	w := &scopedWorld{granted: map[string]bool{}, held: map[string]bool{}, left: map[rowID]bool{}, accepted: map[int64][]rowID{}}
+	w.world = world{t: t, rng: rand.New(rand.NewPCG(seed, 5)), o: newScopedOrigin(t, scopedZoo, "p", "q", "solo"), statement: scopedStatement}
+	w.begin()
 	w.d = w.o.cloneScoped()
 	return w
-}
-
-func (w *scopedWorld) say(format string, args ...any) {
-	w.log = append(w.log, fmt.Sprintf(format, args...))
-}
-
-func (w *scopedWorld) statements(db *lite.DB) []string {
-	var ran []string
-	err := db.Transaction(func() error {
-		for range 1 + w.rng.IntN(3) {
-			sql := scopedStatement(w.rng)
-			ran = append(ran, sql)
-			if err := db.Script(sql); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil && lite.Violation(err) == nil {
-		w.t.Fatalf("%q: %v", ran, err)
-	}
-	if err != nil {
-		return nil
-	}
-	return ran
 }
 
 // confirmed are the rows that a replica with these scopes has at seq.
@@ -188,7 +151,7 @@ func meet(a, b map[string]bool) bool {
 func (w *scopedWorld) seq() tidemark.Seq { return w.d.status().Seq }
 
 func (w *scopedWorld) step() {
-	switch n := w.rng.IntN(20); {
+	switch n := w.n(20); {
 	case n < 5:
 		w.say("local %q", w.statements(w.d.app))
 	case n < 9:
@@ -213,7 +176,7 @@ func (w *scopedWorld) step() {
 
 // grant lets the server list other scopes.
 func (w *scopedWorld) grant() {
-	name := scopedNames[w.rng.IntN(len(scopedNames))]
+	name := scopedNames[w.n(len(scopedNames))]
 	if w.granted[name] = !w.granted[name]; !w.granted[name] {
 		delete(w.granted, name)
 	}
@@ -228,7 +191,7 @@ func (w *scopedWorld) grant() {
 		}
 	}
 	w.say("granted %v", list)
-	if w.rng.IntN(2) == 0 {
+	if w.n(2) == 0 {
 		_, err := w.d.r.TakeScopes(list, 1)
 		must(w.t, err)
 		w.chunk = nil
@@ -286,7 +249,7 @@ func (w *scopedWorld) judge() {
 			continue
 		}
 		w.judged = p.N
-		if w.hidden(p.Changes) || w.rng.IntN(8) == 0 {
+		if w.hidden(p.Changes) || w.n(8) == 0 {
 			w.outcomes = append(w.outcomes, w.d.rejection(p.N, w.o.seq, tidemark.CodeForbidden))
 			w.say("refuse %d", p.N)
 			return
@@ -317,13 +280,6 @@ func (w *scopedWorld) hidden(changes []tidemark.Change) bool {
 	return false
 }
 
-func (w *scopedWorld) due(seq tidemark.Seq) (ready []tidemark.Outcome) {
-	for len(w.outcomes) > 0 && w.outcomes[0].Seq <= seq {
-		ready, w.outcomes = append(ready, w.outcomes[0]), w.outcomes[1:]
-	}
-	return ready
-}
-
 func (w *scopedWorld) settled(ready []tidemark.Outcome, from, seq tidemark.Seq) {
 	shown := w.confirmed(seq)
 	for _, o := range ready {
@@ -343,153 +299,9 @@ func (w *scopedWorld) settle() {
 	w.settled(ready, seq, seq)
 }
 
-// live brings the next commit, as the parts of the scopes that are held. One
-// in which nothing happened to them is left out, as long as none waits for it.
-func (w *scopedWorld) live() {
-	at := w.seq()
-	if int(at) == len(w.states)-1 || w.chunk != nil {
-		return
-	}
-	b := &wire.Batch{From: at, Term: "term", Schema: w.o.schema.Hash}
-	for b.To = at + 1; ; b.To++ {
-		b.Parts = w.parts(b.To-1, b.To, false, nil)
-		if len(b.Parts) > 0 || int(b.To) == len(w.states)-1 || len(w.outcomes) > 0 && w.outcomes[0].Seq <= b.To {
-			break
-		}
-	}
-	w.apply(b)
-}
-
-// catchUp brings all that happened, and the scopes that are not whole yet, some
-// of it in a chunk before.
-func (w *scopedWorld) catchUp() {
-	at, head := w.seq(), tidemark.Seq(len(w.states)-1)
-	round := map[string]bool{}
-	for s := range w.granted {
-		if !w.held[s] {
-			round[s] = true
-		}
-	}
-	b := &wire.Batch{From: at, To: head, Term: "term", Schema: w.o.schema.Hash, Parts: w.parts(at, head, true, round)}
-	if w.rng.IntN(3) == 0 && len(b.Parts) > 0 {
-		c := *b
-		c.More, c.Cursor = true, fmt.Sprint("c", len(w.log))
-		c.Parts = slices.Clone(b.Parts[:1+w.rng.IntN(len(b.Parts))])
-		last := &c.Parts[len(c.Parts)-1]
-		last.Changes = last.Changes[:w.rng.IntN(len(last.Changes)+1)]
-		w.say("chunk at %d-%d: %v", at, head, c.Parts)
-		w.d.apply(&c)
-		if w.chunk == nil { // the round began there
-			w.chunk = &c
-		}
-		return
-	}
-	w.apply(b)
-}
-
-func (w *scopedWorld) apply(b *wire.Batch) {
-	before := w.confirmed(b.From)
-	for _, p := range b.Parts {
-		w.held[p.Scope] = true
-	}
-	ready := w.due(b.To)
-	w.say("apply %d-%d of %d parts, %d outcomes", b.From, b.To, len(b.Parts), len(ready))
-	a := w.d.apply(b, ready...)
-	if a.Repair != "" {
-		for _, p := range b.Parts {
-			w.say("%s %v", p.Scope, p.Changes)
-		}
-		w.say("should be %v", w.confirmed(b.To))
-		w.say("is %v", w.d.rows())
-		w.fail("to repair: %s", a.Repair)
-	}
-	w.chunk = nil
-	w.follow(before, b.To, b.From)
-	w.settled(ready, b.From, b.To)
-	w.say("suspended %v resumed %v left %v", sortedNs(a.Suspended), a.Resumed, a.Left)
-}
-
-// parts says what happened from one state to another to what is held and to
-// the scopes of a round. As a catch-up it tells whole rows.
-func (w *scopedWorld) parts(from, to tidemark.Seq, whole bool, round map[string]bool) (parts []wire.Part) {
-	names := maps.Clone(w.held)
-	maps.Copy(names, round)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		p := wire.Part{Scope: name, Changes: []tidemark.Change{}}
-		seen := images{}
-		for s := from; s <= to; s++ {
-			for id := range w.states[s] {
-				seen[id] = nil
-			}
-		}
-		sum := images{}
-		for _, id := range inOrder(seen) {
-			image := w.states[to][id]
-			if scopesIn(w.o.schema, w.states[to], id)[name] {
-				sum[id] = image
-			}
-			if c := w.told(id, name, from, to, whole, round[name]); c != nil {
-				p.Changes = append(p.Changes, *c)
-			}
-		}
-		p.Sum = sumOf(w.o.key, w.o.schema, sum)
-		if len(p.Changes) > 0 || round[name] {
-			parts = append(parts, p)
-		}
-	}
-	return parts
-}
-
-func (w *scopedWorld) told(id rowID, name string, from, to tidemark.Seq, whole, all bool) *tidemark.Change {
-	t := w.o.schema.Table(id.t)
-	was, changed := false, false
-	if all { // since its round began
-		if from = to; w.chunk != nil {
-			from = w.chunk.To
-		}
-	}
-	for s := from; s < to; s++ {
-		in := scopesIn(w.o.schema, w.states[s], id)[name]
-		was = was || in
-		changed = changed || in != scopesIn(w.o.schema, w.states[s+1], id)[name] || !slices.Equal(w.states[s][id], w.states[s+1][id])
-	}
-	image := w.states[to][id]
-	is := scopesIn(w.o.schema, w.states[to], id)[name]
-	switch {
-	case is && (!was || whole && changed || all):
-		return &tidemark.Change{Table: t.ID, Op: tidemark.Insert, Key: t.KeyOf(image), New: image}
-	case is && changed:
-		c := stepTo(t, w.states[from][id], image)
-		return &c
-	case is || !was:
-		return nil
-	}
-	key, err := tidemark.ParseKeyID(id.key)
-	must(w.t, err)
-	if image == nil {
-		return &tidemark.Change{Table: t.ID, Op: tidemark.Delete, Key: key}
-	}
-	return &tidemark.Change{Table: t.ID, Op: tidemark.Forget, Key: key}
-}
-
-func (w *scopedWorld) fail(format string, args ...any) {
-	w.t.Helper()
-	for _, line := range w.log {
-		w.t.Log(line)
-	}
-	w.t.Fatalf(format, args...)
-}
-
 func (w *scopedWorld) check() {
 	w.t.Helper()
-	defer func() {
-		if w.t.Failed() {
-			for _, line := range w.log {
-				w.t.Log(line)
-			}
-			w.log = nil
-		}
-	}()
+	defer w.dump()
 	w.d.seal()
 	seq := w.seq()
 	confirmed := w.confirmed(seq)
@@ -505,17 +317,7 @@ func (w *scopedWorld) check() {
 	maps.DeleteFunc(w.left, func(id rowID, _ bool) bool { return !touched[id] })
 	o := newOracle(w.o.schema, confirmed)
 	o.left = w.left
-	misfits := o.fold(list)
-	var suspended []int64
-	for _, p := range list {
-		if p.Suspended {
-			suspended = append(suspended, p.N)
-		}
-	}
-	if !slices.Equal(misfits, suspended) {
-		w.t.Errorf("suspended %v, the oracle says %v", suspended, misfits)
-	}
-	compareRows(w.t, w.o.schema, w.d.rows(), o.images())
+	w.checkFold(o, list)
 	w.d.checkBase(confirmed)
 	w.checkMembers(seq, confirmed)
 }
