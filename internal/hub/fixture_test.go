@@ -47,21 +47,105 @@ func (b *bench) restart(o hub.Options) {
 	b.hub, b.peers = h, nil
 }
 
-// peer is the other end of a session: it believes everything and applies it to a map.
-type peer struct {
+// line is the other end of a session, whatever it keeps of what it hears.
+type line struct {
 	b       *bench
 	s       *hub.Session
 	hello   wire.Hello
 	n       int64
 	welcome *wire.Welcome
 	got     []wire.Down // since the last look
-	rows    map[string][]tidemark.Value
-	staged  []tidemark.Change
-	sum     uint64
+}
+
+// say sends a message, and returns what is to be heard at once.
+func (l *line) say(m wire.Up) ([]wire.Down, *hub.Submission) {
+	l.b.t.Helper()
+	down, sub, err := l.s.Receive(ctx, l.b.now, m)
+	if err != nil {
+		l.b.t.Fatal(err)
+	}
+	return down, sub
+}
+
+// note keeps a message, and learns from it what the next hello must say.
+func (l *line) note(m wire.Down) {
+	l.got = append(l.got, m)
+	switch m := m.(type) {
+	case *wire.Welcome:
+		l.welcome = m
+		l.hello.Replica, l.hello.Ticket, l.hello.Incarnation = m.Replica, m.Ticket, m.Incarnation
+		if m.Resync {
+			l.hello.Seq, l.hello.Term = m.Head, m.Term
+		}
+	case *wire.Schema:
+		l.hello.Schema = m.Hash
+	}
+}
+
+// fits fails unless a batch goes on where the line is.
+func (l *line) fits(m *wire.Batch) {
+	l.b.t.Helper()
+	if m.From != l.hello.Seq || m.To < m.From {
+		l.b.t.Fatalf("a batch from %d to %d came at %d", m.From, m.To, l.hello.Seq)
+	}
+	if m.Schema != l.hello.Schema {
+		l.b.t.Fatalf("a batch of schema %q came before that schema", m.Schema)
+	}
+}
+
+// readable fails unless changes are what their encoding says, if there is one.
+func (l *line) readable(raw []byte, changes []tidemark.Change) {
+	l.b.t.Helper()
+	if raw == nil {
+		return
+	}
+	if back, err := wire.DecodeChanges(raw); err != nil || len(back) != len(changes) {
+		l.b.t.Fatalf("encoded changes differ: %v", err)
+	}
+}
+
+// next makes the next changeset.
+func (l *line) next(changes ...tidemark.Change) *wire.Push {
+	l.n++
+	m := pushOf(l.n, l.hello.Schema, changes...)
+	m.Seen, m.MadeAt = l.hello.Seq, l.b.now
+	return m
+}
+
+// taken fails unless the last push made a submission.
+func (l *line) taken(sub *hub.Submission) hub.Submission {
+	l.b.t.Helper()
+	if sub == nil {
+		l.b.t.Fatalf("push %d made no submission: %v", l.n, l.got)
+	}
+	return *sub
+}
+
+// catchUp hears what is missing.
+func (l *line) catchUp(hear func([]wire.Down)) {
+	l.b.t.Helper()
+	for steps := 0; l.s.Behind(); steps++ {
+		if steps == 10_000 {
+			l.b.t.Fatal("catching up has no end")
+		}
+		down, err := l.s.Next(ctx)
+		if err != nil {
+			l.b.t.Fatal(err)
+		}
+		hear(down)
+	}
+}
+
+// peer believes everything and applies it to a map.
+type peer struct {
+	line
+	rows   map[string][]tidemark.Value
+	staged []tidemark.Change
+	sum    uint64
 }
 
 func (b *bench) newPeer() *peer {
-	p := &peer{b: b, rows: map[string][]tidemark.Value{}}
+	p := &peer{line: line{b: b}, rows: map[string][]tidemark.Value{}}
 	p.hello = wire.Hello{Protocol: wire.Protocol, Space: "shop", Schema: b.hub.State().SchemaHash}
 	return p
 }
@@ -95,10 +179,7 @@ func (p *peer) connect() {
 
 func (p *peer) send(m wire.Up) *hub.Submission {
 	p.b.t.Helper()
-	down, sub, err := p.s.Receive(ctx, p.b.now, m)
-	if err != nil {
-		p.b.t.Fatal(err)
-	}
+	down, sub := p.say(m)
 	p.hear(down)
 	return sub
 }
@@ -106,36 +187,17 @@ func (p *peer) send(m wire.Up) *hub.Submission {
 func (p *peer) hear(down []wire.Down) {
 	p.b.t.Helper()
 	for _, m := range down {
-		p.got = append(p.got, m)
-		switch m := m.(type) {
-		case *wire.Welcome:
-			p.welcome = m
-			p.hello.Replica, p.hello.Ticket, p.hello.Incarnation = m.Replica, m.Ticket, m.Incarnation
-			if m.Resync {
-				p.hello.Seq, p.hello.Term = m.Head, m.Term
-			}
-		case *wire.Schema:
-			p.hello.Schema = m.Hash
-		case *wire.Batch:
-			p.apply(m)
+		p.note(m)
+		if batch, ok := m.(*wire.Batch); ok {
+			p.apply(batch)
 		}
 	}
 }
 
 func (p *peer) apply(m *wire.Batch) {
 	p.b.t.Helper()
-	if m.From != p.hello.Seq {
-		p.b.t.Fatalf("a batch from %d came at %d", m.From, p.hello.Seq)
-	}
-	if m.Schema != p.hello.Schema {
-		p.b.t.Fatalf("a batch of schema %q came before that schema", m.Schema)
-	}
-	if m.Raw != nil {
-		back, err := wire.DecodeChanges(m.Raw)
-		if err != nil || len(back) != len(m.Changes) {
-			p.b.t.Fatalf("encoded changes differ: %v", err)
-		}
-	}
+	p.fits(m)
+	p.readable(m.Raw, m.Changes)
 	p.staged = append(p.staged, m.Changes...)
 	if m.More {
 		p.hello.Staged = m.Cursor
@@ -164,17 +226,9 @@ func (p *peer) apply(m *wire.Batch) {
 	p.hello.Seq, p.hello.Term, p.sum = m.To, m.Term, m.Sum
 }
 
-// push makes the next changeset.
 func (p *peer) push(changes ...tidemark.Change) hub.Submission {
 	p.b.t.Helper()
-	p.n++
-	m := pushOf(p.n, p.hello.Schema, changes...)
-	m.Seen, m.MadeAt = p.hello.Seq, p.b.now
-	sub := p.send(m)
-	if sub == nil {
-		p.b.t.Fatalf("push %d made no submission: %v", p.n, p.got)
-	}
-	return *sub
+	return p.taken(p.send(p.next(changes...)))
 }
 
 func pushOf(n int64, schema string, changes ...tidemark.Change) *wire.Push {
@@ -207,13 +261,7 @@ func (b *bench) deliver(c *hub.Commit) {
 
 func (p *peer) catchUp() {
 	p.b.t.Helper()
-	for p.s.Behind() {
-		down, err := p.s.Next(ctx)
-		if err != nil {
-			p.b.t.Fatal(err)
-		}
-		p.hear(down)
-	}
+	p.line.catchUp(p.hear)
 }
 
 // heard returns and forgets the messages of one type.

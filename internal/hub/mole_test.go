@@ -15,22 +15,17 @@ import (
 // mole is the other end of a session of a space with scopes. It believes
 // everything, keeps which row is in which scope, and checks every sum.
 type mole struct {
-	b       *bench
-	s       *hub.Session
-	hello   wire.Hello
-	n       int64
-	ask     int64    // of what it said last that it wants
-	scopes  []string // of the session
-	welcome *wire.Welcome
+	line
+	ask     int64                      // of what it said last that it wants
+	scopes  []string                   // of the session
 	rows    map[string]memoryRow       // by KeyID
 	members map[string]map[string]bool // by scope: KeyIDs
 	staged  []wire.Part
-	got     []wire.Down
 	refused *wire.Refusal
 }
 
 func (b *bench) newMole(who string, claims map[string]any) *mole {
-	m := &mole{b: b, rows: map[string]memoryRow{}, members: map[string]map[string]bool{}}
+	m := &mole{line: line{b: b}, rows: map[string]memoryRow{}, members: map[string]map[string]bool{}}
 	st := b.hub.State()
 	m.hello = wire.Hello{Protocol: wire.Protocol, Space: "shop", Incarnation: st.Incarnation, Term: st.Term, Schema: st.SchemaHash}
 	m.connect(who, claims)
@@ -57,10 +52,7 @@ func (m *mole) send(up wire.Up) *hub.Submission {
 		m.ask++
 		up.Ask = m.ask
 	}
-	down, sub, err := m.s.Receive(ctx, m.b.now, up)
-	if err != nil {
-		m.b.t.Fatal(err)
-	}
+	down, sub := m.say(up)
 	m.hear(down)
 	return sub
 }
@@ -68,19 +60,12 @@ func (m *mole) send(up wire.Up) *hub.Submission {
 func (m *mole) hear(down []wire.Down) {
 	m.b.t.Helper()
 	for _, d := range down {
-		m.got = append(m.got, d)
+		m.note(d)
 		switch d := d.(type) {
 		case *wire.Welcome:
-			m.welcome = d
-			m.hello.Replica, m.hello.Ticket, m.hello.Incarnation = d.Replica, d.Ticket, d.Incarnation
-			if d.Resync {
-				m.hello.Seq, m.hello.Term = d.Head, d.Term
-			}
 			m.take(d.Scopes, d.Ask, false)
 		case *wire.Scopes:
 			m.take(d.List, d.Ask, true)
-		case *wire.Schema:
-			m.hello.Schema = d.Hash
 		case *wire.Batch:
 			m.batch(d)
 		case *wire.Refusal:
@@ -124,21 +109,12 @@ func (m *mole) tidy() {
 func (m *mole) batch(b *wire.Batch) {
 	t := m.b.t
 	t.Helper()
-	if b.From != m.hello.Seq || b.To < b.From {
-		t.Fatalf("a batch from %d to %d came at %d", b.From, b.To, m.hello.Seq)
-	}
-	if b.Schema != m.hello.Schema {
-		t.Fatalf("a batch of schema %q came before that schema", b.Schema)
-	}
+	m.fits(b)
 	for _, p := range b.Parts {
 		if !slices.Contains(m.scopes, p.Scope) {
 			t.Fatalf("a part of %q came, the session has %v", p.Scope, m.scopes)
 		}
-		if p.Raw != nil {
-			if back, err := wire.DecodeChanges(p.Raw); err != nil || len(back) != len(p.Changes) {
-				t.Fatalf("encoded changes differ: %v", err)
-			}
-		}
+		m.readable(p.Raw, p.Changes)
 	}
 	m.staged = append(m.staged, b.Parts...)
 	if b.More {
@@ -210,16 +186,7 @@ func (b *bench) sumRow(r memoryRow) uint64 {
 
 func (m *mole) catchUp() {
 	m.b.t.Helper()
-	for steps := 0; m.s.Behind(); steps++ {
-		if steps == 10_000 {
-			m.b.t.Fatal("catching up has no end")
-		}
-		down, err := m.s.Next(ctx)
-		if err != nil {
-			m.b.t.Fatal(err)
-		}
-		m.hear(down)
-	}
+	m.line.catchUp(m.hear)
 }
 
 // right fails unless the mole holds its scopes as the store has them.
@@ -246,14 +213,7 @@ func (m *mole) right(scopes ...string) {
 
 func (m *mole) push(changes ...tidemark.Change) hub.Submission {
 	m.b.t.Helper()
-	m.n++
-	p := pushOf(m.n, m.hello.Schema, changes...)
-	p.Seen, p.MadeAt = m.hello.Seq, m.b.now
-	sub := m.send(p)
-	if sub == nil {
-		m.b.t.Fatalf("push %d made no submission: %v", m.n, m.got)
-	}
-	return *sub
+	return m.taken(m.send(m.next(changes...)))
 }
 
 // fate pushes, and returns the outcome.
