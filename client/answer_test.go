@@ -2,8 +2,10 @@ package client
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -66,5 +68,21 @@ func TestAnAddressWithoutAHostIsNotNamed(t *testing.T) {
 	err := unreachable("sync", &url.Error{Op: "Get", URL: "/loop", Err: errors.New("stopped after 10 redirects")})
 	if got := err.Error(); strings.Contains(got, "://") || !strings.Contains(got, "stopped after 10 redirects") {
 		t.Error(got)
+	}
+}
+
+// What answers in JSON is no Tidemark server yet.
+func TestSomebodyElsesJSONIsNoSpace(t *testing.T) {
+	for _, body := range []string{"{}", "null", `{"error":null}`, `{"head":7,"incarnation":""}`, `{"head":7,"incarnation":"a","schema":""}`} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		}))
+		_, err := SchemaOf(t.Context(), srv.URL+"/shop", Options{})
+		codeIs(t, err, tidemark.CodeProtocol)
+		if tidemark.HintOf(err) == "" {
+			t.Errorf("%s: no hint in %v", body, err)
+		}
+		srv.Close()
 	}
 }

@@ -22,14 +22,29 @@ func (db *DB) Head(ctx context.Context) (tidemark.Seq, error) {
 	if err != nil {
 		return 0, err
 	}
-	var info struct {
-		Head        tidemark.Seq `json:"head"`
-		Incarnation string       `json:"incarnation"`
+	info, err := askAbout(ctx, db.opts.HTTP, addr, bearer(text))
+	return info.Head, err
+}
+
+// about is what a server says of a space.
+type about struct {
+	Head        tidemark.Seq `json:"head"`
+	Incarnation string       `json:"incarnation"`
+	Schema      string       `json:"schema"` // its hash
+}
+
+// askAbout asks for it. Any JSON is not enough: something else may answer at an address.
+func askAbout(ctx context.Context, c *http.Client, addr *address, header http.Header) (a about, err error) {
+	if err := getJSON(ctx, c, addr.at(), header, &a); err != nil {
+		return about{}, err
 	}
-	if err := getJSON(ctx, db.opts.HTTP, addr.at(), bearer(text), &info); err != nil {
-		return 0, err
+	if a.Incarnation == "" || a.Schema == "" {
+		return about{}, &tidemark.Error{
+			Code: tidemark.CodeProtocol, Op: "connect", Msg: addr.String() + " answered, but not as a Tidemark server does",
+			Hint: "check the address; a proxy or another server may stand there",
+		}
 	}
-	return info.Head, nil
+	return a, nil
 }
 
 // Preview is what a Sync would do.

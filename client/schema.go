@@ -20,10 +20,8 @@ func SchemaOf(ctx context.Context, address string, o Options) (*tidemark.Schema,
 	if err != nil {
 		return nil, err
 	}
-	var info struct {
-		Schema string `json:"schema"`
-	}
-	if err := getJSON(ctx, c, a.at(), bearer(text), &info); err != nil {
+	info, err := askAbout(ctx, c, a, bearer(text))
+	if err != nil {
 		return nil, err
 	}
 	var body json.RawMessage
