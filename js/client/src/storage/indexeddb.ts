@@ -13,6 +13,9 @@ const turn = (n: number): IDBValidKey => ["turn", n];
 const PAUSE_FIRST = 500;
 const PAUSE_MOST = 30_000;
 
+/** Blocks that are handed to the browser in one go. */
+const AT_ONCE = 128;
+
 /** Name of the database that IndexedDB keeps for one of ours. */
 export const placeOf = (name: string): string => `tidemark:${name}`;
 
@@ -156,6 +159,8 @@ export class IndexedDbStorage extends MemoryStorage {
     try {
       if (this.#db === null) throw new Error("the database is closed");
       const tx = this.#db.transaction([BLOCKS, FACTS], "readwrite", { durability: "strict" });
+      const committed = finished(tx);
+      committed.catch(() => {});
       const facts = tx.objectStore(FACTS);
       const blocks = tx.objectStore(BLOCKS);
       facts.add("", turn(this.#turn + 1)).onerror = (e) => {
@@ -167,9 +172,13 @@ export class IndexedDbStorage extends MemoryStorage {
         facts.delete(`size:${name}`);
       }
       this.#gone.clear();
+      const puts: [Uint8Array, IDBValidKey][] = [];
       for (const [name, file] of this.held) {
         const dirty = [...file.dirty];
-        for (const i of dirty) blocks.put(file.blocks[i], [name, i]);
+        for (const i of dirty) {
+          puts.push([file.blocks[i]!, [name, i]]);
+          file.lent.add(i);
+        }
         if (file.resized) {
           facts.put(file.size, `size:${name}`);
           blocks.delete(IDBKeyRange.bound([name, file.blocks.length], [name, []]));
@@ -178,9 +187,13 @@ export class IndexedDbStorage extends MemoryStorage {
         file.resized = false;
         stored.push([file, dirty]);
       }
+      for (let n = 0; n < puts.length; ) {
+        const put = blocks.put(...puts[n++]!);
+        if (n % AT_ONCE === 0) await done(put).catch(() => committed); // others have their turn
+      }
       // Nothing more comes: a page that is stopped now does not stand in the way of others.
       tx.commit?.();
-      await finished(tx);
+      await committed;
       this.#turn++;
     } catch (err) {
       for (const [file, dirty] of stored) {
@@ -191,6 +204,8 @@ export class IndexedDbStorage extends MemoryStorage {
       if (taken) this.#lose();
       else await this.#failed(err instanceof Error ? err.message || err.name : String(err));
       if (this.#taken) return await never; // nobody may hear that it is stored
+    } finally {
+      for (const [file] of stored) file.lent.clear();
     }
   }
 

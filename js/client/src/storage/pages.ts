@@ -8,6 +8,8 @@ export class PageFile {
   blocks: Uint8Array[] = [];
   size = 0;
   readonly dirty = new Set<number>();
+  /** Blocks that somebody is still reading: one that is written gets a copy of its own. */
+  readonly lent = new Set<number>();
   /** Whether the size changed. */
   resized = true;
 
@@ -29,8 +31,10 @@ export class PageFile {
     for (let p = at; p < end; ) {
       const start = p % BLOCK;
       const n = Math.min(BLOCK - start, end - p);
+      const i = (p - start) / BLOCK;
+      if (this.lent.delete(i)) this.blocks[i] = this.#block(p).slice();
       this.#block(p).set(from.subarray(p - at, p - at + n), start);
-      this.dirty.add((p - start) / BLOCK);
+      this.dirty.add(i);
       p += n;
     }
     if (end > this.size) this.resize(end);

@@ -40,7 +40,7 @@ export interface ShellHost {
   /** Before anything touches the database. */
   enter(): void;
   /** Does work on the database and then tells its result. Where it is long, others get their turn meanwhile. */
-  work<T>(work: Work<T>, then: (result: T) => void): void;
+  work<T>(work: Work<T>, then: (result: T) => void, failed: (err: unknown) => void): void;
   /** News of the loop; `batch` is what was applied, where it is that alone. */
   note(note: Note, batch: Batch | null): void;
   /** An error of the local file. */
@@ -154,13 +154,23 @@ export class Shell {
   #begin({ event, then }: Waiting): void {
     this.#busy = true;
     let later = false;
-    this.#host.work(this.#loop.step(Date.now(), event), (effects) => {
-      this.#carryOut(event, effects);
+    const done = (): void => {
       this.#busy = false;
       then();
       this.check();
       if (later) this.#next();
-    });
+    };
+    this.#host.work(
+      this.#loop.step(Date.now(), event),
+      (effects) => {
+        this.#carryOut(event, effects);
+        done();
+      },
+      (err) => {
+        this.#host.fault(err); // the loop tells those of the file itself
+        done();
+      },
+    );
     later = true;
   }
 

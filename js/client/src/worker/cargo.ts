@@ -52,6 +52,7 @@ export function unload(r: Replica): Cargo {
  * there for a person to decide, and so does everything of another log.
  */
 export function load(r: Replica, cargo: Cargo, now: number): void {
+  if (cargo.pending.length + cargo.rejected.length === 0) return;
   const same = cargo.incarnation === meta.get(r.db, meta.keyIncarnation);
   const sent = cargo.pending.filter((c) => same && c.was);
   const fresh = cargo.pending.filter((c) => !same || !c.was);

@@ -101,10 +101,22 @@ export class Copy {
       // TEMP tables and views are those of one connection, and may hide others.
       if (this.db.int("SELECT count(*) FROM temp.sqlite_schema WHERE type <> 'trigger'") > 0) return;
       const [busy, log, done] = this.db.get("PRAGMA main.wal_checkpoint(FULL)") ?? [];
-      if (busy === 0n && log === done)
-        this.#reader = { statements: new Statements(this.db.frozen()), schema: this.replica.schema };
+      if (busy !== 0n || log !== done) return;
+      // What it commits is brought into the file in a turn of its own.
+      this.db.text("PRAGMA main.wal_autocheckpoint = 0");
+      this.#reader = { statements: new Statements(this.db.frozen()), schema: this.replica.schema };
     } catch {
       // There is no room, say: what is wrong with the file, the transaction will tell.
+    }
+  }
+
+  /** Does what was put off when the reader was opened. */
+  checkpoint(): void {
+    try {
+      this.db.text("PRAGMA main.wal_autocheckpoint = 1000");
+      this.db.get("PRAGMA main.wal_checkpoint(PASSIVE)");
+    } catch {
+      // A tab has a transaction open: some commit to come does it.
     }
   }
 

@@ -1,5 +1,6 @@
 import { codeOf, TidemarkError } from "../error.ts";
 import type { Database } from "../lite/database.ts";
+import type { Work } from "../lite/work.ts";
 import { type CreateOptions, create } from "../replica/create.ts";
 import { definitionOf } from "../replica/loose.ts";
 import { Replica } from "../replica/replica.ts";
@@ -165,11 +166,16 @@ export class FirstSync {
       host.storage!.remove(name);
     };
     const { only, want } = host.copy!.replica.wants();
-    await aside(create(db, { server: address.base, state, schema, only, want }), signal, undo);
+    function* make(): Work<Copy> {
+      yield* create(db, { server: address.base, state, schema, only, want });
+      yield;
+      const copy = new Copy(name, db, host.merge, (t) => host.committed(t));
+      yield;
+      return copy;
+    }
+    const copy = await aside(make(), signal, undo);
     const old = host.copy!;
-    let copy: Copy;
     try {
-      copy = new Copy(name, db, host.merge, (t) => host.committed(t));
       const now = old.replica.wants();
       if (JSON.stringify(now) !== JSON.stringify({ only, want })) copy.replica.subscribe(now.only, now.want);
     } catch (err) {

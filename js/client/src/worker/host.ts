@@ -242,7 +242,7 @@ export class Host {
       rand: random,
       flush: () => this.storage?.flush(),
       enter: () => copy.transactions.yield(),
-      work: (work, then) => this.slices.do(copy, work, then),
+      work: (work, then, failed) => this.slices.do(copy, work, then, failed),
       note: (note, batch) => this.#note(note, batch),
       fault: (err) => this.fault(err),
       stepped: () => {

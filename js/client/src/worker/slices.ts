@@ -28,36 +28,49 @@ export class Slices {
     while (this.busy) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Does work and then tells its result. */
-  do<T>(copy: Copy, work: Work<T>, then: (result: T) => void): void {
+  /** Does work and then tells its result, or what it failed by. */
+  do<T>(copy: Copy, work: Work<T>, then: (result: T) => void, failed: (err: unknown) => void): void {
     if (this.#over) return;
     if (this.#pause) {
-      nextTurn(() => this.do(copy, work, then));
+      nextTurn(() => this.do(copy, work, then, failed));
       return;
     }
     copy.transactions.yield();
     this.#work = work;
     this.#copy = copy;
-    this.#slice(copy, work, then, false);
+    let long = false;
+    const on = (): void => {
+      if (this.#work !== work) return;
+      let step: IteratorResult<void, T>;
+      try {
+        step = slice(copy, work);
+      } catch (err) {
+        this.#end(long);
+        failed(err);
+        return;
+      }
+      if (step.done) {
+        this.#end(long);
+        then(step.value);
+      } else {
+        long = true;
+        nextTurn(on);
+      }
+    };
+    on();
   }
 
-  #slice<T>(copy: Copy, work: Work<T>, then: (result: T) => void, long: boolean): void {
-    if (this.#work !== work) return;
-    const step = slice(copy, work);
-    if (!step.done) {
-      nextTurn(() => this.#slice(copy, work, then, true));
-      return;
-    }
-    this.#end();
-    this.#pause = long;
-    if (long) nextTurn(() => (this.#pause = false));
-    then(step.value);
-  }
-
-  #end(): void {
+  #end(long: boolean): void {
+    const copy = this.#copy;
     this.#work = null;
-    this.#copy?.closeReader();
+    copy?.closeReader();
     for (const go of this.#waiting.splice(0)) go();
+    if (!long) return;
+    this.#pause = true;
+    nextTurn(() => {
+      this.#pause = false;
+      if (!this.#over) copy?.checkpoint();
+    });
   }
 
   /** Gives up what is under way, which undoes it, and what comes. */
@@ -69,7 +82,7 @@ export class Slices {
     } catch {
       // The storage fails: what was not committed is not there anyway.
     }
-    this.#end();
+    this.#end(false);
   }
 }
 
