@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/schema"
 )
 
@@ -196,12 +197,26 @@ func TestSplitPath(t *testing.T) {
 	}
 }
 
+// FuzzScopes: the names of a path are found again when all of them are quoted,
+// and whoever is told that scopes do not fit is told why.
 func FuzzScopes(f *testing.F) {
 	f.Add("scopes: { p: { grant: SELECT 1, tables: { t: a.b } } }", `"a.b".c`)
 	f.Fuzz(func(t *testing.T, text, path string) {
-		splitPath(path)
-		if c, err := Parse([]byte(text), "f"); err == nil {
-			_, _ = ScopesOf(c, &tidemark.Schema{})
+		if names, ok := splitPath(path); ok {
+			var quoted []string
+			for _, name := range names {
+				quoted = append(quoted, lite.Quote(name))
+			}
+			if again, ok := splitPath(strings.Join(quoted, ".")); !ok || !slices.Equal(again, names) {
+				t.Errorf("%q is %q, and quoted %q", path, names, again)
+			}
+		}
+		c, err := Parse([]byte(text), "f")
+		if err != nil {
+			return // FuzzParse looks at these
+		}
+		if _, err := ScopesOf(c, inspect(t, teamTables)); err != nil && len(problemsOf(err)) == 0 {
+			t.Errorf("an error without a problem: %#v", err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
@@ -102,7 +103,22 @@ func TestChinook(t *testing.T) {
 	sequence(t, s)
 	shell(t, path, "UPDATE Track SET Name='x' WHERE TrackId=1; DELETE FROM PlaylistTrack WHERE TrackId=1")
 	w := sequence(t, s)
-	t.Log(len(w.Changes), w.Changes[0])
+	// The track is on three lists.
+	if len(w.Changes) != 4 || w.Refused != nil {
+		t.Fatalf("%v, refused %v", w.Changes, w.Refused)
+	}
+	updated, deleted := 0, 0
+	for _, c := range w.Changes {
+		switch {
+		case c.Op == tidemark.Update && slices.Equal(c.Key, []tidemark.Value{tidemark.Int(1)}) && slices.Equal(c.New, []tidemark.Value{tidemark.Text("x")}):
+			updated++
+		case c.Op == tidemark.Delete && len(c.Key) == 2 && c.Key[1] == tidemark.Int(1):
+			deleted++
+		}
+	}
+	if updated != 1 || deleted != 3 {
+		t.Fatalf("%v", w.Changes)
+	}
 }
 
 // TestAReplacedFileTakesNothing: what a server would confirm into a file that
