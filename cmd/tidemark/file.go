@@ -72,7 +72,17 @@ func unreadable(path string, err error) error {
 		return &tidemark.Error{Code: tidemark.CodeNotSQLite, Msg: path + " is not an SQLite database, or it is encrypted",
 			Hint: "give the path of an SQLite file; decrypt an encrypted one first"}
 	}
-	return &tidemark.Error{Code: tidemark.CodeCorrupt, Msg: path + " cannot be read", Err: err}
+	e := &tidemark.Error{Code: tidemark.CodeCorrupt, Msg: path + " cannot be read", Err: err}
+	switch {
+	case lite.Busy(err):
+		e.Code = tidemark.CodeBusy
+	case lite.Unopened(err):
+		e.Code = tidemark.CodeReadOnly
+		e.Hint = "SQLite makes a -wal and a -shm beside it: look at the rights of the file and its folder, or copy all three to a folder that can be written"
+	case lite.Disk(err):
+		e.Code, e.Hint = tidemark.CodeFull, "look whether the disk is full or failing; nothing that was committed is lost"
+	}
+	return e
 }
 
 // notAdopted is the refusal of commands that need a served file or a copy.

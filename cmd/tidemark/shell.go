@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/tidemarkdb/tidemark"
+	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 )
 
@@ -156,9 +159,23 @@ func (s *shell) failure(err error) failure {
 		hint = hints[code]
 	}
 	if code == "" {
-		code = tidemark.CodeInternal
+		code = codeOfSystem(err)
+		hint = hints[code]
 	}
 	return failure{Code: code, Message: oneLine(err.Error()), Hint: hint, Exit: exitOf(code)}
+}
+
+// codeOfSystem is the code of what the operating system or SQLite says.
+func codeOfSystem(err error) tidemark.Code {
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || lite.Full(err) || lite.Disk(err):
+		return tidemark.CodeFull
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || lite.ReadOnly(err) || lite.Unopened(err):
+		return tidemark.CodeReadOnly
+	case errors.Is(err, fs.ErrNotExist):
+		return tidemark.CodeNotFound
+	}
+	return tidemark.CodeInternal
 }
 
 // withoutDocument is the same shell for a part of a command's text.

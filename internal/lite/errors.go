@@ -25,6 +25,10 @@ func Full(err error) bool { return errors.Is(err, sqlite3.FULL) }
 // write, as it also does for a shared-memory file on a full disk.
 func Disk(err error) bool { return errors.Is(err, sqlite3.IOERR) }
 
+// Unopened reports whether err says that SQLite could not open the file, or one
+// of those that it needs beside it.
+func Unopened(err error) bool { return errors.Is(err, sqlite3.CANTOPEN) }
+
 // Corrupt reports whether err says that the file is damaged.
 func Corrupt(err error) bool { return errors.Is(err, sqlite3.CORRUPT) }
 

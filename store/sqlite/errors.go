@@ -36,13 +36,22 @@ func explainOpen(path, op string, err error) error {
 		e.Hint = "restore a backup, or save what can be read: sqlite3 FILE .recover"
 	case lite.Full(err):
 		e.Code, e.Msg, e.Hint = tidemark.CodeFull, "the disk is full", "make room; nothing that was confirmed is lost"
+	case lite.Disk(err): // also where a full disk cannot be told from a failing one
+		e.Code, e.Msg = tidemark.CodeFull, "the operating system cannot read or write "+path
+		e.Hint = "look whether the disk is full or failing; nothing that was confirmed is lost"
 	case lite.ReadOnly(err):
 		return readOnly(path, op)
+	case lite.Unopened(err):
+		e.Code, e.Msg = tidemark.CodeReadOnly, path+" cannot be opened"
+		e.Hint = besideHint
 	default:
 		return err
 	}
 	return e
 }
+
+// besideHint is for files of which SQLite needs others beside them.
+const besideHint = "SQLite makes a -wal and a -shm beside it: look whether its folder can be written, or copy all three to one that can"
 
 func readOnly(path, op string) error {
 	return &tidemark.Error{

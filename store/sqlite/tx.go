@@ -46,6 +46,9 @@ func (x *tx) Savepoint(fn func() error) error {
 	x.s.book.begin()
 	depth := len(x.s.ledger.frames)
 	err := x.db.Savepoint("_tm_changeset", fn)
+	if err != nil {
+		err = x.s.explain("write", err) // by its code the hub tells the machine's fault from the changeset's
+	}
 	if !x.db.InTransaction() {
 		return gone(err)
 	}
