@@ -58,6 +58,7 @@ const (
 	WipeAnyway         Fault = "log out while something is nowhere else"
 	WipeFileFirst      Fault = "wipe a copy before what lies beside it"
 	ForgetAmended      Fault = "write what a hook amended as it was proposed"
+	StaleVerdict       Fault = "take what a hook said of rows that are others now"
 )
 
 // All lists the faults.
@@ -71,4 +72,5 @@ var All = []Fault{
 	PlaceText, ForgetNumbers, KeepNumbers, WrongRow, JudgeAfter, JudgeNamed,
 	ForgetAsDelete, MissDependants, StaleGrant, LostPart, SumKeepsLeft,
 	KeepLost, KeepBytes, WriteUnseen, AnyHands, WipeAnyway, WipeFileFirst, ForgetAmended,
+	StaleVerdict,
 }

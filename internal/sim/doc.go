@@ -46,7 +46,9 @@
 //	go test ./internal/sim -run 'TestSim$' -sim.workload='W9 grants' -sim.likely=declare -sim.time=10m -timeout 0
 //
 // In the workload hooks somebody's code on the server lets changesets wait,
-// amends and rejects them, by their rows and now and then by a whim.
+// amends and rejects them, by their rows and now and then by a whim. In half of
+// the runs it is at the other end of a network: it answers late, when the rows
+// are others, or not at all.
 //
 // Run is the entry. A Failure carries the seed, the last events and the
 // command that repeats it; testdata/seeds.txt keeps seeds that failed once.

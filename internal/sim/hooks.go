@@ -23,12 +23,16 @@ const (
 	parcelPrice
 )
 
+// depotLast is the column of the depot that only the hook writes.
+const depotLast = 1
+
 // hook is the code of the app's that runs on the server. Its word stands with
 // the outcome that it leads to.
 type hook struct {
 	w       *world
 	asked   map[tidemark.Name]int           // how often since the server started
 	answers map[tidemark.Hash]tidemark.Code // what it said last, "" when it let a changeset pass
+	remote  *endpoint                       // nil: it runs beside the server
 }
 
 // newHook is that of a server that starts; nil where the tables have none.
@@ -36,9 +40,15 @@ func (w *world) newHook() *hook {
 	if w.model.Table("parcel") == nil {
 		return nil
 	}
-	h := &hook{w, map[tidemark.Name]int{}, map[tidemark.Hash]tidemark.Code{}}
+	h := &hook{w: w, asked: map[tidemark.Name]int{}, answers: map[tidemark.Hash]tidemark.Code{}}
+	far := false
 	if w.server != nil && w.server.hook != nil {
-		h.answers = w.server.hook.answers
+		h.answers, far = w.server.hook.answers, w.server.hook.remote != nil
+	} else {
+		far = w.chance(0.5)
+	}
+	if far {
+		h.remote = &endpoint{h, map[tidemark.Name]*call{}}
 	}
 	return h
 }
@@ -55,14 +65,9 @@ func (h *hook) judge(p *hub.Proposal) (*hub.Verdict, error) {
 	case c.outcome != nil && !w.ledger.loose():
 		w.fail("I3", "the hook is asked about changeset %d, which was %s@%d", c.id, c.outcome.Kind, c.outcome.Seq)
 	}
-	h.asked[p.Name]++
-	if n := int(p.Name.Hash[0]) % 8; n < 3 && h.asked[p.Name] <= n {
-		w.trace("the hook lets changeset %d wait", c.id)
-		return nil, hub.ErrWait
-	}
-	code, v := h.rule(p)
-	if code == "" && w.chance(0.04) {
-		code = codeWhim
+	v, code, err := h.answer(p, c.id)
+	if err != nil {
+		return nil, err
 	}
 	if h.answers[p.Name.Hash] = code; code != "" {
 		return nil, &tidemark.Error{Code: code, Msg: "not like this"}
@@ -70,14 +75,40 @@ func (h *hook) judge(p *hub.Proposal) (*hub.Verdict, error) {
 	return v, nil
 }
 
+func (h *hook) answer(p *hub.Proposal, id int) (*hub.Verdict, tidemark.Code, error) {
+	if h.remote != nil {
+		return h.remote.ask(p)
+	}
+	h.asked[p.Name]++
+	if n := int(p.Name.Hash[0]) % 8; n < 3 && h.asked[p.Name] <= n {
+		h.w.trace("the hook lets changeset %d wait", id)
+		return nil, "", hub.ErrWait
+	}
+	code, v := h.decide(p)
+	return v, code, nil
+}
+
+// decide is what it says of rows, by rule or by whim.
+func (h *hook) decide(p *hub.Proposal) (tidemark.Code, *hub.Verdict) {
+	code, v := h.rule(p)
+	if code == "" && h.w.chance(0.04) {
+		code = codeWhim
+	}
+	return code, v
+}
+
 // rule says what follows from the rows. The oracle has the same in its own
 // words, see parcels.
 func (h *hook) rule(p *hub.Proposal) (tidemark.Code, *hub.Verdict) {
 	v := &hub.Verdict{Drop: map[hub.RowOf]bool{}, Set: map[hub.RowOf]map[int]tidemark.Value{}}
+	heaviest := int64(-1) // of the new ones
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if c.Table.Name != "parcel" {
 			continue
+		}
+		if c.Old == nil {
+			heaviest = max(heaviest, c.New[parcelWeight].Int64())
 		}
 		changed := func(col int) bool { return c.Old == nil || c.Old[col] != c.New[col] }
 		switch {
@@ -92,6 +123,10 @@ func (h *hook) rule(p *hub.Proposal) (tidemark.Code, *hub.Verdict) {
 		case changed(parcelWeight) || changed(parcelPrice):
 			v.Set[c.Row()] = map[int]tidemark.Value{parcelPrice: tidemark.Int(3 * c.New[parcelWeight].Int64())}
 		}
+	}
+	if heaviest >= 0 {
+		v.Add = []tidemark.Change{{Table: p.Schema.Named("depot").ID, Op: tidemark.Update,
+			Key: []tidemark.Value{tidemark.Int(1)}, Cols: []int{depotLast}, New: []tidemark.Value{tidemark.Int(heaviest)}}}
 	}
 	return "", v
 }
@@ -110,7 +145,8 @@ func (l *ledger) whim(c *local, rejected tidemark.Code) bool {
 	return said == codeWhim
 }
 
-// parcels: what a hook weighs and prices.
+// parcels: what a hook weighs and prices. In the depot it notes the weight of
+// what came last.
 func parcels() *family {
 	const one = "SELECT id FROM parcel ORDER BY id"
 	add := func(g *gen) error { return g.run("INSERT INTO parcel VALUES (?1, 'box', ?2, NULL)", g.name(), g.n(96)) }
@@ -118,8 +154,13 @@ func parcels() *family {
 	return &family{
 		title: "parcel",
 		sql: `CREATE TABLE parcel (id TEXT PRIMARY KEY NOT NULL, what TEXT, weight INTEGER NOT NULL, price INTEGER);
+			CREATE TABLE depot (id INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+			INSERT INTO depot VALUES (1, 0), (2, 0);
 			INSERT INTO parcel VALUES ('a', 'box', 5, 15), ('b', 'sealed', 70, 210), ('c', 'bag', 80, 240), ('d', 'sealed', 1, 3), ('e', 'tube', 12, 36);`,
-		tables: []*oracle.Table{{Name: "parcel", Columns: col("id what weight price"), Key: []int{0}, NotNull: []int{0, 2}, Hook: priced}},
+		tables: []*oracle.Table{
+			{Name: "parcel", Columns: col("id what weight price"), Key: []int{0}, NotNull: []int{0, 2}, Hook: priced},
+			{Name: "depot", Columns: col("id last"), Key: []int{0}, NotNull: []int{1}},
+		},
 		ops: []op{
 			add, add, weigh, weigh,
 			func(g *gen) error {
@@ -156,5 +197,9 @@ func priced(old, row oracle.Row) oracle.Ruling {
 	if !heavier && old[parcelPrice] == row[parcelPrice] {
 		return oracle.Ruling{}
 	}
-	return oracle.Ruling{Set: map[int]tidemark.Value{parcelPrice: tidemark.Int(3 * weight(row))}}
+	r := oracle.Ruling{Set: map[int]tidemark.Value{parcelPrice: tidemark.Int(3 * weight(row))}}
+	if old == nil {
+		r.Add = &oracle.Addition{Table: "depot", ID: tidemark.Int(1), Column: depotLast, Value: weight(row)}
+	}
+	return r
 }

@@ -15,10 +15,21 @@ type Ruling struct {
 	Code tidemark.Code          // rejects the changeset
 	Drop bool                   // the change is not done
 	Set  map[int]tidemark.Value // columns that get other values
+	Add  *Addition              // nil: nothing else is written
+}
+
+// Addition is what a Hook writes into a row of another table. Of several in one
+// changeset the greatest stands.
+type Addition struct {
+	Table  string
+	ID     tidemark.Value // in its first column; where no row has it nothing happens
+	Column int
+	Value  int64
 }
 
 // hooked lets the hooks of tables rule on what the changeset did to their rows.
 func (j *judgement) hooked() {
+	var most *Addition
 	for _, t := range j.model.Tables {
 		if t.Hook == nil {
 			continue
@@ -29,6 +40,9 @@ func (j *judgement) hooked() {
 				continue
 			}
 			r := t.Hook(old, row)
+			if most == nil || r.Add != nil && r.Add.Value > most.Value {
+				most = r.Add
+			}
 			switch {
 			case r.Code != "":
 				j.refuse(r.Code)
@@ -37,6 +51,22 @@ func (j *judgement) hooked() {
 			case row != nil:
 				j.amend(t, key, old, row, r.Set)
 			}
+		}
+	}
+	j.add(most)
+}
+
+// add writes what a hook adds.
+func (j *judgement) add(a *Addition) {
+	if a == nil {
+		return
+	}
+	for _, row := range j.after[a.Table] {
+		if row[0] == a.ID {
+			row = slices.Clone(row)
+			row[a.Column] = tidemark.Int(a.Value)
+			j.model.Put(j.after, a.Table, row)
+			return
 		}
 	}
 }
