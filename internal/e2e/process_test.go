@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -83,7 +84,12 @@ func (p *process) stop(t *testing.T) int {
 	select {
 	case <-p.done:
 	case <-time.After(time.Minute):
-		p.kill()
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // it says where its goroutines stand, and ends
+		select {
+		case <-p.done:
+		case <-time.After(time.Minute):
+			p.kill()
+		}
 		t.Fatalf("did not end within a minute of an interrupt:\n%s", p.out.String())
 	}
 	return p.cmd.ProcessState.ExitCode()
