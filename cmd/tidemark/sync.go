@@ -69,6 +69,8 @@ type synced struct {
 	Outcomes []outcome      `json:"outcomes"`
 	Scopes   []scopeNews    `json:"scopes,omitempty"` // that became ready or were lost
 	Left     map[string]int `json:"left,omitempty"`   // rows that left and were not deleted, by table
+
+	Out map[string]string `json:"out,omitempty"` // tables that do not sync any more, and why
 }
 
 func (c *syncCommand) once(s *shell, db *client.DB) error {
@@ -101,6 +103,9 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 		s.printf("%s\n", strayText(n))
 	}
 	c.explain(s, d, res.Settled)
+	for _, table := range sortedKeys(d.Out) {
+		s.note("tidemark: what is written into %s stays in this copy: %s", table, oneLine(d.Out[table]))
+	}
 	if err := s.document(d); err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 }
 
 func (c *syncCommand) result(res *client.SyncResult, before, after replica.Status) synced {
-	d := synced{Path: c.File, State: "settled", Rejected: res.Rejected, Rows: res.Rows, Seq: after.Seq, Pending: after.Pending, Outcomes: []outcome{}}
+	d := synced{Path: c.File, State: "settled", Rejected: res.Rejected, Rows: res.Rows, Seq: after.Seq, Pending: after.Pending, Outcomes: []outcome{}, Out: after.Out}
 	for _, o := range res.Settled {
 		d.Outcomes = append(d.Outcomes, outcomeOf(o))
 		switch o.Kind {
