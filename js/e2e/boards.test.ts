@@ -135,8 +135,12 @@ describe.skipIf(browser === "")("boards of the demo", () => {
     await tab(dev, "opening").waitFor();
     expect(await dev.locator("[data-deleted]").count()).toBe(0);
     await s.shot("boards-refused", dev);
-    await button(dev, "Discard").click();
+    // It came back, which is no news; and who answers with keys does not lose the place.
+    expect(await dev.locator("[data-news]").count()).toBe(0);
+    await button(dev, "Discard").focus();
+    await dev.keyboard.press("Enter");
     await gone(dev.locator(".notice-rejected"));
+    await until(dev, () => document.activeElement !== document.body, true);
     await shows(tab(ana, "opening"), "Opening day");
     await dev.close();
   });

@@ -215,8 +215,32 @@ describe.skipIf(browser === "")("the demo", () => {
     await other.close();
   });
 
+  test("who has keys alone has a place when what had the focus goes", async () => {
+    const cards = s.page.locator('[data-column="todo"] .card-title');
+    const [first, second] = [await cards.nth(0).innerText(), await cards.nth(1).innerText()];
+    await cards.nth(0).focus();
+    await s.page.keyboard.press("Enter");
+    await s.page.getByRole("button", { name: "Delete the task" }).focus();
+    await s.page.keyboard.press("Enter");
+    await gone(s.page.locator(".card-title", { hasText: first }));
+    await until(s.page, () => document.activeElement?.textContent, second);
+  });
+
   test("it fits a phone, and the dark", async () => {
     await s.page.setViewportSize({ width: 390, height: 844 });
+    // A finger needs 44 pixels; of a card and a field's frame all of it is hit.
+    const small = (): Promise<void> =>
+      until(
+        s.page,
+        () =>
+          [...document.querySelectorAll("button, a, select, input, textarea")]
+            .map((el) => ({ el, box: (el.closest(".card, .search, .add") ?? el).getBoundingClientRect() }))
+            .filter(({ el, box }) => box.width > 0 && el.checkVisibility({ visibilityProperty: true }))
+            .filter(({ box }) => Math.min(box.width, box.height) < 44)
+            .map(({ el }) => el.className || el.textContent),
+        [],
+      );
+    await small();
     const wide = () =>
       s.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(await wide()).toBe(0);
@@ -224,6 +248,7 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.page.goto(s.url);
     await shows(side(s.page, "ana").status, "In step");
     expect(await wide()).toBe(0);
+    await small();
     await s.shot("lab-phone");
     await s.page.getByRole("navigation", { name: "Panels" }).getByRole("button", { name: "Ben" }).click();
     await side(s.page, "ben").title.waitFor();

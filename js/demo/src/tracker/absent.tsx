@@ -1,5 +1,5 @@
 import { useScopes } from "@tidemark/react";
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { formatRoute } from "../route.ts";
 import { LockIcon, PlusIcon } from "../ui/icons.tsx";
 import { type Board, scopeOf } from "./model.ts";
@@ -17,7 +17,7 @@ export function Absent({ board, next, away }: Props) {
   const coming = scope?.granted === true && !scope.ready;
   const link = useRef<HTMLAnchorElement>(null);
   // Who had the focus on the board that went would have it nowhere.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (document.activeElement === document.body) link.current?.focus({ preventScroll: true });
   }, []);
   return (

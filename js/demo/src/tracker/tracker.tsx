@@ -22,7 +22,7 @@ import { addBoard, type Board, CARDS, type Card, PEOPLE, type Person, renameBoar
 import { OnBoard } from "./on-board.tsx";
 import { RejectedBar } from "./rejected-bar.tsx";
 import { TaskPanel } from "./task-panel.tsx";
-import { useBoards } from "./use-boards.ts";
+import { type BoardNews, useBoards } from "./use-boards.ts";
 import { useDeletions } from "./use-deletions.ts";
 import { useTracker } from "./use-tracker.ts";
 import { ViewerNotice } from "./viewer-notice.tsx";
@@ -73,8 +73,10 @@ function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) 
   const [deleting, setDeleting] = useState("");
   const [focus, setFocus] = useState("");
   const deletions = useDeletions(db, me);
-  // A delete that was refused, or undone, is none.
-  const deleted = deletions.list.filter((d) => boards.every((b) => b.id !== d.copy.id));
+  // A delete that was refused is none: what it did came back, which is no news either.
+  const deleted = deletions.list.filter((d) => d.outcome !== "rejected" && boards.every((b) => b.id !== d.copy.id));
+  const own = (n: BoardNews): boolean =>
+    deletions.list.some((d) => d.copy.id === n.id && (d.outcome !== "rejected" || n.what === "came"));
   const doomed = boards.find((b) => b.id === deleting);
   const show = (id: string): void => {
     location.hash = formatRoute("tracker", id);
@@ -115,7 +117,8 @@ function Boards({ route, me, onChoose, db }: Props & { readonly db: Database }) 
       <StorageNotice />
       <StoppedNotice act={act} />
       <BoardNewsList
-        news={news.filter((n) => deletions.list.every((d) => d.copy.id !== n.id))}
+        news={news.filter((n) => !own(n))}
+        boards={boards}
         lost={lost}
         shown={board?.id ?? ""}
         onClose={dismiss}

@@ -9,7 +9,7 @@ export interface Deletion {
   /** The changeset that does it, 0 where its outcome came at once. */
   readonly n: number;
   /** `merged`: somebody had changed something on it that the deleter had not seen. */
-  readonly outcome: "" | "accepted" | "merged";
+  readonly outcome: "" | "accepted" | "merged" | "rejected";
 }
 
 export interface Deletions {
@@ -31,7 +31,7 @@ export function useDeletions(db: Database, me: string): Deletions {
       db.onEvent((e) => {
         if (e.type !== "outcome") return;
         const { n, kind } = e.outcome;
-        setList((old) => old.flatMap((d) => (d.n !== n ? d : kind === "rejected" ? [] : { ...d, outcome: kind })));
+        setList((old) => old.map((d) => (d.n === n ? { ...d, outcome: kind } : d)));
       }),
     [db],
   );
