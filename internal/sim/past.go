@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/sim/oracle"
-	"github.com/tidemarkdb/tidemark/internal/wire"
 )
 
 // stamp says who wrote a cell last, and at which seq.
@@ -184,71 +182,6 @@ func (l *ledger) refuse(c *local, by string) {
 	}
 }
 
-// renumbered is what the server told of rows that got other keys.
-type renumbered struct {
-	tidemark.Renumbered
-	by string // replica
-}
-
-// follow says what a changeset means once the rows that its replica was told
-// of, and its own, have other keys.
-func (l *ledger) follow(c *local, own map[string]bool, fresh []tidemark.Renumbered) []oracle.Change {
-	keys := oracle.Keys{}
-	for _, r := range l.renumbered {
-		if own[r.by] && c.seen < r.Before {
-			keys.Add(r.Table, r.From, r.To)
-		}
-	}
-	for _, r := range fresh {
-		keys.Add(r.Table, r.From, r.To)
-	}
-	return l.w.model.Follow(c.changes, keys)
-}
-
-// wouldBe makes up the keys that a rejected changeset's rows would have got.
-func (l *ledger) wouldBe(c *local) []tidemark.Renumbered {
-	var list []tidemark.Renumbered
-	now := l.now.at(l.now.head())
-	for i, ch := range c.changes {
-		t := l.w.model.Table(ch.Table)
-		key := t.KeyOf(ch.Key)
-		if ch.Op != tidemark.Insert || !t.Renumber || now[t.Name][key] == nil || l.now.writers.made[rowName{t.Name, key}].seq <= c.seen {
-			continue
-		}
-		list = append(list, tidemark.Renumbered{Table: t.Name, From: ch.Key[0].Int64(), To: int64(1_000_000 + i)})
-	}
-	return list
-}
-
-// renumber checks and notes the keys that a changeset's rows got.
-func (l *ledger) renumber(c *local, by string, p past, list []tidemark.Renumbered) {
-	defer func() {
-		for _, r := range list {
-			l.renumbered = append(l.renumbered, renumbered{r, by})
-		}
-	}()
-	for _, r := range list {
-		t := l.w.model.Table(r.Table)
-		from, to := t.KeyOf([]tidemark.Value{tidemark.Int(r.From)}), t.KeyOf([]tidemark.Value{tidemark.Int(r.To)})
-		now := l.now.at(l.now.head())[r.Table]
-		if _, taken := now[to]; taken || !t.Renumber {
-			l.w.fail("I14", "changeset %d: row %d of %s was renumbered to %d, which is taken", c.id, r.From, r.Table, r.To)
-		}
-		if l.wasGiven(r.Table, r.From) {
-			continue // the author used the id before, or an earlier row of his has it now
-		}
-		// An earlier changeset of the same author may have made it, too: while
-		// that one is suspended the id looks free.
-		if made := l.now.writers.made[rowName{r.Table, from}]; now[from] == nil || made.seq <= p.seen {
-			l.w.fail("I14", "changeset %d: row %d of %s was renumbered although no other row had come between", c.id, r.From, r.Table)
-		}
-	}
-}
-
-func (l *ledger) wasGiven(table string, id int64) bool {
-	return slices.ContainsFunc(l.renumbered, func(r renumbered) bool { return r.Table == table && (r.To == id || r.From == id) })
-}
-
 // choose takes over what the server made of the cells that the oracle only
 // judges. The effects say what it made of them.
 func (l *ledger) choose(s *server, e tidemark.LogEntry, v oracle.Verdict) oracle.State {
@@ -327,79 +260,4 @@ func spliced(now tidemark.Value, body string) tidemark.Value {
 		text = slices.Concat(text[:at:at], []rune(in), text[at+gone:])
 	}
 	return tidemark.Text(string(text))
-}
-
-// record is a row of tm_conflicts, as far as the oracle foretells it.
-func record(table, key string, column, winner string) string {
-	return strings.Join([]string{table, key, column, winner}, " ")
-}
-
-// checkRecords makes sure that every value that was thrown away is recorded
-// in the same changeset, and nothing else is.
-func (l *ledger) checkRecords(s *server, e tidemark.LogEntry, losers []oracle.Loser) {
-	var want []string
-	for _, o := range losers {
-		t := l.w.model.Table(o.Table)
-		if t.Quiet || o.Unit || o.Policy == "manual" || o.Policy == "json" {
-			continue // units name what they please, and manual adds to what is open
-		}
-		column := ""
-		if o.Column >= 0 {
-			column = t.Columns[o.Column]
-		}
-		want = append(want, record(o.Table, o.Key, column, o.Winner))
-	}
-	got := l.recordsIn(s, e)
-	slices.Sort(want)
-	slices.Sort(got)
-	if !slices.Equal(want, got) {
-		l.w.fail("I6", "seq %d: changeset %s/%d threw away\n%q, recorded is\n%q\nit did %v", e.Seq, e.Name.Replica, e.Name.N, want, got, l.byHash[e.Name.Hash].changes)
-	}
-}
-
-func (l *ledger) recordsIn(s *server, e tidemark.LogEntry) (got []string) {
-	sc := s.hub.Schema()
-	for _, c := range e.Effects {
-		table := sc.Table(c.Table)
-		if table == nil || table.Name != tidemark.ConflictsTable || c.Op != tidemark.Insert {
-			continue
-		}
-		field := func(name string) string {
-			for i := range table.Columns {
-				if table.Columns[i].Name == name {
-					return c.New[i].Str()
-				}
-			}
-			return ""
-		}
-		switch tidemark.Policy(field("policy")) {
-		case tidemark.PolicyManual, tidemark.PolicyLatestEdit, tidemark.PolicySet, tidemark.PolicyText, tidemark.PolicyJSON:
-			continue
-		}
-		if field("unit") != "" {
-			continue
-		}
-		t := l.w.model.Table(field("tbl"))
-		got = append(got, record(t.Name, t.KeyOf(keyFrom(field("row"))), field("col"), field("winner")))
-	}
-	return got
-}
-
-// speak notes of which rows the records of conflicts in an entry speak.
-func (l *ledger) speak(s *server, e tidemark.LogEntry) {
-	for _, c := range e.Effects {
-		table := s.hub.Schema().Table(c.Table)
-		if table == nil || table.Name != tidemark.ConflictsTable || c.Op != tidemark.Insert {
-			continue
-		}
-		if t := l.w.model.Table(c.New[table.Place("tbl")].Str()); t != nil {
-			l.w.secrets.speak(rowName{t.Name, t.KeyOf(keyFrom(c.New[table.Place("row")].Str()))}, c.New)
-		}
-	}
-}
-
-// keyFrom reads a key as tm_conflicts has it.
-func keyFrom(row string) []tidemark.Value {
-	key, _ := wire.DecodeValues([]byte(row))
-	return key
 }
