@@ -32,7 +32,7 @@ const APP: Record<string, string> = {
   `,
   "src/schema.ts": "export interface Task { id: string; title: string }\n",
   "src/main.tsx": `
-    import { id, open } from "@tidemark/client";
+    import { id, type Level, open } from "@tidemark/client";
     import { mountInspector } from "@tidemark/client/inspector";
     import { TidemarkProvider, useDatabase, useQuery, useStatus } from "@tidemark/react";
     import { createRoot } from "react-dom/client";
@@ -55,9 +55,10 @@ const APP: Record<string, string> = {
     const query = new URLSearchParams(location.search);
     const name = query.get("name")!;
     const server = query.get("server")!;
+    const storage = query.get("storage") as Level;
     const worker = () => new Worker(new URL("./own-worker.ts", import.meta.url), { type: "module" });
     createRoot(document.getElementById("root")!).render(
-      <TidemarkProvider database={() => open({ name, server, ...(name === "own" ? { worker } : {}) })} fallback="opening">
+      <TidemarkProvider database={() => open({ name, server, storage, ...(name === "own" ? { worker } : {}) })} fallback="opening">
         <List />
       </TidemarkProvider>,
     );
@@ -138,15 +139,15 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     expect(found.stdout).toBe("");
   });
 
-  /** Looks at the app, adds a row and opens the inspector; `own` runs the worker that the app brings. */
-  const use = async (name: string): Promise<void> => {
+  /** Looks at the app, adds a row and opens the inspector; named `own` it runs the worker that it brings. */
+  const use = async (name: string, storage: string): Promise<void> => {
     const page = await chrome.context.newPage();
     const errors: string[] = [];
     page.on("pageerror", (err) => errors.push(err.message));
     const server = encodeURIComponent(`${served.url}/shop`);
-    await page.goto(`http://127.0.0.1:${port}/?name=${name}&server=${server}`);
+    await page.goto(`http://127.0.0.1:${port}/?name=${name}&storage=${storage}&server=${server}`);
     await page.waitForSelector("li");
-    expect(await page.locator("#storage").textContent()).toBe("opfs");
+    expect(await page.locator("#storage").textContent()).toBe(storage);
     const before = await page.locator("li").allTextContents();
     expect(before).toContain("first");
     await page.getByText("add", { exact: true }).click();
@@ -169,7 +170,8 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     const gone = new Promise((resolve) => server.on("close", resolve));
     try {
       await listening(server);
-      for (const name of ["ours", "own"]) await use(name);
+      await use("own", "opfs");
+      for (const storage of ["opfs", "indexeddb", "memory"]) await use(storage, storage);
     } finally {
       server.kill();
       await gone;

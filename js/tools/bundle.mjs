@@ -76,15 +76,38 @@ export const findWorker = edit(
 );
 
 /**
- * Takes SQLite's JavaScript without the parts that we never start: bundlers
- * would look for their files and fail.
+ * What SQLite's JavaScript has and the worker never calls, by words that no other part has: its objects, its
+ * own worker, virtual tables, storage in localStorage, and the file systems that need more than one thread.
  */
-export const bareSqlite = edit(
-  "bare-sqlite",
-  /sqlite-wasm\/dist\/index\.mjs$/,
-  /new URL\("sqlite3-(worker1\.mjs|opfs-async-proxy\.js)", import\.meta\.url\)/g,
-  '""',
-);
+const unused = [
+  "sqlite3.oo1 = {",
+  "sqlite3.initWorker1API = ",
+  "sqlite3.vtab = ",
+  "sqlite3.config.disable?.vfs?.kvvfs",
+  "sqlite3.opfs = ",
+  "vfs?.opfs) return",
+  'vfs?.["opfs-wl"]',
+];
+
+/** Takes SQLite's JavaScript without these parts, and without addresses of files that bundlers would look for and not find. */
+export const bareSqlite = {
+  name: "bare-sqlite",
+  transform: {
+    filter: { id: /sqlite-wasm\/dist\/index\.mjs$/ },
+    handler(code, id) {
+      const parts = code.split(/^(?=\t\tglobalThis\.sqlite3ApiBootstrap\.initializers\.push\()/m);
+      for (const words of unused) {
+        const at = parts.findIndex((part) => part.includes(words));
+        const end = parts[at]?.indexOf("\n\t\t});\n") ?? -1;
+        if (at < 1 || end < 0) throw new Error(`${id} has no part with ${words}`);
+        parts[at] = parts[at].slice(end + "\n\t\t});\n".length);
+      }
+      return parts
+        .join("")
+        .replaceAll(/new URL\("sqlite3-(worker1\.mjs|opfs-async-proxy\.js)", import\.meta\.url\)/g, '""');
+    },
+  },
+};
 
 /** The module itself, which is copied beside the worker. */
 export const wasmFile = at(`node_modules/${wasm}/dist/sqlite3.wasm`);
