@@ -73,52 +73,65 @@ func (cs Conditions) expand(sql string, args map[string]string, depth int) (stri
 	var b strings.Builder
 	end := 0
 	for i := 0; i < len(toks); i++ {
-		t := toks[i]
-		if t.Kind != schema.LexWord {
-			continue
-		}
-		if strings.HasPrefix(t.Text, "$") {
-			arg, ok := args[t.Text[1:]]
-			if !ok {
-				return "", fmt.Errorf("there is no parameter %s", t.Text)
-			}
-			b.WriteString(sql[end:t.Start] + arg)
-			end = t.End
-			continue
-		}
-		c := cs.named(t.Text)
-		if c == nil || i > 0 && (toks[i-1].Text == "." || toks[i-1].Text == ":" && toks[i-1].End == t.Start) || i+1 < len(toks) && toks[i+1].Text == "." {
-			continue
-		}
-		given, last := arguments(sql, toks, i+1)
-		switch {
-		case len(c.Params) > 0 && last == i:
-			continue // something else of that name, which SQLite will judge
-		case len(c.Params) == 0:
-			last = i
-		case len(given) != len(c.Params):
-			return "", fmt.Errorf("the condition %s takes %d arguments, not %d", c.Name, len(c.Params), len(given))
-		}
-		inner := map[string]string{}
-		for k, p := range c.Params {
-			arg, err := cs.expand(given[k], args, depth+1)
-			if err != nil {
-				return "", err
-			}
-			inner[p] = wrapped(arg)
-		}
-		body, err := cs.expand(c.SQL, inner, depth+1)
+		text, last, err := cs.inPlaceOf(sql, toks, i, args, depth)
 		if err != nil {
 			return "", err
 		}
-		b.WriteString(sql[end:t.Start] + "(" + body + "\n)")
-		if end = toks[last].End; b.Len() > longest {
+		if last < i {
+			continue
+		}
+		b.WriteString(sql[end:toks[i].Start] + text)
+		if i, end = last, toks[last].End; b.Len() > longest {
 			return "", fmt.Errorf("with its named conditions written out it has more than %d bytes", longest)
 		}
-		i = last
 	}
 	b.WriteString(sql[end:])
 	return b.String(), nil
+}
+
+// inPlaceOf writes out what begins at token i: a parameter, or a named condition
+// with its arguments. last is where that ends, i-1 where the token stays as it is.
+func (cs Conditions) inPlaceOf(sql string, toks []schema.Lexeme, i int, args map[string]string, depth int) (text string, last int, err error) {
+	t := toks[i]
+	if t.Kind != schema.LexWord {
+		return "", i - 1, nil
+	}
+	if strings.HasPrefix(t.Text, "$") {
+		arg, ok := args[t.Text[1:]]
+		if !ok {
+			return "", 0, fmt.Errorf("there is no parameter %s", t.Text)
+		}
+		return arg, i, nil
+	}
+	c := cs.named(t.Text)
+	if c == nil || i > 0 && (toks[i-1].Text == "." || toks[i-1].Text == ":" && toks[i-1].End == t.Start) || i+1 < len(toks) && toks[i+1].Text == "." {
+		return "", i - 1, nil
+	}
+	given, last := arguments(sql, toks, i+1)
+	switch {
+	case len(c.Params) > 0 && last == i:
+		return "", i - 1, nil // something else of that name, which SQLite will judge
+	case len(c.Params) == 0:
+		last = i
+	case len(given) != len(c.Params):
+		return "", 0, fmt.Errorf("the condition %s takes %d arguments, not %d", c.Name, len(c.Params), len(given))
+	}
+	text, err = cs.used(c, given, args, depth)
+	return text, last, err
+}
+
+// used is a named condition with its arguments in place, which may use others.
+func (cs Conditions) used(c *Condition, given []string, args map[string]string, depth int) (string, error) {
+	inner := map[string]string{}
+	for k, p := range c.Params {
+		arg, err := cs.expand(given[k], args, depth+1)
+		if err != nil {
+			return "", err
+		}
+		inner[p] = wrapped(arg)
+	}
+	body, err := cs.expand(c.SQL, inner, depth+1)
+	return "(" + body + "\n)", err
 }
 
 // wrapped puts an argument in parentheses, unless it is a list in parentheses

@@ -53,70 +53,102 @@ func (x *extras) write(db *lite.DB, heard func(sql string, args []tidemark.Value
 }
 
 func (x *extras) statement(db *lite.DB) (string, []tidemark.Value) {
-	id := func(table string) tidemark.Value { return x.id(db, table) }
-	n := func(most int64) tidemark.Value { return tidemark.Int(x.r.Int64N(most)) }
-	v := x.value
-	list := func(args ...tidemark.Value) []tidemark.Value { return args }
-	switch x.pick(statements, x.kinds) {
-	case 0:
-		return "INSERT INTO xdoc (body, n) VALUES (?1, ?2)", list(tidemark.Text(x.words()), n(9))
-	case 1:
-		return "UPDATE xdoc SET body = ?2 WHERE id = ?1", list(id("xdoc"), tidemark.Text(x.words()))
-	case 2:
-		return "UPDATE xdoc SET n = n + 1, seen = ?2 WHERE id = ?1", list(id("xdoc"), v())
-	case 3:
-		return "DELETE FROM xdoc WHERE id = ?1", list(id("xdoc"))
-	case 4:
-		return "INSERT OR REPLACE INTO xloose VALUES (?1, ?2)", list(x.maybe(tidemark.Text(x.letter())), v())
-	case 5:
-		return "UPDATE xloose SET v = ?1 WHERE k > ?2", list(v(), tidemark.Text(x.letter()))
-	case 6:
-		return "INSERT INTO xauto (u, up) VALUES (?1, ?2)", list(x.maybe(tidemark.Text(x.letter()+x.letter())), x.maybe(id("xauto")))
-	case 7:
-		return "UPDATE OR REPLACE xauto SET u = ?2 WHERE id = ?1", list(id("xauto"), tidemark.Text(x.letter()))
-	case 8:
-		return "DELETE FROM xauto WHERE id = ?1", list(id("xauto"))
-	case 9:
-		return "INSERT OR REPLACE INTO xwide (a, b, c, d, e, f, v1, v5, v11) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-			list(n(2), tidemark.Text(x.letter()+strings.Repeat(" ", x.r.IntN(2))), tidemark.Blob([]byte{byte(x.r.IntN(2))}),
-				tidemark.Real(float64(x.r.IntN(2))), tidemark.Int(1), n(2), v(), v(), v())
-	case 10:
-		return "UPDATE xwide SET v2 = ?1, v9 = ?2, v10 = ?3, v12 = ?4 WHERE f = ?5", list(v(), v(), v(), v(), n(2))
-	case 11:
-		return "UPDATE OR IGNORE xwide SET e = ?1, v3 = ?2 WHERE a = ?3", list(n(3), v(), n(2))
-	case 12:
-		return "INSERT OR IGNORE INTO xone (id, a, b, c) VALUES (?1, ?2, ?3, ?4)", list(tidemark.Text(x.letter()+x.letter()), x.maybe(n(3)), tidemark.Text(x.letter()), x.maybe(tidemark.Text(x.letter())))
-	case 13:
-		return "UPDATE OR REPLACE xone SET a = ?2, c = ?3 WHERE id >= ?1", list(tidemark.Text(x.letter()), x.maybe(n(3)), x.maybe(tidemark.Text(x.letter())))
-	case 14:
-		return "INSERT OR IGNORE INTO xpol (id, count, labels, prefs, body, tally) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
-			list(tidemark.Text(x.letter()+x.letter()), n(9), tidemark.Text(x.labels()), tidemark.Text(x.prefs()), tidemark.Text(x.words()))
-	case 15:
-		return "DELETE FROM xpol WHERE id = ?1 AND length(id) = 2 AND count % 3 = 0", list(id("xpol"))
-	case 16:
-		return "INSERT OR REPLACE INTO xkeep VALUES (?1, ?2, ?3)", list(n(6), v(), tidemark.Text(x.letter()))
-	case 17:
-		return []string{"DELETE FROM xkeep WHERE id = ?1", "UPDATE xkeep SET b = b || 'u' WHERE id = ?1"}[x.r.IntN(2)], list(id("xkeep"))
-	case 18:
-		return "INSERT OR REPLACE INTO xchild VALUES (?1, ?2, ?3, ?4)", list(tidemark.Text(x.letter()), id("xpol"), x.maybe(id("xdoc")), v())
-	case 19:
-		return "UPDATE OR IGNORE xpol SET id = id || ?2 WHERE id = ?1", list(id("xpol"), tidemark.Text(x.letter()))
-	case 20: // many rows
-		return "INSERT OR IGNORE INTO xkeep WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i, i % 7, 'many' FROM n", list(n(400))
-	case 21:
-		return "UPDATE xkeep SET a = ?1 WHERE id % 50 = ?2", list(v(), n(50))
-	case 22:
-		return "UPDATE xdoc SET body = ?2 WHERE id = ?1", list(id("xdoc"), tidemark.Text(x.long()))
-	case 24:
-		return "INSERT INTO xnote VALUES (?1, ?2)", list(id("xdoc"), v())
-	case 23: // constraints that hold here and not there
-		return "UPDATE OR IGNORE xpol SET tally = ?2 WHERE id = ?1", list(id("xpol"), tidemark.Int(x.r.Int64N(101)-50))
+	if kind := x.pick(statements, x.kinds); kind < len(statementKinds) {
+		return statementKinds[kind](x, db)
 	}
 	var places []int
 	for range 1 + x.r.IntN(3) {
 		places = append(places, x.pick(len(policySets), x.sets))
 	}
-	return x.policy(id("xpol"), places)
+	return x.policy(x.id(db, "xpol"), places)
+}
+
+func values(args ...tidemark.Value) []tidemark.Value { return args }
+
+func (x *extras) number(most int64) tidemark.Value { return tidemark.Int(x.r.Int64N(most)) }
+
+// statementKinds make one statement each.
+var statementKinds = []func(x *extras, db *lite.DB) (string, []tidemark.Value){
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT INTO xdoc (body, n) VALUES (?1, ?2)", values(tidemark.Text(x.words()), x.number(9))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE xdoc SET body = ?2 WHERE id = ?1", values(x.id(db, "xdoc"), tidemark.Text(x.words()))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE xdoc SET n = n + 1, seen = ?2 WHERE id = ?1", values(x.id(db, "xdoc"), x.value())
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "DELETE FROM xdoc WHERE id = ?1", values(x.id(db, "xdoc"))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR REPLACE INTO xloose VALUES (?1, ?2)", values(x.maybe(tidemark.Text(x.letter())), x.value())
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE xloose SET v = ?1 WHERE k > ?2", values(x.value(), tidemark.Text(x.letter()))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "INSERT INTO xauto (u, up) VALUES (?1, ?2)", values(x.maybe(tidemark.Text(x.letter()+x.letter())), x.maybe(x.id(db, "xauto")))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE OR REPLACE xauto SET u = ?2 WHERE id = ?1", values(x.id(db, "xauto"), tidemark.Text(x.letter()))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "DELETE FROM xauto WHERE id = ?1", values(x.id(db, "xauto"))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR REPLACE INTO xwide (a, b, c, d, e, f, v1, v5, v11) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+			values(x.number(2), tidemark.Text(x.letter()+strings.Repeat(" ", x.r.IntN(2))), tidemark.Blob([]byte{byte(x.r.IntN(2))}),
+				tidemark.Real(float64(x.r.IntN(2))), tidemark.Int(1), x.number(2), x.value(), x.value(), x.value())
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE xwide SET v2 = ?1, v9 = ?2, v10 = ?3, v12 = ?4 WHERE f = ?5", values(x.value(), x.value(), x.value(), x.value(), x.number(2))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE OR IGNORE xwide SET e = ?1, v3 = ?2 WHERE a = ?3", values(x.number(3), x.value(), x.number(2))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR IGNORE INTO xone (id, a, b, c) VALUES (?1, ?2, ?3, ?4)", values(tidemark.Text(x.letter()+x.letter()), x.maybe(x.number(3)), tidemark.Text(x.letter()), x.maybe(tidemark.Text(x.letter())))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE OR REPLACE xone SET a = ?2, c = ?3 WHERE id >= ?1", values(tidemark.Text(x.letter()), x.maybe(x.number(3)), x.maybe(tidemark.Text(x.letter())))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR IGNORE INTO xpol (id, count, labels, prefs, body, tally) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+			values(tidemark.Text(x.letter()+x.letter()), x.number(9), tidemark.Text(x.labels()), tidemark.Text(x.prefs()), tidemark.Text(x.words()))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "DELETE FROM xpol WHERE id = ?1 AND length(id) = 2 AND count % 3 = 0", values(x.id(db, "xpol"))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR REPLACE INTO xkeep VALUES (?1, ?2, ?3)", values(x.number(6), x.value(), tidemark.Text(x.letter()))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return []string{"DELETE FROM xkeep WHERE id = ?1", "UPDATE xkeep SET b = b || 'u' WHERE id = ?1"}[x.r.IntN(2)], values(x.id(db, "xkeep"))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR REPLACE INTO xchild VALUES (?1, ?2, ?3, ?4)", values(tidemark.Text(x.letter()), x.id(db, "xpol"), x.maybe(x.id(db, "xdoc")), x.value())
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE OR IGNORE xpol SET id = id || ?2 WHERE id = ?1", values(x.id(db, "xpol"), tidemark.Text(x.letter()))
+	},
+	// many rows
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "INSERT OR IGNORE INTO xkeep WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i, i % 7, 'many' FROM n", values(x.number(400))
+	},
+	func(x *extras, _ *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE xkeep SET a = ?1 WHERE id % 50 = ?2", values(x.value(), x.number(50))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE xdoc SET body = ?2 WHERE id = ?1", values(x.id(db, "xdoc"), tidemark.Text(x.long()))
+	},
+	// constraints that hold here and not there
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "UPDATE OR IGNORE xpol SET tally = ?2 WHERE id = ?1", values(x.id(db, "xpol"), tidemark.Int(x.r.Int64N(101)-50))
+	},
+	func(x *extras, db *lite.DB) (string, []tidemark.Value) {
+		return "INSERT INTO xnote VALUES (?1, ?2)", values(x.id(db, "xdoc"), x.value())
+	},
 }
 
 // id is the key of some row.
