@@ -10,7 +10,7 @@ export type Work<T> = Generator<void, T, void>;
 export const ANEW = new Error("the transaction is begun anew");
 
 /** So many rows are dealt with from one yield to the next. */
-export const STRIDE = 32;
+export const STRIDE = 16;
 
 /** Does work in one go. */
 export function atOnce<T>(work: Work<T>): T {

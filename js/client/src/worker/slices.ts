@@ -109,10 +109,11 @@ export async function aside<T>(work: Work<T>, signal: AbortSignal, undo: () => v
   try {
     for (;;) {
       signal.throwIfAborted();
-      for (const until = performance.now() + SLICE; performance.now() < until; ) {
+      const until = performance.now() + SLICE;
+      do {
         const { done, value } = work.next();
         if (done) return value;
-      }
+      } while (performance.now() < until);
       await new Promise<void>(nextTurn);
     }
   } catch (err) {

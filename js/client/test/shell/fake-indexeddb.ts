@@ -24,6 +24,11 @@ export class FakeIndexedDb {
     );
   }
 
+  /** The blocks that are stored. */
+  blocks(): Uint8Array[] {
+    return [...(this.#stores.get("blocks")?.values() ?? [])].map((r) => r.value as Uint8Array);
+  }
+
   /** Another tab commits. */
   take(n: number): void {
     this.#stores.get("facts")!.set(JSON.stringify(["turn", n]), { key: ["turn", n], value: "" });

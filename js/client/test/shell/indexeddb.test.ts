@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { IndexedDbStorage } from "../../src/storage/indexeddb.ts";
+import { BLOCK, type PageFile } from "../../src/storage/pages.ts";
 import { FakeIndexedDb } from "./fake-indexeddb.ts";
 import { sqlite } from "./fixture.ts";
 
@@ -85,4 +86,25 @@ test("a place that another took meanwhile is not taken back", async () => {
     ["slipped", "taken"],
   ]);
   expect(await stores(s, "/b")).toBe(false);
+});
+
+test("what is stored in portions is one commit, whatever is written meanwhile", async () => {
+  const s = await opened();
+  const byte = (n: number) => new Uint8Array(BLOCK).fill(n);
+  const parts = Array.from({ length: 400 }, () => byte(1));
+  await s.write("/a", async () => parts.shift());
+  const stored = s.flush();
+  // Half of it is on its way when the next commit writes all blocks.
+  await Promise.resolve();
+  await Promise.resolve();
+  const file = Reflect.get(s, "held").get("/a") as PageFile;
+  expect(file.lent.size).toBe(400);
+  for (let i = 0; i < 400; i++) file.write(byte(2), i * BLOCK);
+  await vi.advanceTimersByTimeAsync(10);
+  await stored;
+  expect(new Set(idb.blocks().map((b) => b[0]))).toEqual(new Set([1]));
+  expect([idb.blocks().length, file.lent.size, file.dirty.size]).toEqual([400, 0, 400]);
+  void s.flush();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(new Set(idb.blocks().map((b) => b[0]))).toEqual(new Set([2]));
 });
