@@ -13,7 +13,7 @@ REPLICAS ?= 3
 RUNS    ?= 1
 FUZZTIME ?= 20s
 
-.PHONY: run build page test needs fmt fmt-check lint gen gen-check js js-check js-unit e2e unit sim planted fuzz bench bench-browser soak tools clean
+.PHONY: run build page test needs fmt fmt-check lint gen gen-check js js-check size js-unit e2e unit sim planted fuzz bench bench-browser soak tools clean
 
 run: build
 	$(BIN) demo
@@ -38,7 +38,7 @@ js/node_modules/.package-lock.json: js/package-lock.json
 
 # The order is from cheap to dear, so that a slip shows early. The test runners'
 # own summary lines come last.
-test: needs fmt-check gen-check lint js-check planted unit js-unit e2e
+test: needs fmt-check gen-check lint js-check size planted unit js-unit e2e
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
@@ -65,9 +65,13 @@ gen-check:
 	$(GO) generate ./... || exit 1; \
 	for f in $(GENERATED); do cmp -s $$f .before/$$f || { echo "$$f changed (commit what make gen writes)"; rm -rf .before; exit 1; }; done; rm -rf .before
 
-# Formatting, lint and types of the TypeScript; the packages' sizes.
+# Formatting, lint and types of the TypeScript.
 js-check: js
-	cd js && npm run --silent lint && npm run --silent types && npm run --silent build && npm run --silent size
+	cd js && npm run --silent lint && npm run --silent types
+
+# How large the packages are. What builds them builds the page as well, for all of make test.
+size: page
+	cd js && npm run --silent size
 
 js-unit: js
 	cd js && npm run --silent unit
@@ -79,15 +83,17 @@ e2e: build
 bench-browser: build
 	cd js && npm run --silent bench:browser
 
-# Every test runs with the race detector, which slows them down: so what tries
-# many cases tries few of them there, and all without it. SQLite, which is Go here,
-# is left out of it: a connection belongs to one goroutine, and internal/lite tests
-# that sharing one is detected all the same. Linters have vetted all by now.
+# Every test runs with the race detector but those of internal/e2e, which only
+# start programs. It slows them down: so what tries many cases tries few of them
+# there, and all without it. SQLite, which is Go here, is left out of it: a
+# connection belongs to one goroutine, and internal/lite tests that sharing one is
+# detected all the same. The linter has vetted everything by now.
 RACE := -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false'
-MANY := ./internal/capture ./internal/e2e ./internal/hub ./internal/replica ./internal/sim ./internal/twin ./store/sqlite
+MANY := ./internal/capture ./internal/e2e ./internal/hub ./internal/replica ./internal/sim ./internal/twin
 unit: js
-	$(GO) test -vet=off -timeout 20m $(MANY)
-	$(GO) test -vet=off $(RACE) -short -timeout 20m -parallel 8 ./...
+	$(GO) test -vet=off -p 4 -timeout 20m $(MANY)
+	all=$$($(GO) list ./...) || exit 1; \
+	$(GO) test -vet=off $(RACE) -short -p 4 -parallel 8 -timeout 20m $$(echo "$$all" | grep -v /internal/e2e$$)
 
 sim:
 	$(GO) test ./internal/sim -run 'TestSim$$' -count=1 -v -sim.seed=$(SEED) -sim.steps=$(STEPS) -sim.replicas=$(REPLICAS) -sim.runs=$(RUNS)
@@ -100,7 +106,7 @@ fuzz:
 	@for target in .:FuzzParseKeyID ./internal/lite:FuzzQuote ./internal/schema:FuzzDecode ./internal/literal:FuzzRead ./internal/wire:FuzzDecodeUp \
 		./internal/wire:FuzzDecodeDown ./internal/wire:FuzzDecodeChanges ./internal/wire:FuzzDecodeValues ./internal/wire:FuzzDecodeOutcome \
 		./internal/schema:FuzzTokens ./internal/splice:FuzzParseEdit ./internal/splice:FuzzParseBody \
-		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees ./internal/policy:FuzzParse; do \
+		./internal/merge:FuzzEdits ./internal/merge:FuzzIntents ./internal/merge:FuzzTrees ./internal/policy:FuzzParse ./internal/policy:FuzzScopes; do \
 		$(GO) test $${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) || exit 1; done
 
 # Figures are ratios against plain SQLite or a bare loop in the same run.

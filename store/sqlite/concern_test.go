@@ -290,12 +290,13 @@ func TestConcernNamesAllWhoseGrantsChange(t *testing.T) {
 	made := &asker{random: random}
 	var fits, others, some, everybody int
 	grants := slices.Clone(grantsAsWritten)
-	for range dice.Times(300) {
+	const tries = 300
+	for range tries {
 		grants = append(grants, made.grant())
 	}
 	for i, grant := range grants {
 		declared(t, s, grant)
-		groups, changed, told, all := watchOffice(t, s, random, grant, dice.Times(map[bool]int{true: 120, false: 10}[i < len(grantsAsWritten)]))
+		groups, changed, told, all := watchOffice(t, s, random, grant, map[bool]int{true: 120, false: 10}[i < len(grantsAsWritten)])
 		if groups == 0 {
 			continue // it does not compile
 		}
@@ -306,7 +307,7 @@ func TestConcernNamesAllWhoseGrantsChange(t *testing.T) {
 		}
 	}
 	t.Logf("%d grants; of %d others' grants changed, named %d times some, %d times everybody", fits, others, some, everybody)
-	if full := dice.Times(300); fits < full/4 || others < full/8 || some < full/8 {
+	if fits < tries/4 || others < tries/8 || some < tries/8 {
 		t.Errorf("too little was tried: %d grants, %d changes of what is granted, %d times some were named, %d times everybody", fits, others, some, everybody)
 	}
 }
