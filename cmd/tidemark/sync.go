@@ -198,6 +198,8 @@ func (c *syncCommand) unsettled(s *shell, d synced, err error) error {
 	if code == "" {
 		f = failure{Message: "not everything was settled within " + c.Timeout.String(), Hint: hints[tidemark.CodeOffline]}
 	}
-	return &ending{exit: exitOffline, code: tidemark.CodeOffline,
-		msg: f.Message + "; " + plural(d.Pending, "pending changeset") + " kept", hint: f.Hint}
+	if d.Pending > 0 {
+		f.Message += "; " + plural(d.Pending, "pending changeset") + " kept"
+	}
+	return &ending{exit: exitOffline, code: tidemark.CodeOffline, msg: f.Message, hint: f.Hint}
 }

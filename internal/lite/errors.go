@@ -39,8 +39,12 @@ func ReadOnly(err error) bool { return errors.Is(err, sqlite3.READONLY) }
 // lock, the disk, memory, or the end of the caller's context.
 func Environment(err error) bool {
 	return Busy(err) || Full(err) || ReadOnly(err) || Interrupted(err) ||
-		errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.NOMEM)
+		Disk(err) || NoMemory(err)
 }
+
+// NoMemory reports whether err says that SQLite got no memory, of which each
+// connection has a bounded share.
+func NoMemory(err error) bool { return errors.Is(err, sqlite3.NOMEM) }
 
 // ByModule reports whether err is the refusal of a virtual table (an R-tree or
 // full-text index, say), which gives no reason that SQLite has a code for.

@@ -34,6 +34,10 @@ func Scratch(s *tidemark.Schema) (*lite.DB, error) {
 			_ = db.Script(t.SQL)
 		}
 	}
+	if err := db.RefuseQuotedStrings(); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	return db, nil
 }
 

@@ -108,7 +108,7 @@ func (w *moves) search(k *scope.Concern) error {
 	switch {
 	case err == nil:
 		return nil
-	case below.Err() != nil || lite.Environment(err) && !lite.Interrupted(err):
+	case below.Err() != nil || lite.Environment(err) && !lite.Interrupted(err) && !lite.NoMemory(err):
 		return err
 	}
 	w.x.concern.all = true

@@ -75,7 +75,7 @@ func (v *view) ask(g *grant, p tidemark.Principal) ([]string, error) {
 	switch {
 	case err == nil:
 		return names, nil
-	case below.Err() != nil || lite.Environment(err) && !lite.Interrupted(err):
+	case below.Err() != nil || lite.Environment(err) && !lite.Interrupted(err) && !lite.NoMemory(err):
 		return nil, err
 	}
 	g.warn.Do(func() {
