@@ -234,11 +234,12 @@ export class FakeEngine implements Engine {
   #apply(b: Extract<Said, { type: "batch" }>, outcomes: Outcome[]): Applied {
     this.take();
     if (b.from !== this.seq) throw new Error("the checkpoint moved");
-    if (b.more) return { ...nothing(this.seq), staged: true };
+    const rows = b.changes.length;
+    if (b.more) return { ...nothing(this.seq), staged: true, rows };
     for (const p of b.parts) this.scopes.set(p.scope, true);
     this.seq = b.to;
     this.head = Math.max(this.head, b.to);
-    return this.#settle(outcomes);
+    return { ...this.#settle(outcomes), rows };
   }
 
   settle(outcomes: Outcome[]): Work<Applied> {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Outcome } from "../../src/change.ts";
 import { TidemarkError } from "../../src/error.ts";
+import { type Applied, nothing } from "../../src/replica/apply.ts";
 import { Moved } from "../../src/replica/connection.ts";
 import { resyncReason } from "../../src/replica/identity.ts";
 import { type Event, STATES, type State } from "../../src/replica/loop.ts";
@@ -400,3 +401,21 @@ test("a list of scopes makes staged chunks void and a comparison begin anew", ()
   other.must(listed());
   expect(other.loop.staging).toBe(false);
 });
+
+test.each(["catching up", "idle", "pushing", "verifying"] as const)(
+  "what leaves because a schema shows that nothing was listed is told, %s",
+  (s) => {
+    const l = reach(s);
+    const compared = l.loop.check;
+    const schema = down({ type: "schema", hash: "", body: "" });
+    const lost: Applied = { ...nothing(0), scopes: [{ scope: "a/1", state: "lost", rows: 2, unwanted: false }] };
+    l.copy.bySchema = lost;
+    l.notes = [];
+    l.must(schema);
+    expect(l.notes[0]?.applied).toBe(lost);
+    if (compared) expect(l.loop.check).not.toBe(compared);
+    l.notes = [];
+    l.must(schema);
+    expect(l.notes).toEqual([]);
+  },
+);
