@@ -78,7 +78,7 @@ func failure(op string, err error) error {
 	e := &tidemark.Error{Code: tidemark.CodeInternal, Op: op, Err: err}
 	switch {
 	case lite.Busy(err):
-		e.Code, e.Hint = tidemark.CodeBusy, "another program holds the file; it is tried again"
+		e.Code, e.Hint = tidemark.CodeBusy, "another program holds the file: end its transaction, or wait"
 	case lite.Full(err):
 		e.Code, e.Hint = tidemark.CodeFull, "make room on the disk; nothing was lost"
 	case lite.Disk(err):
