@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
-	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/wire"
 	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
@@ -104,39 +102,28 @@ type ruledMill struct {
 
 func newRuledMill(b testing.TB, rules *tidemark.Rules) *ruledMill {
 	m := &ruledMill{b: b, now: 1_000_000}
-	path := filepath.Join(b.TempDir(), "ruled.db")
-	db, err := lite.Open(path, lite.Options{Create: true})
-	m.must(err)
-	m.must(db.Script(`CREATE TABLE member (project INT NOT NULL, person TEXT NOT NULL, role TEXT, PRIMARY KEY (project, person)) WITHOUT ROWID;
+	path := makeFile(b, `CREATE TABLE member (project INT NOT NULL, person TEXT NOT NULL, role TEXT, PRIMARY KEY (project, person)) WITHOUT ROWID;
 		CREATE TABLE task (id INTEGER PRIMARY KEY, project INT, author TEXT, title TEXT, done INT, changed INT);
 		WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO member SELECT i, p, 'editor' FROM n, (SELECT 'ann' AS p UNION SELECT 'bob');
-		WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) INSERT INTO task SELECT i, 1 + i % 1000, 'ann', 'task ' || i, 0, 0 FROM n;`))
-	m.must(db.Close())
+		WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) INSERT INTO task SELECT i, 1 + i % 1000, 'ann', 'task ' || i, 0, 0 FROM n;`)
 	store, err := sqlite.Open(path, sqlite.Options{Space: "ruled", Rules: func(*tidemark.Schema) (*tidemark.Rules, error) { return rules, nil }})
-	m.must(err)
-	b.Cleanup(func() { m.must(store.Close()) })
+	must(m.b, err)
+	b.Cleanup(func() { must(m.b, store.Close()) })
 	m.hub, err = hub.Open(context.Background(), store, m.now, hub.Options{Rand: rand.NewChaCha8([32]byte{})})
-	m.must(err)
+	must(m.b, err)
 	m.group()
 	st := m.hub.State()
 	m.s = m.hub.NewSession(tidemark.Principal{ID: "ann", Claims: map[string]any{"role": "staff"}})
 	_, _, err = m.s.Receive(ctx, m.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Seq: st.Head, Schema: st.SchemaHash})
-	m.must(err)
+	must(m.b, err)
 	return m
-}
-
-func (m *ruledMill) must(err error) {
-	m.b.Helper()
-	if err != nil {
-		m.b.Fatal(err)
-	}
 }
 
 func (m *ruledMill) group(subs ...hub.Submission) []tidemark.Outcome {
 	m.b.Helper()
 	m.now++
 	c, err := m.hub.Group(ctx, m.now, subs, nil)
-	m.must(err)
+	must(m.b, err)
 	var all []tidemark.Outcome
 	if m.s == nil {
 		return nil
@@ -154,7 +141,7 @@ func (m *ruledMill) push(changes ...tidemark.Change) hub.Submission {
 	st := m.hub.State()
 	p := &wire.Push{N: m.n, Schema: st.SchemaHash, Seen: st.Head, MadeAt: m.now, Body: wire.AppendChanges(nil, changes, false)}
 	_, sub, err := m.s.Receive(ctx, m.now, p)
-	m.must(err)
+	must(m.b, err)
 	return *sub
 }
 

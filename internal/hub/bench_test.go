@@ -68,41 +68,34 @@ func newMill(b *testing.B) *mill {
 	m := &mill{b: b, now: 1_000_000}
 	path := filepath.Join(b.TempDir(), "mill.db")
 	db, err := lite.Open(path, lite.Options{Create: true})
-	m.must(err)
-	m.must(db.Script("BEGIN"))
+	must(m.b, err)
+	must(m.b, db.Script("BEGIN"))
 	declared := "tables:\n"
 	for _, p := range benchPolicies {
-		m.must(db.Script(fmt.Sprintf("CREATE TABLE %q (id INTEGER PRIMARY KEY, v %s)", p.name, map[bool]string{true: "INTEGER", false: "TEXT"}[p.start.Kind() == tidemark.KindInt])))
+		must(m.b, db.Script(fmt.Sprintf("CREATE TABLE %q (id INTEGER PRIMARY KEY, v %s)", p.name, map[bool]string{true: "INTEGER", false: "TEXT"}[p.start.Kind() == tidemark.KindInt])))
 		for id := range int64(benchRows) {
-			m.must(db.Run(fmt.Sprintf("INSERT INTO %q VALUES (?1, ?2)", p.name), num(id), p.start))
+			must(m.b, db.Run(fmt.Sprintf("INSERT INTO %q VALUES (?1, ?2)", p.name), num(id), p.start))
 		}
 		declared += fmt.Sprintf("  %s:\n    columns: { v: %s }\n", p.name, strings.Replace(p.name, "custom", "{ policy: custom, function: join }", 1))
 	}
-	m.must(db.Script("COMMIT"))
-	m.must(db.Close())
+	must(m.b, db.Script("COMMIT"))
+	must(m.b, db.Close())
 	cfg, err := policy.Parse([]byte(declared), "mill.yaml")
-	m.must(err)
+	must(m.b, err)
 	m.store, err = sqlite.Open(path, sqlite.Options{Space: "mill", Policies: policy.For(cfg, policy.Functions{Merge: []string{"join"}})})
-	m.must(err)
-	b.Cleanup(func() { m.must(m.store.Close()) })
+	must(m.b, err)
+	b.Cleanup(func() { must(m.b, m.store.Close()) })
 	m.hub, err = hub.Open(ctx, m.store, m.now, hub.Options{Rand: rand.NewChaCha8([32]byte{}), Merge: map[string]merge.Func{"join": join}})
-	m.must(err)
+	must(m.b, err)
 	m.group(nil)
 	for i := range m.peers {
 		st := m.hub.State()
 		p := &miller{m: m, s: m.hub.NewSession(tidemark.Principal{})}
 		_, _, err := p.s.Receive(ctx, m.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Seq: st.Head, Schema: st.SchemaHash})
-		m.must(err)
+		must(m.b, err)
 		m.peers[i] = p
 	}
 	return m
-}
-
-func (m *mill) must(err error) {
-	m.b.Helper()
-	if err != nil {
-		m.b.Fatal(err)
-	}
 }
 
 func (m *mill) group(subs []hub.Submission) time.Duration {
@@ -110,7 +103,7 @@ func (m *mill) group(subs []hub.Submission) time.Duration {
 	began := cpu()
 	c, err := m.hub.Group(ctx, m.now, subs, nil)
 	took := cpu() - began
-	m.must(err)
+	must(m.b, err)
 	if len(c.Retry) > 0 {
 		m.b.Fatal(c.Failed(c.Retry[0]))
 	}
@@ -140,7 +133,7 @@ func (p *miller) edits(table, round int, seen tidemark.Seq) []hub.Submission {
 		push := &wire.Push{N: p.n, Schema: st.SchemaHash, Seen: seen, MadeAt: p.m.now, Body: wire.AppendChanges(nil, []tidemark.Change{c}, false)}
 		binary.BigEndian.PutUint64(push.Salt[:], uint64(p.n))
 		_, sub, err := p.s.Receive(ctx, p.m.now, push)
-		p.m.must(err)
+		must(p.m.b, err)
 		out = append(out, *sub)
 	}
 	return out

@@ -2,7 +2,6 @@ package hub_test
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 
 	"github.com/tidemarkdb/tidemark"
@@ -27,40 +26,27 @@ type pier struct {
 
 func newPier(t *testing.T, script, policies string) *pier {
 	p := &pier{t: t, now: 1_000_000}
-	path := filepath.Join(t.TempDir(), "pier.db")
-	var err error
-	p.by, err = lite.Open(path, lite.Options{Create: true})
-	p.must(err)
-	p.must(p.by.Script(script))
-	cfg, err := policy.Parse([]byte(policies), "pier.yaml")
-	p.must(err)
-	p.store, err = sqlite.Open(path, sqlite.Options{Space: "pier", Policies: policy.For(cfg, policy.Functions{Any: true})})
-	p.must(err)
+	path := makeFile(t, script)
+	p.store, p.by = openStore(t, path, "pier", policies, policy.Functions{Any: true}), another(t, path)
 	t.Cleanup(func() {
-		p.must(p.by.Close())
-		p.must(p.store.Close())
+		must(p.t, p.by.Close())
+		must(p.t, p.store.Close())
 	})
+	var err error
 	p.hub, err = hub.Open(ctx, p.store, p.now, hub.Options{Rand: rand.NewChaCha8([32]byte{})})
-	p.must(err)
+	must(p.t, err)
 	p.group()
 	st := p.hub.State()
 	p.s = p.hub.NewSession(tidemark.Principal{})
 	_, _, err = p.s.Receive(ctx, p.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Seq: st.Head, Schema: st.SchemaHash})
-	p.must(err)
+	must(p.t, err)
 	return p
-}
-
-func (p *pier) must(err error) {
-	p.t.Helper()
-	if err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 func (p *pier) group(subs ...hub.Submission) {
 	p.now++
 	c, err := p.hub.Group(ctx, p.now, subs, nil)
-	p.must(err)
+	must(p.t, err)
 	if p.s != nil {
 		p.heard = append(p.heard, p.s.Deliver(c)...)
 	}
@@ -73,7 +59,7 @@ func (p *pier) push(seen tidemark.Seq, changes ...tidemark.Change) tidemark.Outc
 	m := pushOf(p.n, p.hub.State().SchemaHash, changes...)
 	m.Seen, m.MadeAt = seen, p.now
 	_, sub, err := p.s.Receive(ctx, p.now, m)
-	p.must(err)
+	must(p.t, err)
 	p.group(*sub)
 	var last tidemark.Outcome
 	for _, m := range p.heard {
@@ -107,7 +93,7 @@ func TestTimesDoNotTravelDown(t *testing.T) {
 	p := newPier(t, `CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT); INSERT INTO task VALUES ('a', 'base')`,
 		"tables:\n  task: { policy: latest-edit }\n")
 	seen := p.hub.State().Head
-	p.must(p.by.Script("UPDATE task SET title = 'by hand'"))
+	must(p.t, p.by.Script("UPDATE task SET title = 'by hand'"))
 	p.group()
 	o := p.push(seen, tidemark.Change{
 		Table: p.table("task"), Op: tidemark.Update, Key: []tidemark.Value{text("a")}, Cols: []int{1}, New: []tidemark.Value{text("mine")}, MadeAt: p.now + 1_000_000,

@@ -103,7 +103,7 @@ func TestAHookAtRandomOnARealFile(t *testing.T) {
 	if m.asked["waits"] == 0 || m.asked["rejects"] == 0 || m.asked["amends"] == 0 {
 		t.Fatal("the hook did not do everything")
 	}
-	y.must(y.by.Each("SELECT count(*) FROM tm_conflicts WHERE policy = 'hook'", func(s *lite.Stmt) error {
+	must(y.t, y.by.Each("SELECT count(*) FROM tm_conflicts WHERE policy = 'hook'", func(s *lite.Stmt) error {
 		if s.Int(0) == 0 {
 			t.Error("nothing of what the hook took away was kept")
 		}

@@ -23,7 +23,7 @@ func leasing(t testing.TB, seed uint64) *fleet {
 
 func (b *boat) run(sql string, args ...any) {
 	b.f.t.Helper()
-	b.f.must(b.app.Run(fmt.Sprintf(sql, args...)))
+	must(b.f.t, b.app.Run(fmt.Sprintf(sql, args...)))
 }
 
 func (b *boat) hangUp() {

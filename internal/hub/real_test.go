@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,39 +81,23 @@ type dog struct {
 }
 
 func newYard(t *testing.T, seed uint64) *yard {
-	y := &yard{t: t, rng: rand.New(rand.NewPCG(seed, 9)), path: filepath.Join(t.TempDir(), "yard.db"), now: 1000}
-	db, err := lite.Open(y.path, lite.Options{Create: true})
-	y.must(err)
-	y.must(db.Script(realSchema))
-	y.must(db.Close())
+	y := &yard{t: t, rng: rand.New(rand.NewPCG(seed, 9)), path: makeFile(t, realSchema), now: 1000}
 	y.open()
-	y.by, err = lite.Open(y.path, lite.Options{})
-	y.must(err)
+	y.by = another(t, y.path)
 	t.Cleanup(func() {
-		y.must(y.by.Close())
-		y.must(y.store.Close())
+		must(y.t, y.by.Close())
+		must(y.t, y.store.Close())
 	})
 	return y
-}
-
-func (y *yard) must(err error) {
-	y.t.Helper()
-	if err != nil {
-		y.t.Fatal(err)
-	}
 }
 
 // open starts the server, again.
 func (y *yard) open() {
 	var err error
 	if y.store != nil {
-		y.must(y.store.Close())
+		must(y.t, y.store.Close())
 	}
-	cfg, err := policy.Parse([]byte(realPolicies), "yard.yaml")
-	y.must(err)
-	functions := policy.Functions{Unique: []string{"rename"}}
-	y.store, err = sqlite.Open(y.path, sqlite.Options{Space: "yard", Policies: policy.For(cfg, functions)})
-	y.must(err)
+	y.store = openStore(y.t, y.path, "yard", realPolicies, policy.Functions{Unique: []string{"rename"}})
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], y.rng.Uint64())
 	y.hub, err = hub.Open(ctx, y.store, y.now, hub.Options{
@@ -125,7 +108,7 @@ func (y *yard) open() {
 			return hub.Resolution{Row: row}, nil
 		}},
 	})
-	y.must(err)
+	must(y.t, err)
 	y.key, y.late = y.hub.State().DigestKey, nil
 	y.group()
 }
@@ -152,7 +135,7 @@ func (d *dog) connect() (subs []hub.Submission) {
 
 func (d *dog) send(m wire.Up) *hub.Submission {
 	down, sub, err := d.s.Receive(ctx, d.y.now, m)
-	d.y.must(err)
+	must(d.y.t, err)
 	d.hear(down)
 	return sub
 }
@@ -164,7 +147,7 @@ func (d *dog) hear(down []wire.Down) {
 			d.hello.Replica, d.hello.Ticket = m.Replica, m.Ticket
 		case *wire.Schema:
 			s, err := schema.Decode(m.Body)
-			d.y.must(err)
+			must(d.y.t, err)
 			d.schema, d.hello.Schema = s, m.Hash
 		case *wire.Outcomes:
 			for _, o := range m.List {
@@ -410,7 +393,7 @@ func (y *yard) randomRow(t *tidemark.Table) []tidemark.Value {
 func (y *yard) group(subs ...hub.Submission) {
 	y.now += 10
 	c, err := y.hub.Group(ctx, y.now, append(y.late, subs...), nil)
-	y.must(err)
+	must(y.t, err)
 	for _, s := range c.Retry {
 		if err := c.Failed(s); !errors.Is(err, hub.ErrWait) {
 			y.t.Fatalf("cannot be applied: %v", err)
@@ -457,13 +440,13 @@ func (y *yard) compare() {
 		d.connect()
 		for d.s.Behind() {
 			down, err := d.s.Next(ctx)
-			y.must(err)
+			must(y.t, err)
 			d.hear(down)
 		}
 		if len(d.open) > 0 || d.hello.Seq != y.hub.State().Head {
 			y.t.Fatalf("%d without an outcome, at %d of %d", len(d.open), d.hello.Seq, y.hub.State().Head)
 		}
-		y.must(y.store.View(ctx, d.sameAs))
+		must(y.t, y.store.View(ctx, d.sameAs))
 	}
 }
 
@@ -508,7 +491,7 @@ func TestAtRandomOnARealFile(t *testing.T) {
 // judgeRecords looks whether what is recorded can be true.
 func (y *yard) judgeRecords() {
 	kinds := map[string]int{}
-	y.must(y.by.Each("SELECT policy, winner, theirs_by IS substr(mine_by, 1, length(theirs_by)), col IS NULL, theirs IS mine FROM tm_conflicts", func(s *lite.Stmt) error {
+	must(y.t, y.by.Each("SELECT policy, winner, theirs_by IS substr(mine_by, 1, length(theirs_by)), col IS NULL, theirs IS mine FROM tm_conflicts", func(s *lite.Stmt) error {
 		kinds[s.Text(0)+" "+s.Text(1)]++
 		if s.Int(2) != 0 && s.Int(3) == 0 && s.Text(0) != "rename" {
 			return fmt.Errorf("an edit meets one of its own chain under %s", s.Text(0))
@@ -531,7 +514,7 @@ func (y *yard) step() (subs []hub.Submission) {
 		return d.connect()
 	case 7:
 		if y.wide++; y.wide < 4 {
-			y.must(y.by.Script(fmt.Sprintf("ALTER TABLE owner ADD COLUMN more%d", y.wide)))
+			must(y.t, y.by.Script(fmt.Sprintf("ALTER TABLE owner ADD COLUMN more%d", y.wide)))
 		}
 	case 8:
 		y.open()
@@ -556,7 +539,7 @@ func (y *yard) someCatchUp() {
 			y.group()
 			continue
 		}
-		y.must(err)
+		must(y.t, err)
 		d.hear(down)
 	}
 }

@@ -21,7 +21,7 @@ func (f *fleet) pusher() *pusher {
 	a := &pusher{f: f, s: f.hub.NewSession(tidemark.Principal{})}
 	st := f.hub.State()
 	_, _, err := a.s.Receive(ctx, f.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term})
-	f.must(err)
+	must(f.t, err)
 	return a
 }
 
@@ -31,9 +31,9 @@ func (a *pusher) push(changes []tidemark.Change) tidemark.Outcome {
 	a.n++
 	p := &wire.Push{N: a.n, Schema: a.f.hub.Schema().Hash, Body: wire.AppendChanges(nil, changes, false)}
 	_, sub, err := a.s.Receive(ctx, a.f.now, p)
-	a.f.must(err)
+	must(a.f.t, err)
 	c, err := a.f.hub.Group(ctx, a.f.now, []hub.Submission{*sub}, nil)
-	a.f.must(err)
+	must(a.f.t, err)
 	if list := c.Outcomes(); len(list) == 1 && list[0].Kind != tidemark.Rejected {
 		return list[0]
 	}

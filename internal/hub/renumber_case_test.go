@@ -20,7 +20,7 @@ CREATE TABLE part (id INTEGER PRIMARY KEY, item INTEGER REFERENCES item);
 // commit writes as the app and seals: one changeset.
 func (b *boat) commit(sql string) {
 	b.f.t.Helper()
-	b.f.must(b.app.Transaction(func() error { return b.app.Script(sql) }))
+	must(b.f.t, b.app.Transaction(func() error { return b.app.Script(sql) }))
 	b.step(replica.Local{})
 }
 
@@ -137,7 +137,7 @@ func TestRenumberingsSurviveTheServer(t *testing.T) {
 	f.subs = nil
 	var err error
 	f.hub, err = hub.Open(ctx, f.store, f.now, hub.Options{Rand: f.chacha()})
-	f.must(err)
+	must(f.t, err)
 	f.calm()
 	for _, c := range f.boats {
 		c.want("SELECT p.id, i.note FROM part p JOIN item i ON i.id = p.item", "[1 'mine']")
@@ -194,15 +194,15 @@ func (f *fleet) only(some []*boat) {
 func (f *fleet) duplicate(of *boat) *boat {
 	b := &boat{f: f, name: string(rune('a' + len(f.boats)))}
 	b.path = of.path + "-" + b.name
-	f.must(of.app.Run("PRAGMA wal_checkpoint(TRUNCATE)"))
+	must(f.t, of.app.Run("PRAGMA wal_checkpoint(TRUNCATE)"))
 	data, err := os.ReadFile(of.path)
-	f.must(err)
-	f.must(os.WriteFile(b.path, data, 0o600))
+	must(f.t, err)
+	must(f.t, os.WriteFile(b.path, data, 0o600))
 	f.boats = append(f.boats, b)
 	b.open()
 	f.t.Cleanup(func() {
-		f.must(b.app.Close())
-		f.must(b.r.Close())
+		must(f.t, b.app.Close())
+		must(f.t, b.r.Close())
 	})
 	return b
 }

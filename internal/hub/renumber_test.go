@@ -56,12 +56,8 @@ type boat struct {
 }
 
 func newFleet(t testing.TB, seed uint64, ddl string, opts sqlite.Options) *fleet {
-	f := &fleet{t: t, rng: rand.New(rand.NewPCG(seed, 3)), dir: t.TempDir(), now: 1000}
-	path := filepath.Join(f.dir, "served.db")
-	db, err := lite.Open(path, lite.Options{Create: true})
-	f.must(err)
-	f.must(db.Script(ddl))
-	f.must(db.Close())
+	path := makeFile(t, ddl)
+	f := &fleet{t: t, rng: rand.New(rand.NewPCG(seed, 3)), dir: filepath.Dir(path), now: 1000}
 	f.serve(path, opts)
 	return f
 }
@@ -70,10 +66,10 @@ func (f *fleet) serve(path string, opts sqlite.Options) {
 	var err error
 	opts.Space = "music"
 	f.store, err = sqlite.Open(path, opts)
-	f.must(err)
-	f.t.Cleanup(func() { f.must(f.store.Close()) })
+	must(f.t, err)
+	f.t.Cleanup(func() { must(f.t, f.store.Close()) })
 	f.hub, err = hub.Open(ctx, f.store, f.now, hub.Options{Rand: f.chacha()})
-	f.must(err)
+	must(f.t, err)
 	f.group()
 }
 
@@ -83,37 +79,30 @@ func (f *fleet) chacha() *rand.ChaCha8 {
 	return rand.NewChaCha8(seed)
 }
 
-func (f *fleet) must(err error) {
-	f.t.Helper()
-	if err != nil {
-		f.t.Fatalf("%v (%s)", err, tidemark.HintOf(err))
-	}
-}
-
 // launch clones the space.
 func (f *fleet) launch() *boat {
 	b := &boat{f: f, name: string(rune('a' + len(f.boats)))}
 	b.path = filepath.Join(f.dir, b.name+".db")
 	info, err := f.store.Snapshot(ctx, b.path)
-	f.must(err)
-	f.must(replica.Create(b.path, replica.CreateOptions{Server: "x", State: info.State, Schema: f.hub.Schema()}))
+	must(f.t, err)
+	must(f.t, replica.Create(b.path, replica.CreateOptions{Server: "x", State: info.State, Schema: f.hub.Schema()}))
 	f.boats = append(f.boats, b)
 	b.open()
 	f.t.Cleanup(func() {
 		got, err := b.r.Status()
-		f.must(err)
+		must(f.t, err)
 		if got.Repair != "" {
 			f.t.Errorf("%s is to be repaired: %s", b.name, got.Repair)
 		}
 		sound, err := b.app.Text("PRAGMA integrity_check")
-		f.must(err)
+		must(f.t, err)
 		broken, err := b.app.Get("PRAGMA foreign_key_check")
-		f.must(err)
+		must(f.t, err)
 		if sound != "ok" || broken != nil {
 			f.t.Errorf("%s: %s, foreign keys %v", b.name, sound, broken)
 		}
-		f.must(b.app.Close())
-		f.must(b.r.Close())
+		must(f.t, b.app.Close())
+		must(f.t, b.r.Close())
 	})
 	return b
 }
@@ -121,10 +110,10 @@ func (f *fleet) launch() *boat {
 func (b *boat) open() {
 	var err error
 	b.r, err = replica.Open(b.path, replica.Options{Rand: b.f.chacha()})
-	b.f.must(err)
+	must(b.f.t, err)
 	b.app, err = lite.Open(b.path, lite.Options{})
-	b.f.must(err)
-	b.f.must(b.app.Run("PRAGMA foreign_keys = ON"))
+	must(b.f.t, err)
+	must(b.f.t, b.app.Run("PRAGMA foreign_keys = ON"))
 	b.loop = replica.NewLoop(b.r, replica.LoopOptions{Rand: b.f.chacha(), PushBytes: 200 + b.f.rng.IntN(2000)})
 }
 
@@ -132,7 +121,7 @@ func (b *boat) open() {
 func (b *boat) step(ev replica.Event) {
 	b.f.now++
 	effects, err := b.loop.Step(b.f.now, ev)
-	b.f.must(err)
+	must(b.f.t, err)
 	for _, e := range effects {
 		switch e := e.(type) {
 		case replica.Dial:
@@ -166,7 +155,7 @@ func (b *boat) send(msgs []wire.Up) {
 			return
 		}
 		down, sub, err := b.session.Receive(ctx, b.f.now, m)
-		b.f.must(err)
+		must(b.f.t, err)
 		b.hear(down)
 		if sub != nil {
 			b.f.subs = append(b.f.subs, *sub)
@@ -181,7 +170,7 @@ func (b *boat) hear(down []wire.Down) {
 			b.f.t.Fatalf("%s was refused: %+v", b.name, r)
 		}
 		m, err := wire.DecodeDown(wire.AppendDown(nil, m))
-		b.f.must(err)
+		must(b.f.t, err)
 		b.queue = append(b.queue, replica.Received{Msg: m})
 	}
 }
@@ -192,7 +181,7 @@ func (f *fleet) group() {
 	subs := f.subs
 	f.subs = nil
 	c, err := f.hub.Group(ctx, f.now, subs, func() bool { return f.rng.IntN(8) > 0 })
-	f.must(err)
+	must(f.t, err)
 	f.subs = append(c.Retry, f.subs...)
 	for _, b := range f.boats {
 		if b.session != nil {
@@ -204,7 +193,7 @@ func (f *fleet) group() {
 func (f *fleet) next(b *boat) {
 	if b.session != nil && b.session.Behind() {
 		down, err := b.session.Next(ctx)
-		f.must(err)
+		must(f.t, err)
 		b.hear(down)
 	}
 }
@@ -287,8 +276,8 @@ var musicTables = map[string]string{
 func (f *fleet) compare(want map[string]map[string]string) {
 	f.t.Helper()
 	served, err := lite.Open(filepath.Join(f.dir, "served.db"), lite.Options{})
-	f.must(err)
-	defer func() { f.must(served.Close()) }()
+	must(f.t, err)
+	defer func() { must(f.t, served.Close()) }()
 	for name, sql := range musicTables {
 		expected := slices.Sorted(maps.Values(want[name]))
 		got := table(f.t, served, sql+" ORDER BY 1")
@@ -330,7 +319,7 @@ func keyOf(table string) string {
 }
 
 func readAll(b *boat, sql string) (rows [][]string) {
-	b.f.must(b.app.Each(sql, func(s *lite.Stmt) error {
+	must(b.f.t, b.app.Each(sql, func(s *lite.Stmt) error {
 		var row []string
 		for i, v := range s.Row(0) {
 			if i == 0 {
@@ -359,7 +348,7 @@ func shown(names ...string) string {
 
 // write runs a few statements in one transaction.
 func (m *musician) write() {
-	m.b.f.must(m.b.app.Transaction(func() error {
+	must(m.b.f.t, m.b.app.Transaction(func() error {
 		for range 1 + m.b.f.rng.IntN(4) {
 			m.one()
 		}
@@ -371,7 +360,7 @@ func (m *musician) one() {
 	b := m.b
 	b.made++
 	name := fmt.Sprintf("%s%d", b.name, b.made)
-	run := func(sql string, args ...any) { b.f.must(b.app.Run(fmt.Sprintf(sql, args...))) }
+	run := func(sql string, args ...any) { must(b.f.t, b.app.Run(fmt.Sprintf(sql, args...))) }
 	put := func(table string, refs ...string) {
 		m.want[table][name] = shown(append([]string{name}, refs...)...)
 	}
@@ -434,7 +423,7 @@ func (m *musician) told(table string, refs ...string) bool {
 // while what they held before it, and what is done to them there comes too late.
 func (m *musician) waits() bool {
 	st, err := m.b.r.Status()
-	m.b.f.must(err)
+	must(m.b.f.t, err)
 	return st.Suspended > 0
 }
 

@@ -4,17 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/hub"
-	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/wire"
-	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
 // warren is a burrow with many sessions that listen and keep nothing: person i
@@ -42,32 +39,18 @@ func newWarren(b *testing.B, projects, people int) *warren {
 
 func newWarrenWith(b *testing.B, projects, people int, grant string) *warren {
 	w := &warren{b: b, now: 1_000_000}
-	path := filepath.Join(b.TempDir(), "warren.db")
-	db, err := lite.Open(path, lite.Options{Create: true})
-	w.must(err)
-	w.must(db.Script(burrowSchema))
-	w.must(db.Script(fmt.Sprintf(`
+	path := makeFile(b, burrowSchema+fmt.Sprintf(`
 WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO project SELECT i, 'p' || i FROM n;
 WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO member SELECT i %% %d, 'person' || i FROM n;
-INSERT INTO task SELECT id, id, 'task', 0 FROM project;`, projects-1, people, projects)))
-	w.must(db.Close())
-	cfg, err := policy.Parse(fmt.Appendf(nil, warrenPolicies, grant), "warren.yaml")
-	w.must(err)
-	store, err := sqlite.Open(path, sqlite.Options{Space: "shop", Policies: policy.For(cfg, policy.Functions{}), Scopes: policy.ScopesFor(cfg)})
-	w.must(err)
-	b.Cleanup(func() { w.must(store.Close()) })
+INSERT INTO task SELECT id, id, 'task', 0 FROM project;`, projects-1, people, projects))
+	store := openStore(b, path, "shop", fmt.Sprintf(warrenPolicies, grant), policy.Functions{})
+	b.Cleanup(func() { must(w.b, store.Close()) })
+	var err error
 	w.hub, err = hub.Open(ctx, store, w.now, hub.Options{Rand: rand.NewChaCha8([32]byte{})})
-	w.must(err)
+	must(w.b, err)
 	w.group()
 	w.writer = w.enter(0)
 	return w
-}
-
-func (w *warren) must(err error) {
-	w.b.Helper()
-	if err != nil {
-		w.b.Fatal(err)
-	}
 }
 
 // enter connects a person who comes from a clone: nothing is left to fill.
@@ -76,11 +59,11 @@ func (w *warren) enter(i int) *hub.Session {
 	s := w.hub.NewSession(tidemark.Principal{ID: fmt.Sprint("person", i)})
 	st := w.hub.State()
 	down, _, err := s.Receive(ctx, w.now, &wire.Hello{Protocol: wire.Protocol, Incarnation: st.Incarnation, Term: st.Term, Schema: st.SchemaHash, Seq: st.Head})
-	w.must(err)
+	must(w.b, err)
 	w.replica = down[0].(*wire.Welcome).Replica
 	for s.Behind() {
 		_, err := s.Next(ctx)
-		w.must(err)
+		must(w.b, err)
 	}
 	return s
 }
@@ -90,7 +73,7 @@ func (w *warren) group(subs ...hub.Submission) (time.Duration, int, *hub.Commit)
 	w.b.Helper()
 	w.now++
 	c, err := w.hub.Group(ctx, w.now, subs, nil)
-	w.must(err)
+	must(w.b, err)
 	begin := time.Now()
 	list, _ := c.Concerns()
 	batches := 0
@@ -114,7 +97,7 @@ func (w *warren) edit(table string, key tidemark.Value, col int) hub.Submission 
 	p.Seen = w.hub.State().Head
 	binary.BigEndian.PutUint64(p.Salt[:], uint64(w.n))
 	_, sub, err := w.writer.Receive(ctx, w.now, p)
-	w.must(err)
+	must(w.b, err)
 	return *sub
 }
 
@@ -166,7 +149,7 @@ func (w *warren) join(i int, person string) hub.Submission {
 	p := pushOf(w.n, w.hub.Schema().Hash, c)
 	p.Seen = w.hub.State().Head
 	_, sub, err := w.writer.Receive(ctx, w.now, p)
-	w.must(err)
+	must(w.b, err)
 	return *sub
 }
 

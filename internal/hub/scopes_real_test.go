@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,38 +67,23 @@ var people = []string{"ann", "bob", "cid"}
 func newBurrow(t *testing.T, seed uint64) *burrow {
 	u := &burrow{rng: rand.New(rand.NewPCG(seed, 5)), wants: map[*mole]*wire.Subscribe{}, who: map[*mole]string{}, fates: map[string]int{}}
 	u.t, u.now = t, 1000
-	path := filepath.Join(t.TempDir(), "burrow.db")
-	db, err := lite.Open(path, lite.Options{Create: true})
-	u.must(err)
-	u.must(db.Script(burrowSchema))
-	u.must(db.Close())
-	cfg, err := policy.Parse([]byte(burrowPolicies), "burrow.yaml")
-	u.must(err)
-	u.store, err = sqlite.Open(path, sqlite.Options{Space: "shop", Policies: policy.For(cfg, policy.Functions{}), Scopes: policy.ScopesFor(cfg)})
-	u.must(err)
-	u.by, err = lite.Open(path, lite.Options{})
-	u.must(err)
+	path := makeFile(t, burrowSchema)
+	u.store, u.by = openStore(t, path, "shop", burrowPolicies, policy.Functions{}), another(t, path)
 	t.Cleanup(func() {
-		u.must(u.by.Close())
-		u.must(u.store.Close())
+		must(u.t, u.by.Close())
+		must(u.t, u.store.Close())
 	})
 	var key [32]byte
 	binary.BigEndian.PutUint64(key[:], seed)
+	var err error
 	u.hub, err = hub.Open(ctx, u.store, u.now, hub.Options{Rand: rand.NewChaCha8(key), Chunk: 200 + u.rng.IntN(2000)})
-	u.must(err)
+	must(u.t, err)
 	u.judge()
 	if !u.hub.Schema().Scoped() {
 		t.Fatal("no scopes are declared")
 	}
 	u.digest = digest.New(u.hub.State().DigestKey)
 	return u
-}
-
-func (u *burrow) must(err error) {
-	u.t.Helper()
-	if err != nil {
-		u.t.Fatal(err)
-	}
 }
 
 func (u *burrow) enter(who string) *mole {
@@ -114,7 +98,7 @@ func (u *burrow) judge(subs ...hub.Submission) {
 	u.t.Helper()
 	u.now += 10
 	c, err := u.hub.Group(ctx, u.now, subs, nil)
-	u.must(err)
+	must(u.t, err)
 	if len(c.Retry) > 0 {
 		u.t.Fatalf("cannot be applied: %v", c.Failed(c.Retry[0]))
 	}
@@ -178,7 +162,7 @@ func (u *burrow) step() {
 		for range r.IntN(4) {
 			if m.s.Behind() {
 				down, err := m.s.Next(ctx)
-				u.must(err)
+				must(u.t, err)
 				m.hear(down)
 			}
 		}
@@ -295,7 +279,7 @@ func (u *burrow) oracle(who string) map[string]map[string]bool {
 		out[scope][rowName(t.ID, t.KeyID(key))] = true
 	}
 	each := func(sql string, row func(s *lite.Stmt)) {
-		u.must(u.by.Each(sql, func(s *lite.Stmt) error { row(s); return nil }))
+		must(u.t, u.by.Each(sql, func(s *lite.Stmt) error { row(s); return nil }))
 	}
 	each("SELECT project FROM member WHERE person = '"+who+"'", func(s *lite.Stmt) {
 		p := s.Int(0)
@@ -373,7 +357,7 @@ func TestScopesOnARealStoreAgain(t *testing.T) {
 
 func runBurrow(t *testing.T, seed uint64) (fates map[string]int) {
 	u := newBurrow(t, seed)
-	u.must(u.by.Script("INSERT INTO project SELECT value, 'p' FROM json_each('[0,1,2,3,4]'); INSERT INTO member SELECT id, 'ann' FROM project; INSERT INTO member SELECT id, 'bob' FROM project WHERE id < 3"))
+	must(u.t, u.by.Script("INSERT INTO project SELECT value, 'p' FROM json_each('[0,1,2,3,4]'); INSERT INTO member SELECT id, 'ann' FROM project; INSERT INTO member SELECT id, 'bob' FROM project WHERE id < 3"))
 	u.judge()
 	for i := range 6 {
 		u.enter(people[i%len(people)])

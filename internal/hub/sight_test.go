@@ -3,7 +3,6 @@ package hub_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/internal/splice"
-	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
 // Everybody sees what is his own, in tables that hold the rows of all.
@@ -45,39 +43,24 @@ type cellar struct {
 func newCellar(t *testing.T, script string) *cellar {
 	u := &cellar{}
 	u.t, u.now = t, 1000
-	path := filepath.Join(t.TempDir(), "cellar.db")
-	db, err := lite.Open(path, lite.Options{Create: true})
-	u.must(err)
-	u.must(db.Script(cellarSchema + script))
-	u.must(db.Close())
-	cfg, err := policy.Parse([]byte(cellarPolicies), "cellar.yaml")
-	u.must(err)
-	functions := policy.Functions{Unique: []string{"join"}}
-	store, err := sqlite.Open(path, sqlite.Options{Space: "shop", Policies: policy.For(cfg, functions), Scopes: policy.ScopesFor(cfg)})
-	u.must(err)
-	u.by, err = lite.Open(path, lite.Options{})
-	u.must(err)
+	path := makeFile(t, cellarSchema+script)
+	store := openStore(t, path, "shop", cellarPolicies, policy.Functions{Unique: []string{"join"}})
+	u.by = another(t, path)
 	t.Cleanup(func() {
-		u.must(u.by.Close())
-		u.must(store.Close())
+		must(u.t, u.by.Close())
+		must(u.t, store.Close())
 	})
+	var err error
 	u.hub, err = hub.Open(ctx, store, u.now, hub.Options{
 		Rand: rand.NewChaCha8([32]byte{}),
 		Unique: map[string]hub.UniqueFunc{"join": func(hub.Clash) (hub.Resolution, error) {
 			return hub.Resolution{Merge: true}, nil
 		}},
 	})
-	u.must(err)
+	must(u.t, err)
 	u.group()
 	u.digest = digest.New(u.hub.State().DigestKey)
 	return u
-}
-
-func (u *cellar) must(err error) {
-	u.t.Helper()
-	if err != nil {
-		u.t.Fatal(err)
-	}
 }
 
 // same fails unless ann holds as many rows as are hers: sums say the rest.
@@ -122,7 +105,7 @@ func (u *cellar) remove(table string, id int64) tidemark.Change {
 func (u *cellar) text(query string) string {
 	u.t.Helper()
 	got, err := u.by.Text("SELECT CAST((" + query + ") AS TEXT)")
-	u.must(err)
+	must(u.t, err)
 	return got
 }
 
@@ -177,7 +160,7 @@ func TestReferencesToRowsThatWentUnseen(t *testing.T) {
 	u := newCellar(t, "INSERT INTO box VALUES (1, 'ann', 'a', ''), (42, 'bob', 'b', 'hidden')")
 	ann := u.ann()
 	seen := ann.hello.Seq
-	u.must(u.by.Run("DELETE FROM box"))
+	must(u.t, u.by.Run("DELETE FROM box"))
 	u.group()
 	ann.catchUp()
 	late := func(c tidemark.Change) tidemark.Outcome {
@@ -239,7 +222,7 @@ func TestNumbersOfUnseenRows(t *testing.T) {
 	tells(t, o, tidemark.CodeForbidden)
 	// Not a trace of a row that is not there, nor of one that is, behind a rejected insert.
 	for _, id := range []int{42, 43} {
-		u.must(u.by.Script("INSERT OR IGNORE INTO box VALUES (42, 'bob', 'c', 'hidden')"))
+		must(u.t, u.by.Script("INSERT OR IGNORE INTO box VALUES (42, 'bob', 'c', 'hidden')"))
 		u.group()
 		bad := ann.push(u.put("thing", 100, "ann", 999), u.put("box", id+2, "ann", fmt.Sprint("d", id), ""))
 		next := ann.push(u.put("thing", 101, "ann", id+2))
@@ -250,7 +233,7 @@ func TestNumbersOfUnseenRows(t *testing.T) {
 			t.Fatalf("%+v", o)
 		}
 		if id == 42 {
-			u.must(u.by.Script("INSERT INTO box VALUES (45, 'bob', 'e', 'hidden')"))
+			must(u.t, u.by.Script("INSERT INTO box VALUES (45, 'bob', 'e', 'hidden')"))
 			u.group()
 		}
 	}
@@ -263,9 +246,9 @@ func TestRowsThatWentAreNotConflicts(t *testing.T) {
 	u := newCellar(t, "INSERT INTO note VALUES (1, 'ann', 'mine'), (2, 'ann', 'mine'), (3, 'ann', 'mine')")
 	ann := u.ann()
 	one, two, three := ann.push(u.change("note", 1, "text", tidemark.Text("x"))), ann.push(u.change("note", 2, "text", tidemark.Text("x"))), ann.push(u.change("note", 3, "text", tidemark.Text("x")))
-	u.must(u.by.Script("UPDATE note SET who = 'bob', text = 'hidden' WHERE id < 3"))
+	must(u.t, u.by.Script("UPDATE note SET who = 'bob', text = 'hidden' WHERE id < 3"))
 	u.group()
-	u.must(u.by.Script("DELETE FROM note WHERE id > 1"))
+	must(u.t, u.by.Script("DELETE FROM note WHERE id > 1"))
 	u.group()
 	ann.got = nil
 	u.group(one)

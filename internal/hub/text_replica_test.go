@@ -42,26 +42,13 @@ type writer struct {
 	up      int     // bytes that were pushed
 }
 
-func (o *office) must(err error) {
-	o.t.Helper()
-	if err != nil {
-		o.t.Fatal(err)
-	}
-}
-
 func newOffice(t testing.TB, writers int) *office {
 	o := &office{t: t, now: 1000}
-	path := filepath.Join(t.TempDir(), "served.db")
-	db, err := lite.Open(path, lite.Options{Create: true})
-	o.must(err)
-	o.must(db.Script("CREATE TABLE doc (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO doc VALUES (1, '')"))
-	o.must(db.Close())
-	declared, err := policy.Parse([]byte("tables: {doc: {columns: {body: text}}}"), "tidemark.yaml")
-	o.must(err)
-	o.store, err = sqlite.Open(path, sqlite.Options{Space: "office", Policies: policy.For(declared, policy.Functions{})})
-	o.must(err)
+	path := makeFile(t, "CREATE TABLE doc (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO doc VALUES (1, '')")
+	o.store = openStore(t, path, "office", "tables: {doc: {columns: {body: text}}}", policy.Functions{})
+	var err error
 	o.hub, err = hub.Open(ctx, o.store, o.now, hub.Options{Rand: rand.NewChaCha8([32]byte{5})})
-	o.must(err)
+	must(o.t, err)
 	o.group()
 	for i := range writers {
 		o.hire(byte(i))
@@ -75,25 +62,25 @@ func (o *office) hire(seed byte) {
 	o.t.Helper()
 	path := filepath.Join(o.t.TempDir(), "copy.db")
 	info, err := o.store.Snapshot(ctx, path)
-	o.must(err)
-	o.must(replica.Create(path, replica.CreateOptions{Server: "office", State: info.State, Schema: o.hub.Schema()}))
+	must(o.t, err)
+	must(o.t, replica.Create(path, replica.CreateOptions{Server: "office", State: info.State, Schema: o.hub.Schema()}))
 	w := &writer{o: o, session: o.hub.NewSession(tidemark.Principal{}), seq: info.State.Head}
 	w.r, err = replica.Open(path, replica.Options{Rand: rand.NewChaCha8([32]byte{9, seed})})
-	o.must(err)
+	must(o.t, err)
 	w.app, err = lite.Open(path, lite.Options{})
-	o.must(err)
+	must(o.t, err)
 	hello, err := w.r.Hello()
-	o.must(err)
+	must(o.t, err)
 	down, _, err := w.session.Receive(ctx, o.now, hello)
-	o.must(err)
+	must(o.t, err)
 	for _, m := range down {
 		if m, ok := m.(*wire.Welcome); ok {
 			_, err = w.r.Welcome(m, o.now)
-			o.must(err)
+			must(o.t, err)
 		}
 	}
 	_, _, err = w.session.Receive(ctx, o.now, &wire.Ack{Seq: w.seq})
-	o.must(err)
+	must(o.t, err)
 	o.writers = append(o.writers, w)
 }
 
@@ -104,17 +91,17 @@ func (o *office) close() {
 		if err != nil || got != "ok" {
 			o.t.Errorf("integrity_check: %s %v", got, err)
 		}
-		o.must(w.app.Close())
-		o.must(w.r.Close())
+		must(o.t, w.app.Close())
+		must(o.t, w.r.Close())
 	}
-	o.must(o.store.Close())
+	must(o.t, o.store.Close())
 }
 
 func (o *office) group(subs ...hub.Submission) {
 	o.t.Helper()
 	o.now++
 	c, err := o.hub.Group(ctx, o.now, subs, nil)
-	o.must(err)
+	must(o.t, err)
 	for _, w := range o.writers {
 		w.mail = append(w.mail, w.session.Deliver(c)...)
 	}
@@ -133,22 +120,22 @@ func bodyOf(t testing.TB, db *lite.DB) string {
 func (w *writer) write(p splice.Patch) {
 	w.o.t.Helper()
 	text := apply(w.o.t, p, bodyOf(w.o.t, w.app))
-	w.o.must(w.app.Run("UPDATE doc SET body = ?1 WHERE id = 1", tidemark.Text(text)))
+	must(w.o.t, w.app.Run("UPDATE doc SET body = ?1 WHERE id = 1", tidemark.Text(text)))
 	w.o.now++
 	_, err := w.r.Seal(w.o.now)
-	w.o.must(err)
+	must(w.o.t, err)
 }
 
 // push sends up to n changesets that were not sent yet.
 func (w *writer) push(n int) int {
 	w.o.t.Helper()
 	list, err := w.r.Unsent(w.sent, 1<<20)
-	w.o.must(err)
+	must(w.o.t, err)
 	list = list[:min(n, len(list))]
 	for _, m := range list {
 		w.up += len(m.Body)
 		_, sub, err := w.session.Receive(ctx, w.o.now, m)
-		w.o.must(err)
+		must(w.o.t, err)
 		w.o.group(*sub)
 		w.sent = m.N
 	}
@@ -177,16 +164,16 @@ func (w *writer) apply(m *wire.Batch) {
 	b := *m
 	var err error
 	b.Changes, err = wire.DecodeChanges(m.Raw)
-	w.o.must(err)
+	must(w.o.t, err)
 	w.o.now++
 	a, err := w.r.Apply(&b, w.told, w.o.now)
-	w.o.must(err)
+	must(w.o.t, err)
 	if a.Repair != "" {
 		w.o.t.Fatalf("at %d: %s", m.To, a.Repair)
 	}
 	w.told, w.seq = nil, m.To
 	_, _, err = w.session.Receive(ctx, w.o.now, &wire.Ack{Seq: m.To})
-	w.o.must(err)
+	must(w.o.t, err)
 }
 
 // agree ends with the same text everywhere, and nothing open.
@@ -198,9 +185,9 @@ func (o *office) agree(want string) {
 	for _, w := range o.writers {
 		w.readUpTo(1 << 40)
 		pending, err := w.r.Pending(false)
-		o.must(err)
+		must(o.t, err)
 		rejected, err := w.r.Rejected()
-		o.must(err)
+		must(o.t, err)
 		if got := bodyOf(o.t, w.app); got != want || len(pending)+len(rejected) > 0 {
 			p := splice.Diff(want, got)
 			o.t.Fatalf("%d pending, %d rejected, the text differs in %d places: %+v", len(pending), len(rejected), len(p), p[:min(3, len(p))])
