@@ -51,7 +51,7 @@ export function failure(op: string, err: unknown): Error {
 }
 
 function explained(err: unknown): [Code, string] {
-  if (busy(err)) return ["busy", "another program holds the file; it is tried again"];
+  if (busy(err)) return ["busy", "another program holds the file: end its transaction, or wait"];
   if (full(err)) return ["disk_full", "make room; nothing was lost"];
   if (disk(err)) return ["internal", "look whether the disk is full or failing; nothing that was committed is lost"];
   if (notADatabase(err)) return ["not_sqlite", "the file is not an SQLite database"];
