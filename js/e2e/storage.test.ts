@@ -143,6 +143,76 @@ describe.skipIf(browser === "")("storage", () => {
     await page.close();
   });
 
+  /** Runs in the worker before the client: files fail when a page says so, those that are open then or all. */
+  const SABOTAGE = `
+    const files = FileSystemSyncAccessHandle.prototype;
+    const open = new Set(), gone = new Set();
+    let full = false;
+    for (const name of ["read", "write", "truncate", "flush", "getSize"]) {
+      const does = files[name];
+      files[name] = function (...args) {
+        open.add(this);
+        if (gone.has(this)) throw new DOMException("the handle is closed", "InvalidStateError");
+        if (full && name === "write") throw new DOMException("no room", "QuotaExceededError");
+        return does.apply(this, args);
+      };
+    }
+    const channel = new BroadcastChannel("sabotage");
+    channel.onmessage = ({ data }) => {
+      full = data === "full";
+      if (data === "gone") for (const file of open) gone.add(file);
+      channel.postMessage("done");
+    };`;
+
+  test.for(["working", "full"])("opens the files again when the browser closed them (%s)", async (before) => {
+    const page = await openTab(s.chrome.context, s.site);
+    const made = await page.evaluate(
+      async ({ server, code, before }) => {
+        const { open } = window.tidemark;
+        const url = (text: string): string => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+        const main = new URL("/worker/main.ts", location.href).href;
+        const worker = (): Worker => new Worker(url(`import "${url(code)}"; import "${main}";`), { type: "module" });
+        const db = await open({ name: `handles-${before}`, server, worker });
+        await db.ready;
+        await db.setNetwork(false);
+        const told: string[] = [];
+        db.onEvent((e) => e.type === "risk" && told.push(e.risk.kind));
+        await db.exec`INSERT INTO task (id, title) VALUES (${`${before}-1`}, '')`;
+        const channel = new BroadcastChannel("sabotage");
+        const say = (what: string): Promise<void> =>
+          new Promise((done) => {
+            channel.onmessage = () => done();
+            channel.postMessage(what);
+          });
+        const codes: string[] = [];
+        if (before === "full") {
+          await say("full");
+          const refused = await db.exec`INSERT INTO task (id, title) VALUES ('refused', '')`.catch((e) => e.code);
+          codes.push(String(refused));
+        }
+        await say("gone");
+        await db.exec`INSERT INTO task (id, title) VALUES (${`${before}-2`}, '')`;
+        const rows = await db.query<{ id: string }>`SELECT id FROM task WHERE id LIKE ${`${before}-%`} ORDER BY id`;
+        channel.close();
+        await db.setNetwork(true);
+        await db.sync();
+        const { storage, rejected } = db.status;
+        await db.close();
+        return { told, codes, ids: rows.map((r) => r.id), rejected, level: storage?.level };
+      },
+      { server: s.space, code: SABOTAGE, before },
+    );
+    expect(made).toEqual({
+      told: ["memory", "reopened"],
+      codes: before === "full" ? ["disk_full"] : [],
+      ids: [`${before}-1`, `${before}-2`],
+      rejected: 0,
+      level: "opfs",
+    });
+    expect(await sqlite3(s.file, `SELECT count(*) FROM task WHERE id IN ('${before}-1', '${before}-2')`)).toBe("2\n");
+    await page.close();
+  });
+
   test("opens what is there where no room is left, and takes writes when there is", async () => {
     const page = await opened("no-room", "opfs");
     await page.evaluate(() => window.db.setNetwork(false));

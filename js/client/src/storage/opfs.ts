@@ -11,32 +11,32 @@ const CAPACITY = 6;
 /** Directory of all our databases. */
 const PLACE = ".tidemark";
 
-/** Why the last write failed, null when it did not; SQLite does not pass it on. */
+/** What failed last in a file, null after a write that did not; SQLite does not pass it on. */
 let failure: unknown = null;
 
-/** Remembers failures of writes, of all files of this worker. */
+type Handle = Record<"read" | "write" | "truncate", (...args: unknown[]) => unknown>;
+
+/** Remembers what fails in all files of this worker. */
 function overhear(): void {
   // The types of a page lack what only workers have.
   const { FileSystemSyncAccessHandle: handles } = globalThis as unknown as {
-    FileSystemSyncAccessHandle?: { prototype: Writable };
+    FileSystemSyncAccessHandle?: { prototype: Handle };
   };
   const files = handles?.prototype;
   if (!files || files.write.name === "overheard") return;
-  const { write } = files;
-  files.write = function overheard(this: Writable, ...args): number {
-    try {
-      const written = write.apply(this, args);
-      failure = null;
-      return written;
-    } catch (err) {
-      failure = err;
-      throw err;
-    }
-  };
-}
-
-interface Writable {
-  write(...args: unknown[]): number;
+  for (const name of ["read", "write", "truncate"] as const) {
+    const does = files[name];
+    files[name] = function overheard(this: Handle, ...args): unknown {
+      try {
+        const done = does.apply(this, args);
+        if (name === "write") failure = null;
+        return done;
+      } catch (err) {
+        failure = err;
+        throw err;
+      }
+    };
+  }
 }
 
 /** Files of the origin's private file system, opened exclusively. */

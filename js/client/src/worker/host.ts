@@ -177,7 +177,7 @@ export class Host {
     const message = this.#keeper.found
       ? "the storage failed and was opened again; all is there"
       : "the storage was gone; what was pending is there again, the rest comes from the server";
-    this.#risk({ kind: "reopened", message, pending: replica.status().pending });
+    this.#risk({ kind: "reopened", message, pending: this.status().pending });
   }
 
   /** Opens the file that is there, or begins the first sync. */
