@@ -250,6 +250,9 @@ describe.skipIf(browser === "")("the demo", () => {
     expect(await wide()).toBe(0);
     await small();
     await s.shot("lab-phone");
+    await s.page.setViewportSize({ width: 320, height: 640 });
+    expect(await wide()).toBe(0);
+    await s.page.setViewportSize({ width: 390, height: 844 });
     await s.page.getByRole("navigation", { name: "Panels" }).getByRole("button", { name: "Ben" }).click();
     await side(s.page, "ben").title.waitFor();
     await s.page.setViewportSize({ width: 1360, height: 1000 });

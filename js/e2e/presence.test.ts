@@ -219,4 +219,17 @@ describe.skipIf(browser === "")("presence", () => {
     }
     for (const page of [leader, other, witness]) await page.close();
   });
+
+  test("a page that the browser keeps while one is elsewhere is back with its database", async () => {
+    const page = await present({ name: "kept" }, "kept");
+    const witness = await present({ name: "witness" }, "witness");
+    await sees(witness, [{ name: "kept" }]);
+    await page.goto(`${s.site}?elsewhere`);
+    await sees(witness, []);
+    await page.evaluate(() => history.back());
+    // Loaded anew it would open no database.
+    await sees(witness, [{ name: "kept" }]);
+    await page.close();
+    await witness.close();
+  });
 });

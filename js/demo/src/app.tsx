@@ -32,7 +32,7 @@ export function App() {
         Skip to the content
       </button>
       <header className="top">
-        <a className="brand" href={formatRoute("lab")}>
+        <a className="brand" href={formatRoute("lab")} aria-label="Tidemark">
           <Mark />
           <span>Tidemark</span>
         </a>
