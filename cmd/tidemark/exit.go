@@ -26,7 +26,8 @@ const exitCodes = `Exit codes of every command:
   6    refused, because a person must decide: rows that break their own
        constraints, pending changesets, a copied file, another server, a token
        that is missing, not good any more or of somebody else; of clone and
-       scopes: done, but a scope that was named is not granted
+       scopes: done, but a scope that was named is not granted; of rejected
+       retry all: done, but what deletes rows that only the server has is left
   130  ended by Ctrl-C
 
 With --json a command prints one JSON document on standard output (sync --watch:
