@@ -27,7 +27,7 @@ func TestTwoCopiesConverge(t *testing.T) {
 			if res := mustSync(t, a); res.Accepted != 1 || res.Rejected != 0 {
 				t.Errorf("%+v", res)
 			}
-			if res := mustSync(t, b); res.Accepted != 2 || res.Rows != 2 {
+			if res := mustSync(t, b); res.Accepted != 2 || res.Rows != 3 {
 				t.Errorf("%+v", res)
 			}
 			s.converged(a, b)
