@@ -6,6 +6,7 @@ import { type RowChange, segments } from "../../src/capture/segment.ts";
 import { Database } from "../../src/lite/database.ts";
 import { SqliteError, violation } from "../../src/lite/failure.ts";
 import { loadSqlite } from "../../src/lite/load.ts";
+import { atOnce } from "../../src/lite/work.ts";
 import { type Images, idOf } from "../../src/replica/base.ts";
 import { scan } from "../../src/row/row.ts";
 import { keyOf, type Schema } from "../../src/schema.ts";
@@ -25,7 +26,9 @@ afterEach(() => {
 /** The rows of all tables. */
 function dump(db: Database, s: Schema): Images {
   const rows: Images = new Map();
-  for (const t of s.tables) scan(db, t, null, null, 0, (row) => void rows.set(idOf(t, keyOf(t, row)), row));
+  for (const t of s.tables) {
+    atOnce(scan(db, t, null, null, 0, (row) => void rows.set(idOf(t, keyOf(t, row)), row)));
+  }
   return rows;
 }
 
