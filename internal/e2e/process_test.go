@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -80,7 +81,9 @@ func (p *process) kill() {
 // stop asks the process to end, as Ctrl-C does.
 func (p *process) stop(t *testing.T) int {
 	t.Helper()
-	_ = p.cmd.Process.Signal(os.Interrupt)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
 	select {
 	case <-p.done:
 	case <-time.After(time.Minute):
