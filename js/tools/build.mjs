@@ -21,6 +21,11 @@ async function buildReact() {
   await bundle(react, { dir: at("react/dist"), banner: '"use client";' });
 }
 
+/** npm packs a licence that lies in the package's own folder. */
+async function licence() {
+  for (const name of ["client", "react"]) await copyFile(at("../LICENSE"), at(`${name}/LICENSE`));
+}
+
 /** Types, of the client first: those of React name them. */
 async function types() {
   await writeTypes("client", ["index", "inspector/index", "kysely", "drizzle", "worker/serve"]);
@@ -32,7 +37,7 @@ try {
     rm(client, { recursive: true, force: true }),
     rm(at("react/dist"), { recursive: true, force: true }),
   ]);
-  await Promise.all([buildMain(), buildWorker(), buildReact(), types()]);
+  await Promise.all([buildMain(), buildWorker(), buildReact(), licence(), types()]);
 } catch (err) {
   console.error(err instanceof Error ? err.message : err);
   process.exit(1);
