@@ -30,7 +30,7 @@ export class Held {
   #read(): void {
     const most = 8 * this.#next;
     this.#next = most;
-    const n = this.#db.int("SELECT count(*) FROM (SELECT 1 FROM main._tm_base LIMIT ?1)", BigInt(most + 1));
+    const n = this.#db.int(`SELECT count(*) FROM (SELECT 1 FROM main._tm_base LIMIT ${most + 1})`);
     if (n > most) return;
     const all = new Set<RowID>();
     this.#db.each("SELECT t, key FROM main._tm_base", (s) => all.add(rowID(s.int(0), s.blob(1))));

@@ -14,7 +14,7 @@ const PAUSE_FIRST = 500;
 const PAUSE_MOST = 30_000;
 
 /** Blocks that are handed to the browser in one go. */
-const AT_ONCE = 128;
+const AT_ONCE = 32;
 
 /** Name of the database that IndexedDB keeps for one of ours. */
 export const placeOf = (name: string): string => `tidemark:${name}`;
