@@ -241,6 +241,9 @@ func (l *socket) read() {
 			down.ReadDown(m)
 			l.spoke.Store(true)
 		}
+		if wire.IsBeat(m) {
+			continue // the loop need not wake up for it
+		}
 		if !l.out(replica.Received{Msg: m}) && !l.parting.Load() {
 			return
 		}

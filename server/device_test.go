@@ -222,18 +222,24 @@ func (v *device) next() wire.Down {
 	return m
 }
 
+// read passes over beats, as replicas do.
 func (v *device) read() (wire.Down, error) {
 	_ = v.conn.SetReadDeadline(time.Now().Add(patience))
-	_, b, err := v.conn.ReadMessage()
-	if err != nil {
-		return nil, err
+	for {
+		_, b, err := v.conn.ReadMessage()
+		if err != nil {
+			return nil, err
+		}
+		m, err := wire.DecodeDown(b)
+		if err != nil {
+			return nil, err
+		}
+		if wire.IsBeat(m) {
+			continue
+		}
+		v.down.ReadDown(m)
+		return m, v.take(m)
 	}
-	m, err := wire.DecodeDown(b)
-	if err != nil {
-		return nil, err
-	}
-	v.down.ReadDown(m)
-	return m, v.take(m)
 }
 
 func (v *device) take(m wire.Down) error {

@@ -34,6 +34,7 @@ type socket struct {
 	gone  chan struct{}       // closed when the reader has returned
 	quit  chan struct{}       // closed when the writer has
 	turns *rate.Limiter       // of Subscribe; nil before the first
+	said  time.Time           // when the writer began its last message
 }
 
 // serveSocket opens a session over a WebSocket. Web pages cannot send a header
@@ -241,7 +242,7 @@ func tooLarge(limit int) *wire.Refusal {
 	}
 }
 
-// write sends what the outbox holds, and pings.
+// write sends what the outbox holds, pings, and beats.
 func (k *socket) write() {
 	srv := k.space.srv
 	defer srv.idle.Done()
@@ -249,6 +250,7 @@ func (k *socket) write() {
 	defer func() { _ = k.conn.Close() }()
 	ping := time.NewTicker(srv.tune.ping)
 	defer ping.Stop()
+	k.said = time.Now()
 	var short wire.Shorthand
 	var buf []byte
 	for {
@@ -275,7 +277,7 @@ func (k *socket) write() {
 			if k.peer.listening.present.Load() {
 				ping.Reset(min(srv.tune.ping, pingPresent))
 			}
-			if k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(srv.tune.write)) != nil {
+			if !k.beat() || k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(srv.tune.write)) != nil {
 				return
 			}
 		case <-k.gone:
@@ -286,13 +288,22 @@ func (k *socket) write() {
 	}
 }
 
+// beat says something where nothing was said for a while, for the sake of web
+// pages, which hear no pings. Half the time between two pings is such a while:
+// so there is a beat at every ping of an idle connection, and never more than
+// one and a half of these times without a word. It reports false when the
+// connection is broken.
+func (k *socket) beat() bool {
+	return time.Since(k.said) < k.space.srv.tune.ping/2 || k.post(wire.Beat)
+}
+
 // keepBuffer is the largest encoding buffer that a connection keeps.
 const keepBuffer = 64 << 10
 
 // send writes one frame and returns the buffer for the next, nil when the
 // connection is broken.
 func (k *socket) send(short *wire.Shorthand, buf []byte, f frame) []byte {
-	_ = k.conn.SetWriteDeadline(time.Now().Add(k.space.srv.tune.write))
+	k.begin()
 	if f.shared != nil && short.Brief(f.shared.batch) {
 		b, prepared := f.shared.encode()
 		k.space.meter.sent.Add(float64(len(b)))
@@ -312,9 +323,15 @@ func (k *socket) send(short *wire.Shorthand, buf []byte, f frame) []byte {
 // post writes a message that is encoded already. It reports false when the
 // connection is broken.
 func (k *socket) post(b []byte) bool {
-	_ = k.conn.SetWriteDeadline(time.Now().Add(k.space.srv.tune.write))
+	k.begin()
 	k.space.meter.sent.Add(float64(len(b)))
 	return k.conn.WriteMessage(websocket.TextMessage, b) == nil
+}
+
+// begin notes that a message is written now, and how long that may take.
+func (k *socket) begin() {
+	k.said = time.Now()
+	_ = k.conn.SetWriteDeadline(k.said.Add(k.space.srv.tune.write))
 }
 
 // keep returns a buffer to go on with, never nil.

@@ -8,6 +8,17 @@ type Outcomes struct {
 	List []tidemark.Outcome
 }
 
+// Beat is what a server says to a line that is silent otherwise, encoded: that
+// nothing happened. Browsers do not show pings to a page, which would not learn
+// that its line is dead.
+var Beat = AppendDown(nil, &Outcomes{})
+
+// IsBeat reports whether a message says no more than that the line is there.
+func IsBeat(m Down) bool {
+	o, is := m.(*Outcomes)
+	return is && len(o.List) == 0
+}
+
 func (m *Outcomes) write(w *writer) {
 	w.kind(kindOutcomes)
 	w.list(len(m.List), func(in *writer, i int) { writeOutcome(in, &m.List[i]) })

@@ -13,15 +13,18 @@ import { RoundTrips } from "./roundtrip.ts";
 import { dialSocket } from "./socket.ts";
 import { type Emit, type Link, type Refused, type Tokens, Ways } from "./transport.ts";
 
-/** How long an idle loop goes without a new session: a socket is watched by pings, so this only heals what nobody thought of. */
+/** How long an idle loop goes without a new session: a socket is watched, so this only heals what nobody thought of. */
 const KEEPALIVE = 30 * 60_000;
 
 /** How often all rows are compared with the server. */
 const SCRUB = 24 * 3600_000;
 
-/** How often the shell looks at the clock; one that went on by more than SLEPT meanwhile says that the device slept. Milliseconds. */
+/**
+ * How often the shell looks at the clock; one that went on by more than SLEPT meanwhile says that the device slept. Browsers
+ * slow the timers of hidden pages down to one a minute, which is no sleep. Milliseconds.
+ */
 const LOOK = 10_000;
-const SLEPT = 60_000;
+const SLEPT = 75_000;
 
 /** Failures in a row after which sync says that it is offline. */
 const MOST_ATTEMPTS = 3;
@@ -261,7 +264,7 @@ export class Shell {
 
   /**
    * Begins anew when the device slept: the server has given the connection up, and
-   * a page that has nothing to send would not notice, since it hears no pings.
+   * a page that has nothing to send would notice only after a while of silence.
    */
   #wake(): void {
     const slept = Date.now() - this.#looked > SLEPT;

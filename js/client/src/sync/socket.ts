@@ -9,7 +9,15 @@ import { type Emit, headersOf, type Link, type Refused, type Tokens, type Ways }
 
 const HANDSHAKE = 10_000;
 
-/** A link over a WebSocket, one message per text frame. Pings are the server's and the browser's business. */
+/**
+ * How often a line is looked at, milliseconds, and after how many looks without a word it is given up. A server beats at
+ * least every 40 s; the browser keeps its pings to itself. Looks are counted and not time: where timers are slowed down, or
+ * stood still, what came meanwhile is heard before the next look.
+ */
+const LOOK = 10_000;
+const QUIET = 8;
+
+/** A link over a WebSocket, one message per text frame. */
 class Socket implements Link {
   readonly #ws: WebSocket;
   readonly #emit: Emit;
@@ -19,6 +27,8 @@ class Socket implements Link {
   readonly #token: string;
   #spoke = false;
   #closed = false;
+  #quiet = 0; // looks in a row
+  readonly #look = setInterval(() => ++this.#quiet > QUIET && this.#silent(), LOOK);
 
   constructor(ws: WebSocket, token: string, emit: Emit, ways: Ways) {
     this.#token = token;
@@ -38,12 +48,13 @@ class Socket implements Link {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#over();
     this.#ws.close();
   }
 
   #read(data: unknown): void {
     if (this.#closed) return;
+    this.#quiet = 0;
     let message = null;
     try {
       if (typeof data === "string") {
@@ -53,14 +64,25 @@ class Socket implements Link {
     } catch {
       message = null;
     }
+    if (message?.type === "outcomes" && message.list.length === 0) return; // a beat
     this.#emit(isAside(message) ? { type: "aside", message } : { type: "received", message });
   }
 
-  #ended(): void {
-    if (this.#closed) return;
+  #over(): void {
     this.#closed = true;
+    clearInterval(this.#look);
+  }
+
+  #silent(): void {
+    this.#ended("nothing is heard any more");
+    this.#ws.close();
+  }
+
+  #ended(why = "the connection ended"): void {
+    if (this.#closed) return;
+    this.#over();
     this.#ways.died(this.#spoke, Date.now());
-    this.#emit({ type: "disconnected", error: unreachable("connect", new Error("the connection ended")) });
+    this.#emit({ type: "disconnected", error: unreachable("connect", new Error(why)) });
   }
 }
 
