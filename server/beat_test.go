@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +58,8 @@ func writing(t *testing.T, tune tuning) (p *peer, news <-chan heard) {
 		srv.idle.Add(1)
 		k.write()
 	}()
-	conn, _, err := websocket.NewClient(theirs, &url.URL{Scheme: "ws", Host: "server", Path: "/"}, nil, 0, 0)
+	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return theirs, nil }}
+	conn, _, err := dialer.Dial("ws://server/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
