@@ -35,7 +35,8 @@ describe.skipIf(browser === "")("a page that has tokens", () => {
   test.for(["websocket", "http"] as const)(
     "goes on with newer ones and keeps to its person (%s)",
     async (transport) => {
-      const page = await signIn(transport, await s.token("ana", "4s"));
+      // Long enough to sign in and write by on a slow machine; then it is waited for its end.
+      const page = await signIn(transport, await s.token("ana", "12s"));
       const write = (title: string) =>
         page.evaluate(async (title) => {
           await window.db.exec`INSERT INTO task (id, title) VALUES (${window.tidemark.id()}, ${title})`;
