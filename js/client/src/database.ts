@@ -23,7 +23,7 @@ export type Row = Record<string, SqlValue>;
 export interface ExecResult<T = Row> {
   /** Rows that the statement itself changed. */
   readonly changes: number;
-  /** rowid of the last row that was inserted. */
+  /** rowid of the last row that the transaction inserted, 0 when there is none. */
   readonly lastId: number | bigint;
   /** What RETURNING gave. */
   readonly rows: readonly T[];

@@ -288,6 +288,11 @@ export class Database {
     return this.sqlite.x.sqlite3_last_insert_rowid(this.handle);
   }
 
+  /** Says that nothing was inserted yet. */
+  forgetLastInsert(): void {
+    this.sqlite.x.sqlite3_set_last_insert_rowid(this.handle, 0n);
+  }
+
   /** Switches all triggers stored in the file on or off, and tells how it was; TEMP triggers and foreign-key actions are not concerned. */
   setTriggers(on: boolean): boolean {
     return this.#config(ENABLE_TRIGGER, on);

@@ -35,6 +35,7 @@ export interface Exports {
   sqlite3_changes(db: number): number;
   sqlite3_total_changes(db: number): number;
   sqlite3_last_insert_rowid(db: number): bigint;
+  sqlite3_set_last_insert_rowid(db: number, rowid: bigint): void;
   sqlite3__wasm_db_config_ip(db: number, op: number, on: number, out: number): number;
 }
 

@@ -25,6 +25,7 @@ export function begin(r: Replica): void {
   try {
     r.db.run("BEGIN IMMEDIATE");
     r.first = capture.begin(r.db);
+    r.db.forgetLastInsert(); // it would tell of others' transactions, and of ours
   } catch (err) {
     rollback(r);
     throw failure("write", err);

@@ -78,6 +78,25 @@ test("one that was rolled back meanwhile is played again; when it reads somethin
   expect(count(copy)).toEqual([1, 9]);
 });
 
+test("what others inserted meanwhile changes nothing of what a statement did", () => {
+  const { copy } = newCopy(DDL);
+  const other = (id: number): unknown =>
+    copy.write({ tab: "other", id, again: false }, () =>
+      copy.statements.exec(statement("INSERT INTO t VALUES (?, 0)", id)),
+    );
+  other(1);
+  const p = new Player(copy, "a");
+  expect(p.send([write("UPDATE t SET n = 2 WHERE id = 1")])).toMatchObject({ results: [{ done: { lastId: 0 } }] });
+  copy.transactions.yield();
+  other(80);
+  expect(p.send([write("INSERT INTO t VALUES (7, 7)")])).toMatchObject({ results: [{ done: { lastId: 7 } }] });
+  expect(p.again).toBe(1);
+  copy.transactions.yield();
+  other(90);
+  expect(p.send([read("SELECT last_insert_rowid()")], true)).toMatchObject({ results: [{ done: { rows: [[7]] } }] });
+  expect(count(copy)).toEqual([4, 9]);
+});
+
 test("silence gives the database free", () => {
   vi.useFakeTimers();
   try {
