@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,18 +171,21 @@ func (b *batch) echo(i, cause *item, does *tidemark.Change) error {
 	return nil
 }
 
-// beside is what an update says beyond an action; ok is false where the two do
-// not leave the reference alike.
+// beside is what an update says beyond an action, and beyond those that it was
+// found to name before; ok is false where the two do not leave the reference alike.
 func (b *batch) beside(i *item, does *tidemark.Change) (rest *tidemark.Change, ok bool, err error) {
 	after, err := row.Get(b.x.db, i.table, i.key)
 	if err != nil || after == nil {
 		return nil, false, err
 	}
-	rest = &tidemark.Change{Table: i.c.Table, Op: i.c.Op, Key: i.c.Key, MadeAt: i.c.MadeAt}
 	for j, col := range i.c.Cols {
 		after[col] = i.c.New[j]
+	}
+	said := cmp.Or(i.said, i.c)
+	rest = &tidemark.Change{Table: said.Table, Op: said.Op, Key: said.Key, MadeAt: said.MadeAt}
+	for j, col := range said.Cols {
 		if !slices.Contains(does.Cols, col) {
-			rest.Cols, rest.New = append(rest.Cols, col), append(rest.New, i.c.New[j])
+			rest.Cols, rest.New = append(rest.Cols, col), append(rest.New, said.New[j])
 		}
 	}
 	for j, col := range does.Cols {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/internal/lite"
 	"github.com/tidemarkdb/tidemark/internal/row"

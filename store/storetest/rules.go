@@ -21,6 +21,13 @@ INSERT INTO member VALUES (1, 'ann', 'owner'), (1, 'cid', 'reader'), (2, 'bob', 
 INSERT INTO task VALUES (10, 1, 'ann', 'dig', 1, 1.0, 0), (11, 1, 'ann', 'sow', 2, 1.0, 0), (20, 2, 'bob', 'paint', 1, 2.0, 0);
 INSERT INTO remark VALUES (100, 10, 'ann', 'deep'), (200, 20, 'bob', 'blue');`
 
+// links has rows that refer to two others.
+const links = `
+CREATE TABLE node (id INTEGER PRIMARY KEY);
+CREATE TABLE link (id INTEGER PRIMARY KEY, a INT REFERENCES node ON DELETE SET NULL, b INT REFERENCES node ON DELETE SET NULL, note TEXT);
+INSERT INTO node VALUES (1), (2), (3), (4), (5), (6), (7), (8);
+INSERT INTO link VALUES (10, 1, 8, ''), (11, 2, 3, ''), (12, 4, 5, ''), (13, 6, 7, ''), (14, 8, 8, '');`
+
 const (
 	tProject = 1 + iota
 	tMember
@@ -272,6 +279,21 @@ var ruleTests = []test{
 		b.may("ann", remove(tTask, 10), update(tRemark, row(100), 3, "flat"))
 		b.want("remark", "(100,NULL,'ann','flat') (200,20,'bob','blue')")
 		b.mayNot("bob", update(tRemark, row(200), 1, nil))
+	}},
+	{"nor by what its copy's foreign keys did", links, func(b *bench) {
+		b.rule(&tidemark.Rules{Public: true, Tables: []tidemark.TableRules{{Table: "link", Update: "OLD.note = 'free' AND NEW.note = 'free'"}}})
+		// One node of both ends, and two.
+		b.may("ann", remove(1, 1), update(2, row(10), 1, nil))
+		b.may("ann", remove(1, 2), remove(1, 3), update(2, row(11), 1, nil, 2, nil))
+		b.may("ann", update(2, row(12), 1, nil, 2, nil), remove(1, 5), remove(1, 4))
+		b.want("link", "(10,NULL,8,'') (11,NULL,NULL,'') (12,NULL,NULL,'') (13,6,7,'') (14,8,8,'')")
+		// What is said beside them, and where one end stays.
+		b.mayNot("ann", remove(1, 6), remove(1, 7), update(2, row(13), 1, nil, 2, nil, 3, "free"))
+		b.mayNot("ann", remove(1, 6), update(2, row(13), 1, nil, 2, nil))
+		b.mayNot("ann", remove(1, 6), remove(1, 7), update(2, row(13), 1, 8, 2, nil))
+		b.may("ann", remove(1, 6), remove(1, 7), update(2, row(13), 1, nil))
+		b.may("ann", remove(1, 8), update(2, row(14), 1, nil, 2, nil))
+		b.want("link", "(10,NULL,NULL,'') (11,NULL,NULL,'') (12,NULL,NULL,'') (13,NULL,NULL,'') (14,NULL,NULL,'')")
 	}},
 	{"unique values that trade places", team, func(b *bench) {
 		b.rule(teamRules())
