@@ -41,7 +41,7 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
   watch: (spec, { host, call }) => host.watches.add(call.tab, spec),
   unwatch: (id, { host, call }) => nothing(host.watches.remove(call.tab, id)),
   pending: async (_, { host }) => {
-    await host.gathered();
+    await host.commits.gathered();
     await host.slices.free();
     const copy = await host.whenOpen();
     copy.replica.seal(Date.now()); // no session does it while the first sync is under way

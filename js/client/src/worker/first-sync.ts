@@ -127,7 +127,7 @@ export class FirstSync {
     host.progress({ stage: "install", bytes: unpacked, total, rows });
     const schema = await schemaOf(address, snapshot.state.schemaHash, host.token.get, signal);
     signal.throwIfAborted();
-    host.publishNow();
+    host.status.publishNow();
     await this.#install(address, name, snapshot.state, schema, signal);
     await storage.flush();
   }
@@ -145,7 +145,7 @@ export class FirstSync {
     const scopes = scoped(known) ? host.boot.scopes : null;
     const want = scopes?.map((w) => ({ scope: w.scope, priority: w.priority ?? 0 })) ?? [];
     Replica.create(db, { server: address.base, state, schema, only: scopes !== null, want });
-    return new Copy("/db-1", db, host.merge, (t) => host.committed(t));
+    return new Copy("/db-1", db, host.merge, host.committed);
   }
 
   /**
@@ -169,7 +169,7 @@ export class FirstSync {
     function* make(): Work<Copy> {
       yield* create(db, { server: address.base, state, schema, only, want });
       yield;
-      const copy = new Copy(name, db, host.merge, (t) => host.committed(t));
+      const copy = new Copy(name, db, host.merge, host.committed);
       yield;
       return copy;
     }

@@ -1,4 +1,4 @@
-import type { DatabaseEvent, Phase, Progress, Risk } from "../database.ts";
+import type { DatabaseEvent, Progress, Risk } from "../database.ts";
 import { TidemarkError } from "../error.ts";
 import { loadSqlite, type Sqlite } from "../lite/load.ts";
 import type { MergeFunctions } from "../options.ts";
@@ -14,32 +14,19 @@ import type { PresenceNews } from "../tabs/presence.ts";
 import { readsOf } from "../watch/reads.ts";
 import { type Touched, Watches } from "../watch/watches.ts";
 import type { Batch } from "../wire/batch.ts";
-import { load, unload } from "./cargo.ts";
-import { Copy, openFile, type Reader, random } from "./copy.ts";
-import { countsOf } from "./counts.ts";
+import { Commits } from "./commits.ts";
+import { type Copy, type Reader, random } from "./copy.ts";
 import { FirstSync } from "./first-sync.ts";
+import { inheritCopy, inheritPending, inheritRescued } from "./inherit.ts";
 import { Keeper } from "./keeper.ts";
 import { eventsOf, leftOf, touchedTables } from "./news.ts";
 import { Presences } from "./presences.ts";
 import { notGranted, Scopes } from "./scopes.ts";
-import { SLICE, Slices } from "./slices.ts";
-import { missing, type Rescued, Spare } from "./spare.ts";
+import { Slices } from "./slices.ts";
+import { type Rescued, Spare } from "./spare.ts";
+import { HostStatus } from "./status.ts";
 import { Token } from "./tokens.ts";
-import { nextTurn, Teller } from "./turns.ts";
 import { errorInfo } from "./views.ts";
-
-/** How long commits are gathered before they are sealed, milliseconds. */
-const GATHER = 10;
-
-/** Status is told at most this often, milliseconds. */
-const FRAME = 16;
-
-/** The part of a status that is read from the database. */
-interface Facts {
-  readonly filling: boolean;
-  readonly counts: ReturnType<typeof countsOf>;
-  readonly scopes: NonNullable<Shared["scopes"]>;
-}
 
 /** How the host speaks to tabs. */
 export interface HostLinks {
@@ -61,12 +48,16 @@ export class Host {
   readonly presences: Presences;
   readonly scopes = new Scopes();
   readonly slices = new Slices();
+  readonly commits = new Commits(this);
+  readonly status: HostStatus;
   readonly token: Token;
   readonly address: Address | null;
   sqlite!: Sqlite;
   copy: Copy | null = null;
   shell: Shell | null = null;
   online: boolean;
+  /** Nothing may be done any more. */
+  ended = false;
   /** Tabs that called and did not leave. */
   readonly heard = new Set<string>();
   /** Calls that wait until the tables are there. */
@@ -76,26 +67,12 @@ export class Host {
   #open!: () => void;
   #begun!: (shell: Shell) => void;
   #refuse!: (err: unknown) => void;
-  #phase: Phase = "opening";
-  #waiting = "the storage is being opened";
-  #progress: Progress | null = null;
-  #error: unknown = null;
   #first: FirstSync | null = null;
-  readonly #teller = new Teller(FRAME, () => {
-    if (!this.#ended) this.links.status(this.status());
-  });
-  #working = false;
-  #sealing: ReturnType<typeof setTimeout> | undefined;
-  readonly #gathering: (() => void)[] = [];
   readonly #impatient = new Set<(err: unknown) => void>();
   readonly #spare = new Spare();
   readonly #keeper: Keeper;
+  /** Up to here apps were told of conflicts. */
   #told = 0;
-  /** What the database said of itself when it could be asked last. */
-  #facts: Facts | null = null;
-  /** Whether rows are to be seen: not while the first scopes fill. */
-  #filled = false;
-  #ended = false;
 
   constructor(boot: Boot, links: HostLinks, merge: MergeFunctions) {
     this.boot = boot;
@@ -110,21 +87,19 @@ export class Host {
     this.shellNow = Promise.race([new Promise<Shell>((resolve) => (this.#begun = resolve)), failed]);
     for (const p of [this.opened, this.shellNow]) p.catch(() => {});
     this.#keeper = new Keeper(boot, {
-      waiting: (why) => {
-        this.#waiting = why;
-        this.publish();
-      },
-      risk: (risk) => this.#risk(risk),
-      pending: () => this.status().pending,
+      waiting: (why) => this.status.note({ waiting: why }),
+      risk: (risk) => this.risk(risk),
+      pending: () => this.status.now().pending,
       lost: (err) => this.lost(err),
       taken: () => {
         // Its tab has lost the lead and will hear of it; what has no answer is asked of the next worker.
-        this.#ended = true;
+        this.ended = true;
         this.#keeper.stop();
         this.shell?.stop();
         this.slices.stop();
       },
     });
+    this.status = new HostStatus(this, () => this.#keeper.place);
     this.token = new Token(boot.hasToken ? (refused) => links.token(refused) : null);
     this.presences = new Presences(
       (messages) => this.shell?.say(messages) ?? false,
@@ -142,15 +117,14 @@ export class Host {
     try {
       this.sqlite = await loadSqlite(this.boot.wasm === undefined ? {} : { wasmUrl: this.boot.wasm });
       await this.#keeper.open(this.sqlite);
-      this.#adopt();
+      const copy = inheritCopy(this);
+      if (copy !== null) this.use(copy);
+      if (copy === null || copy.provisional) this.#beginFirstSync();
+      else this.ready();
     } catch (err) {
       this.fail(err);
     }
-    this.publish();
-  }
-
-  get phase(): Phase {
-    return this.#phase;
+    this.status.publish();
   }
 
   get storage(): Storage | null {
@@ -160,40 +134,7 @@ export class Host {
   /** The browser promised not to evict what is stored, or did not. */
   set persisted(on: boolean) {
     this.#keeper.persisted = on;
-    this.publish();
-  }
-
-  /** What was pending when the storage failed, and is not in what it gave back. */
-  #takeRescued({ replica }: Copy): void {
-    if (!this.boot.rescued) return;
-    const { cargo, beyond } = this.boot.rescued;
-    const left = this.#keeper.found ? missing(cargo, replica) : cargo;
-    if (left.pending.length > 0) load(replica, left, Date.now());
-    if (beyond > 0 && !this.#keeper.found) {
-      const message =
-        "the storage was gone, with changesets that had not been sent and were too many to keep in memory";
-      this.#risk({ kind: "lost", message, pending: beyond });
-    }
-    const message = this.#keeper.found
-      ? "the storage failed and was opened again; all is there"
-      : "the storage was gone; what was pending is there again, the rest comes from the server";
-    this.#risk({ kind: "reopened", message, pending: this.status().pending });
-  }
-
-  /** Opens the file that is there, or begins the first sync. */
-  #adopt(): void {
-    const [file, ...rest] = this.storage!.files();
-    // A second one was not finished: the first goes only when it is.
-    for (const name of rest) this.storage!.remove(name);
-    if (file !== undefined) {
-      const db = openFile(this.sqlite, this.storage!, file);
-      if (db.int("SELECT count(*) FROM sqlite_schema WHERE name = '_tm_meta'") === 0) {
-        db.close(); // made, and not filled: a crash at the very beginning
-        this.storage!.remove(file);
-      } else this.use(new Copy(file, db, this.merge, this.#committed));
-    }
-    if (this.copy === null || this.copy.provisional) this.#beginFirstSync();
-    else this.#ready();
+    this.status.publish();
   }
 
   #beginFirstSync(): void {
@@ -201,7 +142,7 @@ export class Host {
       throw new TidemarkError("usage", "this device has no copy yet", {
         hint: "give the address of the server to open",
       });
-    this.#phase = this.copy === null ? "schema" : "snapshot";
+    this.status.note({ phase: this.copy === null ? "schema" : "snapshot" });
     this.#first = new FirstSync(this);
     this.#first.run();
   }
@@ -211,25 +152,20 @@ export class Host {
     this.copy = copy;
     this.scopes.changed();
     this.watches.moved();
-    if (copy.provisional) this.#phase = "snapshot";
+    if (copy.provisional) this.status.note({ phase: "snapshot" });
     this.#open();
-    this.later();
-    this.publish();
+    this.commits.watch();
+    this.status.publish();
   }
 
   /** The space's rows are there. */
   ready(): void {
     this.#first = null;
-    this.#ready();
-  }
-
-  #ready(): void {
-    this.#phase = "ready";
-    this.#progress = null;
-    this.#error = null;
+    this.status.note({ phase: "ready", progress: null, error: null });
     const copy = this.#copyNow();
-    if (this.#keeper.older) this.#merge(this.#keeper.older);
-    this.#takeRescued(copy);
+    if (this.#keeper.older) inheritPending(this, this.#keeper.older, copy);
+    this.#keeper.older = null;
+    if (this.boot.rescued) inheritRescued(this, this.boot.rescued, this.#keeper.found, copy);
     this.#keeper.watch();
     this.#told = copy.replica.status().seq;
     const address = this.address ?? new Address(copy.replica.status().server);
@@ -246,38 +182,17 @@ export class Host {
       note: (note, batch) => this.#note(note, batch),
       fault: (err) => this.fault(err),
       stepped: () => {
-        if (this.watches.due) this.later();
+        if (this.watches.due) this.commits.watch();
         void this.storage?.flush();
         this.#spare.note(copy.replica);
-        this.publish();
+        this.status.publish();
       },
       presence: this.presences,
     });
     this.#begun(this.shell);
     if (this.online) this.shell.nudge();
     else this.shell.step({ type: "local" });
-    this.publish();
-  }
-
-  /** Takes over what is pending in a place that was used while this one failed. */
-  #merge(older: Storage): void {
-    this.#keeper.older = null;
-    const file = older.files()[0];
-    if (file !== undefined) {
-      try {
-        const copy = new Copy(file, openFile(this.sqlite, older, file), this.merge, () => {});
-        copy.replica.seal(Date.now());
-        load(this.#copyNow().replica, unload(copy.replica), Date.now());
-        copy.db.script("DELETE FROM main._tm_pending; DELETE FROM main._tm_rejected");
-        copy.close();
-        void older.flush(); // what is here now must not come once more, should the place stay
-        this.#committed(null);
-      } catch (err) {
-        this.links.event({ type: "error", error: errorInfo(err) });
-        return; // it stays where it is
-      }
-    }
-    older.wipe().catch(() => {});
+    this.status.publish();
   }
 
   #copyNow(): Copy {
@@ -314,20 +229,16 @@ export class Host {
 
   /** Whatever waits or comes fails with this. */
   fail(err: unknown): void {
-    this.#phase = "failed";
-    this.#error = err;
+    this.status.note({ phase: "failed", error: err });
     this.#refuse(err);
-    this.publish();
   }
 
   /** Notes a passing error of the first sync. */
   trouble(err: unknown): void {
-    this.#error = err;
-    if (err !== null) {
-      for (const fail of this.#impatient) fail(err);
-      this.links.event({ type: "error", error: errorInfo(err) });
-    }
-    this.publish();
+    this.status.note({ error: err });
+    if (err === null) return;
+    for (const fail of this.#impatient) fail(err);
+    this.links.event({ type: "error", error: errorInfo(err) });
   }
 
   /** The shell, for somebody who does not wait for a server that cannot be reached. */
@@ -343,67 +254,23 @@ export class Host {
     return await Promise.race([this.shellNow, trouble]).finally(() => this.#impatient.delete(fail));
   }
 
-  progress(p: Progress | null): void {
-    this.#progress = p;
-    this.publish();
+  progress(progress: Progress | null): void {
+    this.status.note({ progress });
   }
 
   /** A commit happened: null where anything may have changed. */
-  readonly #committed = (touched: Touched | null): void => {
-    this.watches.commit(touched);
-    if (this.watches.due) this.later();
-    this.#seal();
-  };
-
-  committed(touched: Touched | null): void {
-    this.#committed(touched);
-  }
-
-  /** Runs what commits left to do, in slices, behind calls that wait. */
-  later(): void {
-    if (this.#working) return;
-    this.#working = true;
-    nextTurn(() => {
-      this.#working = false;
-      if (this.#ended) return;
-      this.#watch();
-      if (this.watches.due && this.reader !== null) this.later();
-    });
-  }
-
-  /** Commits that come close together are sealed and sent together. */
-  #seal(): void {
-    this.publish();
-    this.#sealing ??= setTimeout(() => {
-      this.#sealing = undefined;
-      if (!this.#ended) this.shell?.step({ type: "local" });
-      for (const go of this.#gathering.splice(0)) go();
-    }, GATHER);
-  }
-
-  /** Resolves when what was just committed is sealed, with what came close behind it. */
-  async gathered(): Promise<void> {
-    if (this.#sealing !== undefined) await new Promise<void>((resolve) => this.#gathering.push(resolve));
-  }
-
-  #watch(): void {
-    if (this.reader === null || !this.watches.due) return;
-    this.copy?.transactions.yield();
-    const until = performance.now() + SLICE;
-    const patches = this.watches.run(() => performance.now() > until);
-    if (patches.length > 0) this.links.patches(patches);
-  }
+  readonly committed = (touched: Touched | null): void => this.commits.follow(touched);
 
   #note(note: Note, batch: Batch | null): void {
     const { applied, error } = note;
-    if (note.verify) this.#committed(null);
+    if (note.verify) this.committed(null);
     if (applied?.staged && batch) this.scopes.staged(batch);
     if (applied && !applied.staged) this.#applied(applied, batch);
     if (error) {
-      this.#error = error;
+      this.status.note({ error });
       this.links.event({ type: "error", error: errorInfo(error) });
       if (note.state === "auth needed") void this.token.replace().then((ok) => ok && this.shell?.nudge());
-    } else if (this.shell?.live) this.#error = null;
+    } else if (this.shell?.live) this.status.note({ error: null });
   }
 
   #applied(a: Applied, batch: Batch | null): void {
@@ -411,7 +278,7 @@ export class Host {
     if (a.schema) this.watches.moved();
     this.scopes.changed();
     this.watches.commit(touchedTables(replica, a, batch), leftOf(replica.schema, a));
-    this.later();
+    this.commits.watch();
     for (const { scope, state } of a.scopes) if (state === "gained") this.presences.gained(scope);
     for (const event of eventsOf(replica, a, this.#told)) this.links.event(event);
     this.#told = Math.max(this.#told, a.seq);
@@ -422,7 +289,7 @@ export class Host {
     change();
     this.scopes.changed();
     this.shell?.step({ type: "rewant" });
-    this.publish();
+    this.status.publish();
   }
 
   /** Waits until a scope is whole, or the server said that it does not grant it. */
@@ -439,17 +306,7 @@ export class Host {
   /** Waits until there are rows to be seen. */
   async filled(signal: AbortSignal): Promise<void> {
     const shell = await this.shellNow;
-    await shell.until(() => this.#isFilled(), signal);
-  }
-
-  /** Where scopes are declared the first copy is empty until the first of them are whole. */
-  #isFilled(): boolean {
-    if (this.#filled || this.copy === null) return this.#filled;
-    const { replica } = this.copy;
-    const { scoped, unasked } = replica.status();
-    const list = this.scopes.list(replica);
-    this.#filled = !scoped || list.some((s) => s.ready) || (!unasked && !list.some((s) => s.granted));
-    return this.#filled;
+    await shell.until(() => this.status.filled, signal);
   }
 
   /** The error to tell of one that came up. */
@@ -464,7 +321,7 @@ export class Host {
 
   /** The storage does not work any more: a new worker begins with what is left. */
   lost(err: unknown): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     this.slices.stop();
     let file: Uint8Array | null = null;
     try {
@@ -474,16 +331,17 @@ export class Host {
     }
     const cargo = this.#spare.cargo();
     const message = `the storage fails and is opened again: ${errorInfo(err).message}`;
-    this.#risk({ kind: "memory", message, pending: cargo.pending.length });
-    this.#ended = true;
+    this.risk({ kind: "memory", message, pending: cargo.pending.length });
+    this.ended = true;
     this.#keeper.stop();
     this.shell?.stop();
     this.links.restart({ file, cargo, beyond: this.#spare.beyond });
   }
 
-  #risk(risk: Risk): void {
+  /** Tells of what may be lost, or was. */
+  risk(risk: Risk): void {
     this.links.event({ type: "risk", risk });
-    this.publish();
+    this.status.publish();
   }
 
   setNetwork(on: boolean): void {
@@ -502,15 +360,15 @@ export class Host {
       this.shell?.nudge();
       this.#first?.wake();
     } else this.#first?.pause();
-    this.publish();
+    this.status.publish();
   }
 
   /** Lets go of everything; nothing is deleted. */
   async end(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.ended) return;
+    this.ended = true;
     this.#keeper.stop();
-    clearTimeout(this.#sealing);
+    this.commits.stop();
     this.#first?.pause();
     this.shell?.stop();
     this.slices.stop();
@@ -529,9 +387,9 @@ export class Host {
         hint: "sync first and dispose of what was rejected, or force it",
       });
     }
-    this.#ended = true;
+    this.ended = true;
     this.#keeper.stop();
-    clearTimeout(this.#sealing);
+    this.commits.stop();
     this.#first?.pause();
     this.presences.end();
     this.shell?.stop();
@@ -539,45 +397,7 @@ export class Host {
     this.copy?.close();
     await this.storage?.wipe();
     (await openParts(this.boot.name)).clear();
-    this.#phase = "closed";
-    this.links.status(this.status());
-  }
-
-  /** Tells the tabs how things are. */
-  publish(): void {
-    this.#teller.soon();
-  }
-
-  /** Tells them now what they have not been told. */
-  publishNow(): void {
-    this.#teller.now();
-  }
-
-  #factsNow(): Facts {
-    const copy = this.#ended ? null : this.copy;
-    return {
-      filling: this.#phase === "ready" && !this.#ended && !this.#isFilled(),
-      counts: countsOf(copy),
-      scopes: copy ? this.scopes.list(copy.replica) : [],
-    };
-  }
-
-  status(): Shared {
-    const { shell, boot } = this;
-    if (!this.slices.busy || this.#facts === null) this.#facts = this.#factsNow();
-    const { filling, counts, scopes } = this.#facts;
-    return {
-      ...counts,
-      phase: filling ? "snapshot" : this.#phase,
-      waiting: this.#waiting,
-      storage: this.#keeper.place,
-      progress: filling ? { stage: "scopes", bytes: 0, total: 0, rows: this.scopes.incoming } : this.#progress,
-      scopes,
-      online: this.online,
-      sync: shell?.state ?? "offline",
-      connected: shell?.live ?? false,
-      error: this.#error === null ? null : errorInfo(this.#error),
-      server: this.address?.base ?? boot.server,
-    };
+    this.status.note({ phase: "closed" });
+    this.links.status(this.status.now());
   }
 }

@@ -148,7 +148,7 @@ class Server {
   /** The status goes with the announcement, and is told to those who come later. */
   #announce(): void {
     this.#announced = true;
-    const status: Shared = this.#host.status();
+    const status: Shared = this.#host.status.now();
     this.#scopes = status.scopes;
     this.#all({ type: "lead", status });
   }
@@ -190,7 +190,7 @@ class Server {
     this.#running.set(name, ctl);
     try {
       const result = await answer(this.#host, m, ctl.signal);
-      if (!FREQUENT.includes(m.method)) this.#host.publishNow();
+      if (!FREQUENT.includes(m.method)) this.#host.status.publishNow();
       this.#answer(m.tab, { type: "answer", tab: m.tab, id: m.id, result });
     } catch (err) {
       if (this.#ending && m.tab !== this.#boot.tab) return; // its tab asks the next worker

@@ -350,13 +350,13 @@ test("live queries run beside a long step, and again behind it", async () => {
 
 test("a status in the middle of a long step is that of before it", async () => {
   const { host, copy } = hosted();
-  const before = host.status();
+  const before = host.status.now();
   host.slices.do(copy, incoming(copy, 0, 2000), () => {}, fail);
-  expect([host.slices.busy, copy.replica.status().seq, host.status()]).toEqual([true, 0, before]);
+  expect([host.slices.busy, copy.replica.status().seq, host.status.now()]).toEqual([true, 0, before]);
   for (let i = 0; i < 10; i++) await turn();
-  expect([host.slices.busy, host.status()]).toEqual([true, before]);
+  expect([host.slices.busy, host.status.now()]).toEqual([true, before]);
   await host.slices.free();
-  expect(host.status()).toMatchObject({ seq: 1, pending: 0 });
+  expect(host.status.now()).toMatchObject({ seq: 1, pending: 0 });
 });
 
 test("the events of the loop wait for a long step, in order", async () => {
