@@ -87,7 +87,9 @@ func (s *shell) scrub(stop <-chan struct{}) {
 	}
 }
 
-// Verify reads every row on both sides, repairs and reports.
+// Verify reads every row on both sides, repairs and reports. It takes as long as
+// the server answers; where it does not, or where the comparison breaks off three
+// times, Verify fails with tidemark.CodeOffline.
 func (db *DB) Verify(ctx context.Context) (*VerifyReport, error) {
 	s, done, err := db.borrow()
 	if err != nil {
@@ -107,7 +109,7 @@ func (db *DB) Verify(ctx context.Context) (*VerifyReport, error) {
 	if err := s.ask(ctx, replica.Verify{}); err != nil {
 		return nil, err
 	}
-	err = w.wait(ctx, func() (bool, error) { return w.report() != nil, nil })
+	err = w.wait(ctx, w.compared)
 	return w.report(), err
 }
 

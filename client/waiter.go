@@ -103,6 +103,23 @@ func (w *waiter) result() *SyncResult {
 	return &res
 }
 
+// compared reports whether a verification has ended. One that breaks off is begun
+// anew in the next session, but not for ever: a loop that rests and has not
+// reported has given it up.
+func (w *waiter) compared() (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.verified != nil || w.state != replica.Idle.String() {
+		return w.verified != nil, nil
+	}
+	e := &tidemark.Error{Code: tidemark.CodeOffline, Op: "verify", Msg: "the comparison broke off again and again",
+		Hint: "nothing is lost: verify again when the connection to the server holds"}
+	if w.last != nil {
+		e.Err = w.last
+	}
+	return false, e
+}
+
 func (w *waiter) report() *replica.VerifyReport {
 	w.mu.Lock()
 	defer w.mu.Unlock()

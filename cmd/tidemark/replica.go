@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
@@ -25,4 +27,12 @@ func withReplica(path string, o client.Options, fn func(*client.DB) error) error
 		return err
 	}
 	return errors.Join(fn(db), db.Close())
+}
+
+// within is ctx with an end after a while; 0 sets none.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
 }

@@ -78,12 +78,8 @@ func (c *syncCommand) once(s *shell, db *client.DB) error {
 	if err != nil {
 		return err
 	}
-	ctx := s.ctx
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
-		defer cancel()
-	}
+	ctx, cancel := within(s.ctx, c.Timeout)
+	defer cancel()
 	res, err := db.Sync(ctx)
 	if res == nil {
 		res = &client.SyncResult{}

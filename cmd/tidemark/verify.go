@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/tidemarkdb/tidemark"
 	"github.com/tidemarkdb/tidemark/client"
@@ -9,8 +12,9 @@ import (
 )
 
 type verifyCommand struct {
-	File   string `arg:"" help:"The copy."`
-	Server string `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
+	File    string        `arg:"" help:"The copy."`
+	Timeout time.Duration `default:"0s" placeholder:"TIME" help:"Give up when not everything is compared by then; 0 waits as long as the server answers (${default})."`
+	Server  string        `placeholder:"URL" help:"Address of the space, when it is not the one that it was cloned from."`
 	tokenFlags
 }
 
@@ -34,13 +38,11 @@ type verified struct {
 // Run verifies.
 func (c *verifyCommand) Run(s *shell) error {
 	return withReplica(c.File, client.Options{Server: c.Server, Logger: s.log, Token: c.source()}, func(db *client.DB) error {
-		r, err := db.Verify(s.ctx)
-		if tidemark.CodeOf(err) == tidemark.CodeBusy && s.ctx.Err() == nil {
-			f := s.failure(err)
-			return &ending{exit: exitInReplica(f.Code), code: f.Code, msg: f.Message, hint: f.Hint}
-		}
+		ctx, cancel := within(s.ctx, c.Timeout)
+		defer cancel()
+		r, err := db.Verify(ctx)
 		if err != nil {
-			return err
+			return c.unfinished(s, err)
 		}
 		st, err := db.Status()
 		if err != nil {
@@ -48,6 +50,21 @@ func (c *verifyCommand) Run(s *shell) error {
 		}
 		return c.report(s, r, sortedKeys(st.Out))
 	})
+}
+
+// unfinished explains a comparison that did not come to its end.
+func (c *verifyCommand) unfinished(s *shell, err error) error {
+	switch {
+	case s.ctx.Err() != nil:
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return &ending{exit: exitOffline, code: tidemark.CodeOffline,
+			msg: "not everything was compared within " + c.Timeout.String(), hint: hints[tidemark.CodeOffline]}
+	case tidemark.CodeOf(err) == tidemark.CodeBusy:
+		f := s.failure(err)
+		return &ending{exit: exitInReplica(f.Code), code: f.Code, msg: f.Message, hint: f.Hint}
+	}
+	return err
 }
 
 func (c *verifyCommand) report(s *shell, r *replica.VerifyReport, out []string) error {
