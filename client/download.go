@@ -72,12 +72,21 @@ func (c *cloning) download(ctx context.Context) error {
 	defer cancel(nil)
 	silent := time.AfterFunc(silenceMost, func() { cancel(errSilent) })
 	resp, err := c.request(flow, have)
-	if !silent.Stop() && err != nil {
-		return broken(errSilent)
+	silent.Stop()
+	if err == nil {
+		stalled := time.AfterFunc(stallLimit, func() { cancel(errStalled) })
+		defer stalled.Stop()
+		resp.Body = &flowing{resp.Body, stalled}
+		err = c.take(ctx, resp, have)
 	}
-	if err != nil {
-		return err
+	if why := context.Cause(flow); err != nil && (errors.Is(why, errSilent) || errors.Is(why, errStalled)) {
+		return broken(why)
 	}
+	return err
+}
+
+// take keeps what an answer brings.
+func (c *cloning) take(ctx context.Context, resp *http.Response, have int64) error {
 	defer func() { _ = resp.Body.Close() }()
 	switch resp.StatusCode {
 	case http.StatusPartialContent:
@@ -92,13 +101,7 @@ func (c *cloning) download(ctx context.Context) error {
 	default:
 		return unexpected("clone", resp)
 	}
-	stalled := time.AfterFunc(stallLimit, func() { cancel(errStalled) })
-	defer stalled.Stop()
-	err = c.receive(ctx, &flowing{resp.Body, stalled}, have)
-	if errors.Is(context.Cause(flow), errStalled) {
-		return broken(errStalled)
-	}
-	return err
+	return c.receive(ctx, resp.Body, have)
 }
 
 // How long a download may stand still, and how long the server may take to
@@ -115,12 +118,12 @@ var (
 
 // flowing puts the end off with every byte that comes.
 type flowing struct {
-	r       io.Reader
+	io.ReadCloser
 	stalled *time.Timer
 }
 
 func (f *flowing) Read(b []byte) (int, error) {
-	n, err := f.r.Read(b)
+	n, err := f.ReadCloser.Read(b)
 	if n > 0 {
 		f.stalled.Reset(stallLimit)
 	}
