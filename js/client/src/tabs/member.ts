@@ -70,7 +70,8 @@ export class Member implements TabHost {
   #heard = performance.now();
   #looked = performance.now();
   #patience = PATIENCE;
-  #asleep = false;
+  /** Has nothing to do with the others: put away by the browser, or not begun yet. */
+  #asleep = !this.#alone;
   #open!: () => void;
   #refuse!: (err: unknown) => void;
 
@@ -115,10 +116,15 @@ export class Member implements TabHost {
       return;
     }
     this.#listen();
-    // Held until the tab is gone, so that the worker that leads learns of it.
-    navigator.locks.request(tabLockOf(this.#id), () => ended(this.#ended.signal)).catch(() => {});
-    this.#election.stand();
-    this.#say({ type: "join", tab: this.#id });
+    const { signal } = this.#ended;
+    const held = (): Promise<void> | undefined => {
+      if (signal.aborted) return;
+      this.#wake();
+      return ended(signal);
+    };
+    // Held until the tab is gone, so that the worker that leads learns of it: a worker that
+    // knew of the tab before would get the lock, and take the tab for gone.
+    navigator.locks.request(tabLockOf(this.#id), held).catch(() => {});
   }
 
   #listen(): void {
@@ -168,7 +174,7 @@ export class Member implements TabHost {
     }
     if (m.type === "ping" && this.#employer.employs) this.#say({ type: "alive", waiting: this.status.waiting });
     if (m.type === "alive") this.#heard = performance.now();
-    if (m.type === "down" && !this.#employer.employs) this.#down(m.leader, m.down);
+    if (m.type === "down" && !this.#asleep && !this.#employer.employs) this.#down(m.leader, m.down);
   }
 
   #post(leader: string, up: Up): void {

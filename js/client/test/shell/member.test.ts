@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { codeOf } from "../../src/error.ts";
 import { Member } from "../../src/tabs/member.ts";
-import type { Boot, Down, Own } from "../../src/tabs/messages.ts";
+import { type Boot, type Down, lobbyOf, lockOf, type Own, PROTOCOL } from "../../src/tabs/messages.ts";
 
 /** A worker that only says what it is told to say. */
 class Silent {
@@ -106,4 +106,55 @@ test("a page that is put away says goodbye to the worker that it lets go", async
   const closing = member.close();
   await vi.advanceTimersByTimeAsync(2000);
   await closing;
+});
+
+test("a tab is known to nobody before it holds the lock by which its end is seen", async () => {
+  const said: string[] = [];
+  const lobbies: Channel[] = [];
+  class Channel {
+    readonly name: string;
+    onmessage: ((e: { data: unknown }) => void) | null = null;
+    constructor(name: string) {
+      this.name = name;
+      if (name === lobbyOf("x")) lobbies.push(this);
+    }
+    postMessage(m: { type?: string }): void {
+      said.push(m.type ?? this.name);
+    }
+    close(): void {}
+  }
+  vi.stubGlobal("BroadcastChannel", Channel);
+  const asked: [name: string, granted: () => unknown][] = [];
+  const slow = {
+    request: (name: string, a: unknown, b?: unknown) =>
+      // The last argument is what is called with the lock.
+      new Promise(() => asked.push([name, (b ?? a) as () => unknown])),
+  };
+  vi.stubGlobal("navigator", { locks: slow });
+  const { member } = tab();
+  const status = { ...member.status, phase: "ready", scopes: [] };
+  const lead = (): void =>
+    lobbies[0]!.onmessage!({ data: { v: [PROTOCOL, 0], type: "down", leader: "w", down: { type: "lead", status } } });
+  lead(); // it goes to all, when another tab asked for it
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([asked.length, said, member.link.leader]).toEqual([1, [], ""]);
+  asked[0]![1]();
+  expect(said).toEqual(["join"]);
+  expect(asked.map(([name]) => name)[1]).toBe(lockOf("x"));
+  lead();
+  expect(member.link.leader).toBe("w");
+  await member.opened;
+  await member.close();
+});
+
+test("a tab that was closed before it had its lock gives that back at once", async () => {
+  let granted: () => unknown = () => "never asked";
+  const request = (_: string, fn: () => unknown): Promise<void> => {
+    granted = fn;
+    return new Promise(() => {});
+  };
+  vi.stubGlobal("navigator", { locks: { request } });
+  const { member, workers } = tab();
+  await member.close();
+  expect([granted(), workers.length]).toEqual([undefined, 0]);
 });
