@@ -31,8 +31,8 @@ export interface PresenceDoor {
   cast(scope: string, body: string): Promise<unknown>;
 }
 
-/** The name of a tab among the states of one replica. */
-export const partOf = (tab: string): string => tab.slice(0, 13);
+/** The name of a tab among the states of one replica: the end of its id, which is random; the beginning is the time. */
+export const partOf = (tab: string): string => tab.slice(-12);
 
 const NOT_JOINED: ErrorInfo = { code: "usage", message: "this tab has not joined", hint: "call join first" };
 

@@ -1,8 +1,10 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { codeOf } from "../../src/error.ts";
+import { id } from "../../src/id.ts";
 import { Member } from "../../src/tabs/member.ts";
 import { type Boot, type Down, lobbyOf, lockOf, type Own, PROTOCOL } from "../../src/tabs/messages.ts";
+import { partOf } from "../../src/tabs/presence.ts";
 
 /** A worker that only says what it is told to say. */
 class Silent {
@@ -157,4 +159,9 @@ test("a tab that was closed before it had its lock gives that back at once", asy
   const { member, workers } = tab();
   await member.close();
   expect([granted(), workers.length]).toEqual([undefined, 0]);
+});
+
+test("tabs that are opened in the same millisecond are told apart", () => {
+  const parts = new Set(Array.from({ length: 1000 }, () => partOf(id())));
+  expect(parts.size).toBe(1000);
 });
