@@ -1,5 +1,13 @@
 import { lockOf } from "./messages.ts";
 
+/** A request for the lock. */
+interface Candidacy {
+  /** Gives it up while it waits. */
+  readonly waits: AbortController;
+  /** Gives the lock back; null while it waits. */
+  release: (() => void) | null;
+}
+
 /**
  * One tab of all leads: the one that holds the lock. The browser gives it to
  * the next when the tab closes or crashes; one that does not answer any more
@@ -9,9 +17,8 @@ export class Election {
   readonly #name: string;
   readonly #won: () => void;
   readonly #lost: () => void;
-  #release: (() => void) | null = null;
-  /** Ends a request that waits. */
-  #waiting: AbortController | null = null;
+  /** The newest request, the only one that counts: what becomes of one before may come late. */
+  #newest: Candidacy | null = null;
 
   constructor(name: string, won: () => void, lost: () => void) {
     this.#name = lockOf(name);
@@ -20,45 +27,44 @@ export class Election {
   }
 
   get leads(): boolean {
-    return this.#release !== null;
+    return this.#newest !== null && this.#newest.release !== null;
   }
 
   /** Waits for its turn. */
   stand(): void {
-    if (this.#waiting !== null || this.leads) return;
-    this.#waiting = new AbortController();
-    this.#request({ signal: this.#waiting.signal });
+    if (this.#newest === null) this.#request(false);
   }
 
   /** Takes the lock from one that does not answer. */
   steal(): void {
     if (this.leads) return;
-    this.#waiting?.abort();
-    this.#waiting = null;
-    this.#request({ steal: true });
+    this.leave();
+    this.#request(true);
   }
 
   /** Gives the lock back, or waits for it no longer. */
   leave(): void {
-    this.#waiting?.abort();
-    this.#waiting = null;
-    this.#release?.();
-    this.#release = null;
+    const c = this.#newest;
+    this.#newest = null;
+    c?.waits.abort();
+    c?.release?.();
   }
 
-  #request(options: LockOptions): void {
-    const held = navigator.locks.request(this.#name, options, () => {
-      this.#waiting = null;
+  #request(steal: boolean): void {
+    const c: Candidacy = { waits: new AbortController(), release: null };
+    this.#newest = c;
+    const held = navigator.locks.request(this.#name, steal ? { steal } : { signal: c.waits.signal }, () => {
+      if (this.#newest !== c) return; // given up while the lock was on its way
       return new Promise<void>((resolve) => {
-        this.#release = resolve;
+        c.release = resolve;
         this.#won();
       });
     });
     held.catch(() => {
       // Given up while it waited, or stolen from this tab.
-      if (this.#release === null) return;
-      this.#release = null;
-      this.#lost();
+      if (this.#newest !== c) return;
+      this.#newest = null;
+      if (c.release) this.#lost();
     });
   }
 }
