@@ -24,6 +24,8 @@ export class TabTransaction implements Transaction {
   readonly #id = id();
   readonly #steps: Step[] = [];
   #mark = "";
+  /** Why it cannot go on: a step had no answer, so nobody knows what it did. */
+  #failed: unknown = null;
   #over = false;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -52,7 +54,7 @@ export class TabTransaction implements Transaction {
   /** Makes it durable, once. What only read needs no end. */
   async commit(): Promise<void> {
     await this.#last;
-    if (this.changed) throw changedOften();
+    if (this.#failed !== null) throw this.#failed;
     this.#over = true;
     if (this.#steps.every((s) => s.reads)) this.#drop();
     else await this.#send([], true);
@@ -82,7 +84,16 @@ export class TabTransaction implements Transaction {
   }
 
   async #send(steps: Step[], commit: boolean): Promise<readonly StepResult[]> {
-    if (this.changed) throw changedOften();
+    if (this.#failed !== null) throw this.#failed;
+    try {
+      return await this.#ask(steps, commit);
+    } catch (err) {
+      this.#failed = err;
+      throw err;
+    }
+  }
+
+  async #ask(steps: Step[], commit: boolean): Promise<readonly StepResult[]> {
     const known = this.#steps.length;
     this.#steps.push(...steps);
     const ask = (from: number): Promise<TransactionAnswer> =>

@@ -1,3 +1,4 @@
+import { corrupt, environment, notADatabase } from "../lite/failure.ts";
 import { encodeError } from "../tabs/errors.ts";
 import type { Step, StepResult, TransactionAnswer, TransactionStep } from "../tabs/messages.ts";
 import { markOf } from "./answers.ts";
@@ -92,6 +93,8 @@ export class Transactions {
         : this.#statements.exec(step);
       result = { done };
     } catch (err) {
+      // What has nothing to do with the statement is no result of it: done again, it comes out otherwise.
+      if (environment(err) || corrupt(err) || notADatabase(err)) throw err;
       if (!this.#statements.db.inTransaction) throw ended();
       result = { error: encodeError(explained(err)) };
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { Step, TransactionAnswer } from "../../src/tabs/messages.ts";
 import type { Copy } from "../../src/worker/copy.ts";
-import { newCopy, statement } from "./fixture.ts";
+import { codeOf, newCopy, statement } from "./fixture.ts";
 
 const DDL = "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER CHECK (n < 1000000))";
 
@@ -95,6 +95,27 @@ test("what others inserted meanwhile changes nothing of what a statement did", (
   other(90);
   expect(p.send([read("SELECT last_insert_rowid()")], true)).toMatchObject({ results: [{ done: { rows: [[7]] } }] });
   expect(count(copy)).toEqual([4, 9]);
+});
+
+test("what has nothing to do with a statement is no result of it: the transaction ends", () => {
+  const { copy } = newCopy(`${DDL}; CREATE TABLE big (id INTEGER PRIMARY KEY, b BLOB)`);
+  const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+  const failure = (step: Step, until: number): string =>
+    codeOf(() =>
+      copy.statements.within(until, () => {
+        const p = new Player(copy, step.sql);
+        p.send([write("INSERT INTO t VALUES (1, 1)")]);
+        p.send([step]);
+      }),
+    );
+  expect(failure(read(endless), performance.now() + 5)).toBe("busy");
+  expect(copy.db.inTransaction).toBe(false);
+  copy.db.run(`PRAGMA max_page_count = ${copy.db.int("PRAGMA page_count") + 1}`);
+  expect(failure(write("INSERT INTO big VALUES (1, zeroblob(1e6))"), Number.POSITIVE_INFINITY)).toBe("disk_full");
+  expect(copy.db.inTransaction).toBe(false);
+  copy.db.run("PRAGMA max_page_count = 1000000");
+  expect(failure(write("INSERT OR ROLLBACK INTO t VALUES (1, 2)"), Number.POSITIVE_INFINITY)).toBe("usage");
+  expect(count(copy)).toEqual([0, null]);
 });
 
 test("silence gives the database free", () => {
