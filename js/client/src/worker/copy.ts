@@ -120,11 +120,13 @@ export class Copy {
     }
   }
 
-  /** What was prepared is worth nothing any more. */
-  closeReader(): void {
+  /** What was prepared is worth nothing any more. Reports whether anything was: then a checkpoint was put off. */
+  closeReader(): boolean {
+    const prepared = this.#beside > 0;
     this.#beside = 0;
     this.#reader?.statements.db.close();
     this.#reader = null;
+    return prepared;
   }
 
   /** The answer of a write that was committed already. */

@@ -38,32 +38,28 @@ export class Slices {
     copy.transactions.yield();
     this.#work = work;
     this.#copy = copy;
-    let long = false;
     const on = (): void => {
       if (this.#work !== work) return;
       let step: IteratorResult<void, T>;
       try {
         step = slice(copy, work);
       } catch (err) {
-        this.#end(long);
+        this.#end();
         failed(err);
         return;
       }
       if (step.done) {
-        this.#end(long);
+        this.#end();
         then(step.value);
-      } else {
-        long = true;
-        nextTurn(on);
-      }
+      } else nextTurn(on);
     };
     on();
   }
 
-  #end(long: boolean): void {
+  #end(): void {
     const copy = this.#copy;
     this.#work = null;
-    copy?.closeReader();
+    const long = copy?.closeReader();
     for (const go of this.#waiting.splice(0)) go();
     if (!long) return;
     this.#pause = true;
@@ -82,7 +78,7 @@ export class Slices {
     } catch {
       // The storage fails: what was not committed is not there anyway.
     }
-    this.#end(false);
+    this.#end();
   }
 }
 

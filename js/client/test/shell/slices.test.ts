@@ -1,6 +1,6 @@
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { type Change, INSERT } from "../../src/change.ts";
-import type { Work } from "../../src/lite/work.ts";
+import { ANEW, type Work } from "../../src/lite/work.ts";
 import { keySum, value } from "../../src/meta/meta.ts";
 import type { Applied } from "../../src/replica/apply.ts";
 import type { Boot, Method, Shared } from "../../src/tabs/messages.ts";
@@ -178,6 +178,32 @@ test("work that fails is told of, and the gate opens", async () => {
   );
   await slices.free();
   expect([slices.busy, String(why)]).toEqual([false, "Error: broken"]);
+});
+
+test("work that fails as soon as it is begun anew leaves no checkpoint put off", async () => {
+  const { copy } = newCopy(DDL);
+  const slices = new Slices();
+  function* broken(): Work<void> {
+    try {
+      yield* copy.db.working(function* () {
+        for (;;) yield;
+      });
+    } catch (err) {
+      expect(err).toBe(ANEW);
+    }
+    yield;
+    throw new Error("broken");
+  }
+  let why: unknown;
+  slices.do(
+    copy,
+    broken(),
+    () => {},
+    (err) => (why = err),
+  );
+  expect([slices.busy, String(why), copy.db.int("PRAGMA wal_autocheckpoint")]).toEqual([false, "Error: broken", 0]);
+  await turn();
+  expect(copy.db.int("PRAGMA wal_autocheckpoint")).toBe(1000);
 });
 
 test("who waited comes between two long steps", async () => {
