@@ -196,13 +196,7 @@ func appendKeyValue(b []byte, v Value, collation string) []byte {
 		}
 		return binary.BigEndian.AppendUint64(append(b, 'r'), v.n)
 	case KindText:
-		s := v.s
-		switch collation {
-		case "NOCASE":
-			s = foldNoCase(s)
-		case "RTRIM":
-			s = strings.TrimRight(s, " ")
-		}
+		s := Collated(v.s, collation)
 		b = binary.AppendUvarint(append(b, 't'), uint64(len(s)))
 		return append(b, s...)
 	case KindBlob:
@@ -210,6 +204,18 @@ func appendKeyValue(b []byte, v Value, collation string) []byte {
 		return append(b, v.s...)
 	}
 	return append(b, 'n')
+}
+
+// Collated gives all texts that a collation of SQLite's own takes for equal the
+// same form. Compared by their bytes, these forms stand in its order.
+func Collated(text, collation string) string {
+	switch collation {
+	case "NOCASE":
+		return foldNoCase(text)
+	case "RTRIM":
+		return strings.TrimRight(text, " ")
+	}
+	return text
 }
 
 // foldNoCase gives all texts that SQLite's NOCASE takes for equal the same

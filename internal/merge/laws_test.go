@@ -125,6 +125,9 @@ func TestOrderIsSQLites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if got, want := Order(x, y, c), int(row[1].Int64()-row[0].Int64()); got != want {
+			t.Fatalf("%v and %v are in order %d under %s, SQLite says %d", x, y, got, c, want)
+		}
 		got := compare(x, y, c)
 		less, more := row[0] == tidemark.Int(1), row[1] == tidemark.Int(1)
 		if less && got >= 0 || more && got <= 0 {

@@ -42,7 +42,7 @@ var values = rapid.Custom(func(t *rapid.T) tidemark.Value {
 	case 2:
 		return tidemark.BlobString(rapid.StringN(0, 4, 8).Draw(t, "blob"))
 	case 3:
-		return tidemark.Text(rapid.SampledFrom([]string{"", "a", "A", "a ", "a\x00b", "a\x00C", "\xff", "ü", "{", "[1"}).Draw(t, "text"))
+		return tidemark.Text(rapid.SampledFrom([]string{"", "a", "A", "a ", "a\x00b", "a\x00C", "\xff", "\xfe", "ü", "{", "[1"}).Draw(t, "text"))
 	case 4:
 		return tidemark.Text(arrays.Draw(t, "array"))
 	case 5:
