@@ -1,12 +1,9 @@
 package wire
 
-import "strconv"
-
 // Down is a message from the server to a replica.
 type Down interface {
 	down()
-	write(*writer)
-	read(*array)
+	message
 }
 
 // Kinds of messages to a replica, the first element of their array.
@@ -74,26 +71,7 @@ func newDown(kind string) Down {
 }
 
 // AppendDown encodes a message to a replica.
-func AppendDown(b []byte, m Down) []byte {
-	w := writer{b: b}
-	m.write(&w)
-	return w.end()
-}
+func AppendDown(b []byte, m Down) []byte { return encode(b, m) }
 
 // DecodeDown reads a message to a replica.
-func DecodeDown(b []byte) (Down, error) {
-	r := newReader(b)
-	a := r.array()
-	kind := a.str()
-	m := newDown(kind)
-	if m == nil {
-		r.fail("no such message to a replica: " + strconv.Quote(short(kind)))
-		return nil, r.finish()
-	}
-	m.read(&a)
-	a.close()
-	if err := r.finish(); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
+func DecodeDown(b []byte) (Down, error) { return decode(b, newDown, "to a replica") }

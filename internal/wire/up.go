@@ -1,12 +1,9 @@
 package wire
 
-import "strconv"
-
 // Up is a message from a replica to the server.
 type Up interface {
 	up()
-	write(*writer)
-	read(*array)
+	message
 }
 
 // Kinds of messages to the server, the first element of their array.
@@ -58,26 +55,7 @@ func newUp(kind string) Up {
 }
 
 // AppendUp encodes a message to the server.
-func AppendUp(b []byte, m Up) []byte {
-	w := writer{b: b}
-	m.write(&w)
-	return w.end()
-}
+func AppendUp(b []byte, m Up) []byte { return encode(b, m) }
 
 // DecodeUp reads a message to the server.
-func DecodeUp(b []byte) (Up, error) {
-	r := newReader(b)
-	a := r.array()
-	kind := a.str()
-	m := newUp(kind)
-	if m == nil {
-		r.fail("no such message to the server: " + strconv.Quote(short(kind)))
-		return nil, r.finish()
-	}
-	m.read(&a)
-	a.close()
-	if err := r.finish(); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
+func DecodeUp(b []byte) (Up, error) { return decode(b, newUp, "to the server") }

@@ -4,7 +4,7 @@
 //
 // AppendUp and DecodeUp are for what a replica tells the server, AppendDown and
 // DecodeDown for the way back. AppendChanges makes the body of a changeset,
-// which HashOf names. A Session leaves out of a message what both sides know.
+// which HashOf names. A Shorthand leaves out of a message what both sides know.
 //
 // Caveats. A decoded message may share memory with the bytes that it came from
 // (Push.Body, Batch.Raw, Schema.Body), so do not change these afterwards.
@@ -19,6 +19,7 @@ package wire
 
 import (
 	"crypto/sha256"
+	"strconv"
 
 	"github.com/tidemarkdb/tidemark"
 )
@@ -28,6 +29,36 @@ const Protocol = 1
 
 // Subprotocol is the WebSocket subprotocol of this version.
 const Subprotocol = "tidemark.1"
+
+// message is what both ways have in common.
+type message interface {
+	write(*writer)
+	read(*array)
+}
+
+func encode(b []byte, m message) []byte {
+	w := writer{b: b}
+	m.write(&w)
+	return w.end()
+}
+
+// decode reads a message of one way; empty makes it by its kind, or is nil.
+func decode[M message](b []byte, empty func(kind string) M, to string) (none M, err error) {
+	r := newReader(b)
+	a := r.array()
+	kind := a.str()
+	m := empty(kind)
+	if any(m) == nil {
+		r.fail("no such message " + to + ": " + strconv.Quote(short(kind)))
+		return none, r.finish()
+	}
+	m.read(&a)
+	a.close()
+	if err := r.finish(); err != nil {
+		return none, err
+	}
+	return m, nil
+}
 
 // HashOf names a changeset by its content: the first 16 bytes of SHA-256 over
 // the salt and the encoded changes.
