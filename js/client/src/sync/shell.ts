@@ -133,7 +133,7 @@ export class Shell {
     clearTimeout(this.#timer);
     clearInterval(this.#scrub);
     clearInterval(this.#look);
-    for (const w of this.#waiters) w.reject(new TidemarkError("usage", "the database is closed"));
+    for (const w of this.#waiters) w.reject(over());
     this.#waiters.clear();
   }
 
@@ -286,6 +286,7 @@ export class Shell {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
+      if (this.#ended) return reject(over());
       const w: Waiter = { done, patient, resolve, reject, hear, failures: 0 };
       signal.addEventListener("abort", () => {
         this.#waiters.delete(w);
@@ -453,6 +454,8 @@ export class Shell {
     return trips(true);
   }
 }
+
+const over = (): TidemarkError => new TidemarkError("usage", "the database is closed");
 
 const noTrips = (): TidemarkError =>
   new TidemarkError("usage", "nobody can be present over plain HTTP", {

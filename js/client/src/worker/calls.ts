@@ -1,6 +1,7 @@
 import { list, one } from "../conflict/conflict.ts";
 import { resolve } from "../conflict/resolve.ts";
 import { codeOf, TidemarkError } from "../error.ts";
+import { closed } from "../tabs/errors.ts";
 import type { Method, Methods, Up } from "../tabs/messages.ts";
 import type { Copy } from "./copy.ts";
 import type { Host } from "./host.ts";
@@ -139,11 +140,19 @@ const reading: readonly Method[] = [
   "cast",
 ];
 
-/**
- * Carries a call out; what it wrote is stored when it resolves. What only reads goes
- * on beside a long step of the sync, everything else waits for the step's end.
- */
+const never = new Promise<never>(() => {});
+
+/** Carries a call out; what it wrote is stored when it resolves. It has no end where the next worker is to be asked. */
 export async function answer(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {
+  try {
+    return await carryOut(host, call, signal);
+  } finally {
+    if (host.passed) await never;
+  }
+}
+
+/** What only reads goes on beside a long step of the sync, everything else waits for the step's end. */
+async function carryOut(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {
   const until = performance.now() + call.left;
   if (!early.includes(call.method)) await ended(host.whenOpen(), signal);
   let reads = readsOn(host, call);
@@ -152,6 +161,7 @@ export async function answer(host: Host, call: Call, signal: AbortSignal): Promi
     reads = readsOn(host, call);
   }
   signal.throwIfAborted();
+  if (host.ended) throw closed();
   const copy = host.copy;
   const known = reads ? null : copy?.done(call);
   if (known) return known.answer;

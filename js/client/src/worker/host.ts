@@ -58,6 +58,8 @@ export class Host {
   online: boolean;
   /** Nothing may be done any more. */
   ended = false;
+  /** The next worker is asked whatever has no answer yet. */
+  passed = false;
   /** Tabs that called and did not leave. */
   readonly heard = new Set<string>();
   /** Calls that wait until the tables are there. */
@@ -92,11 +94,8 @@ export class Host {
       pending: () => this.status.now().pending,
       lost: (err) => this.lost(err),
       taken: () => {
-        // Its tab has lost the lead and will hear of it; what has no answer is asked of the next worker.
-        this.ended = true;
-        this.#keeper.stop();
-        this.shell?.stop();
-        this.slices.stop();
+        this.passed = true; // its tab has lost the lead and will hear of it
+        this.#halt();
       },
     });
     this.status = new HostStatus(this, () => this.#keeper.place);
@@ -322,7 +321,8 @@ export class Host {
   /** The storage does not work any more: a new worker begins with what is left. */
   lost(err: unknown): void {
     if (this.ended) return;
-    this.slices.stop();
+    this.passed = true;
+    this.#halt();
     let file: Uint8Array | null = null;
     try {
       file = this.copy?.db.serialize() ?? null;
@@ -332,9 +332,6 @@ export class Host {
     const cargo = this.#spare.cargo();
     const message = `the storage fails and is opened again: ${errorInfo(err).message}`;
     this.risk({ kind: "memory", message, pending: cargo.pending.length });
-    this.ended = true;
-    this.#keeper.stop();
-    this.shell?.stop();
     this.links.restart({ file, cargo, beyond: this.#spare.beyond });
   }
 
@@ -363,15 +360,20 @@ export class Host {
     this.status.publish();
   }
 
-  /** Lets go of everything; nothing is deleted. */
-  async end(): Promise<void> {
-    if (this.ended) return;
+  /** Undoes what is under way, and begins nothing any more. */
+  #halt(): void {
     this.ended = true;
     this.#keeper.stop();
     this.commits.stop();
-    this.#first?.pause();
     this.shell?.stop();
     this.slices.stop();
+  }
+
+  /** Lets go of everything; nothing is deleted. */
+  async end(): Promise<void> {
+    if (this.ended) return;
+    this.#halt();
+    this.#first?.pause();
     this.presences.stop();
     this.copy?.close();
     await this.storage?.flush();
@@ -387,13 +389,9 @@ export class Host {
         hint: "sync first and dispose of what was rejected, or force it",
       });
     }
-    this.ended = true;
-    this.#keeper.stop();
-    this.commits.stop();
-    this.#first?.pause();
     this.presences.end();
-    this.shell?.stop();
-    this.slices.stop();
+    this.#halt();
+    this.#first?.pause();
     this.copy?.close();
     await this.storage?.wipe();
     (await openParts(this.boot.name)).clear();

@@ -427,11 +427,32 @@ test("a storage that is lost in the middle of a long step leaves the state befor
     file = rescued.file;
   };
   host.slices.do(copy, incoming(copy, 0, 2000), () => {}, fail);
+  // What waits is for the next worker, and what comes now.
+  const told: Method[] = [];
+  const ask = (method: Method, args: unknown = null): unknown =>
+    call(host, method, args).finally(() => told.push(method));
+  ask("exec", statement("INSERT INTO t VALUES (5001, 1)"));
+  ask("flushed");
   await turn();
   expect(host.slices.busy).toBe(true);
   host.lost(new Error("the disk is gone"));
-  expect([host.slices.busy, copy.db.inTransaction, cells(copy)]).toEqual([false, false, [[1, 5]]]);
+  ask("query", statement(COUNT));
+  for (let i = 0; i < 10; i++) await turn();
+  expect([host.slices.busy, copy.db.inTransaction, cells(copy), told]).toEqual([false, false, [[1, 5]], []]);
   expect(Buffer.compare(file ?? new Uint8Array(), copy.db.serialize())).toBe(0);
+});
+
+test("a database that was let go of is not touched any more", async () => {
+  const { host, copy } = hosted();
+  await call(host, "exec", statement("INSERT INTO t VALUES (1, 1)"));
+  const waits = call(host, "flushed").catch((err) => err);
+  vi.spyOn(copy, "close").mockImplementation(() => {}); // it is looked at when the test is over
+  await host.end();
+  const refused = { code: "usage", message: "the database is closed" };
+  expect(await waits).toMatchObject(refused);
+  await expect(call(host, "query", statement(COUNT))).rejects.toMatchObject(refused);
+  await expect(call(host, "wipe", true)).rejects.toMatchObject(refused);
+  vi.mocked(copy.close).mockRestore();
 });
 
 test("only what writes waits until it is stored", async () => {
