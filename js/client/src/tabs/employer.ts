@@ -9,8 +9,8 @@ import type { Boot, Down, Home, Own } from "./messages.ts";
 const STUCK = 30_000;
 const STUCK_INSTALLING = 600_000;
 
-/** How long a worker gets to close in order. */
-const FAREWELL = 1_000;
+/** How long a worker gets to finish what it was asked and to close in order. */
+const FAREWELL = 5_000;
 
 /** Workers in a row that may die young, and what is young. */
 const MOST_DEATHS = 5;

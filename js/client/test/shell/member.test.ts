@@ -3,14 +3,14 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { codeOf } from "../../src/error.ts";
 import { id } from "../../src/id.ts";
 import { Member } from "../../src/tabs/member.ts";
-import { type Boot, type Down, lobbyOf, lockOf, type Own, PROTOCOL } from "../../src/tabs/messages.ts";
+import { type Boot, type Home, lobbyOf, lockOf, type Own, PROTOCOL } from "../../src/tabs/messages.ts";
 import { partOf } from "../../src/tabs/presence.ts";
 
 /** A worker that only says what it is told to say. */
 class Silent {
   readonly heard: Own[] = [];
   ended = false;
-  onmessage: ((e: { data: Down }) => void) | null = null;
+  onmessage: ((e: { data: Home }) => void) | null = null;
   onerror: ((e: { message: string }) => void) | null = null;
 
   postMessage(m: Own): void {
@@ -70,7 +70,7 @@ test("a worker that dies is replaced where there are no locks", async () => {
   const boots = workers.map((w) => w.heard[0] as Boot);
   expect(new Set(boots.map((b) => b.leader)).size).toBe(2);
   const closing = member.close();
-  await vi.advanceTimersByTimeAsync(2000);
+  await vi.advanceTimersByTimeAsync(6000);
   await closing;
   expect(workers[1]!.ended).toBe(true);
 });
@@ -82,7 +82,7 @@ test("a page without locks that is put away keeps its worker, which nobody could
   document.dispatchEvent(new Event("resume"));
   expect(workers.map((w) => w.ended)).toEqual([false]);
   const closing = member.close();
-  await vi.advanceTimersByTimeAsync(2000);
+  await vi.advanceTimersByTimeAsync(6000);
   await closing;
 });
 
@@ -106,8 +106,26 @@ test("a page that is put away says goodbye to the worker that it lets go", async
   ]);
   expect(worker!.ended).toBe(true);
   const closing = member.close();
-  await vi.advanceTimersByTimeAsync(2000);
+  await vi.advanceTimersByTimeAsync(6000);
   await closing;
+});
+
+test("what was asked before a tab is closed gets its answer from a worker that is slow", async () => {
+  const { member, workers } = tab();
+  const worker = workers[0]!;
+  worker.onmessage!({ data: { type: "lead", status: { ...member.status, phase: "ready", scopes: [] } } });
+  const written = member.tab.exec("INSERT INTO t VALUES (1)");
+  const asked = worker.heard.at(-1)!;
+  if (asked.type !== "call") throw new Error("no call");
+  const closing = member.close();
+  expect(worker.heard.at(-1)).toEqual({ type: "end" });
+  await vi.advanceTimersByTimeAsync(4000);
+  const result = { changes: 1, lastId: 1, columns: [], rows: [] };
+  worker.onmessage!({ data: { type: "answer", tab: asked.tab, id: asked.id, result } });
+  worker.onmessage!({ data: { type: "ended" } });
+  expect(await written).toEqual({ changes: 1, lastId: 1, rows: [] });
+  await closing;
+  expect(worker.ended).toBe(true);
 });
 
 test("a tab is known to nobody before it holds the lock by which its end is seen", async () => {
