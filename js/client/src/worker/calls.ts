@@ -111,16 +111,7 @@ const early: readonly Method[] = [
 ];
 
 /** What leaves a transaction of a tab alone. */
-const beside: readonly Method[] = [
-  "transaction",
-  "rollback",
-  "ready",
-  "flushed",
-  "caughtUp",
-  "whole",
-  "present",
-  "cast",
-];
+const beside: readonly Method[] = ["transaction", "rollback", "ready", "caughtUp", "whole", "present", "cast"];
 
 /** What does not use the database itself. */
 const away: readonly Method[] = [...early.filter((m) => m !== "wipe"), "rollback", "whole"];

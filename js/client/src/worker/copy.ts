@@ -3,6 +3,7 @@ import type { Sqlite } from "../lite/load.ts";
 import { keyDigestKey, value } from "../meta/meta.ts";
 import type { MergeFunctions } from "../options.ts";
 import { Replica } from "../replica/replica.ts";
+import { captured } from "../replica/seal.ts";
 import { begin, commit, rollback, touched } from "../replica/write.ts";
 import type { Schema } from "../schema.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -56,6 +57,8 @@ export class Copy {
   readonly transactions: Transactions;
   readonly #journal: Journal;
   readonly #committed: (touched: Touched) => void;
+  /** Whether there were writes to be sealed when a tab's transaction began. */
+  #captured = false;
   #reader: Reader | null = null;
   /** The transaction beside which the reader was opened, or could not be. */
   #beside = 0;
@@ -68,7 +71,10 @@ export class Copy {
     this.#journal = new Journal(db, Date.now());
     this.#committed = committed;
     this.transactions = new Transactions(this.statements, {
-      begin: () => begin(this.replica),
+      begin: () => {
+        this.#captured = captured(this.replica);
+        begin(this.replica);
+      },
       commit: (tab, id, answer) => this.#commit({ tab, id, again: false }, answer),
       rollback: () => rollback(this.replica),
     });
@@ -77,6 +83,11 @@ export class Copy {
   /** Whether the space's rows are not there yet. */
   get provisional(): boolean {
     return same(value(this.db, keyDigestKey), PROVISIONAL_KEY);
+  }
+
+  /** Whether what is committed has to be sealed yet. */
+  get unsealed(): boolean {
+    return this.transactions.open ? this.#captured : captured(this.replica);
   }
 
   /** What reads are made on while no transaction of the engine is open. */

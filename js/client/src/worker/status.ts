@@ -110,7 +110,7 @@ function countsOf(copy: Copy | null): Counts {
   return {
     seq: s.seq,
     head: s.head,
-    pending: s.pending + (s.unsealed ? 1 : 0),
+    pending: s.pending + (copy.unsealed ? 1 : 0),
     suspended: s.suspended,
     rejected: s.rejected,
     conflicts: countOpen(copy.db),

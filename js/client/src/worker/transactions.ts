@@ -36,6 +36,11 @@ export class Transactions {
     this.#ends = ends;
   }
 
+  /** Whether there is one. */
+  get open(): boolean {
+    return this.#open !== null;
+  }
+
   /** Gives the database free. */
   yield(): void {
     clearTimeout(this.#timer);

@@ -385,6 +385,26 @@ test("a status in the middle of a long step is that of before it", async () => {
   expect(host.status.now()).toMatchObject({ seq: 1, pending: 0 });
 });
 
+test("what a tab has not committed is not pending", async () => {
+  const { host } = hosted();
+  const step = { id: "x", from: 0, known: 0, mark: "", commit: false };
+  const insert = { ...statement("INSERT INTO t VALUES (1, 1)"), reads: false };
+  await call(host, "transaction", { ...step, steps: [insert] });
+  expect(host.status.now().pending).toBe(0);
+  await call(host, "exec", statement("INSERT INTO t VALUES (2, 2)"));
+  await call(host, "transaction", { ...step, steps: [insert] });
+  expect(host.status.now().pending).toBe(1);
+});
+
+test("who waits until nothing is pending does not wait for a transaction that comes to nothing", async () => {
+  const { host } = hosted();
+  const insert = { ...statement("INSERT INTO t VALUES (1, 1)"), reads: false };
+  await call(host, "transaction", { id: "x", from: 0, known: 0, mark: "", commit: false, steps: [insert] });
+  const flushed = call(host, "flushed");
+  await call(host, "rollback", "x");
+  expect(await flushed).toBeNull();
+});
+
 test("the events of the loop wait for a long step, in order", async () => {
   const { host, copy } = hosted();
   const shell = host.shell!;
