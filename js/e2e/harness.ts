@@ -88,6 +88,8 @@ export async function launch(profile: string): Promise<Browser> {
     await moment();
   }
   const connection = await chromium.connectOverCDP(`http://127.0.0.1:${readFileSync(port, "utf8").split("\n")[0]}`);
+  const context = connection.contexts()[0]!;
+  context.setDefaultTimeout(60_000);
   const end = (signal: NodeJS.Signals) => async (): Promise<void> => {
     // The group is that of the browser and of all that it started.
     process.kill(-child.pid!, signal);
@@ -95,7 +97,7 @@ export async function launch(profile: string): Promise<Browser> {
     await connection.close().catch(() => {});
   };
   return {
-    context: connection.contexts()[0]!,
+    context,
     close: end("SIGTERM"),
     kill: end("SIGKILL"),
     renderers: () => renderersOf(child.pid!),
@@ -175,7 +177,7 @@ export function run(...args: string[]): Promise<string> {
 
 /** Runs statements on a file as any SQLite tool would. */
 export async function sqlite3(file: string, sql: string): Promise<string> {
-  return await finished(spawn("sqlite3", ["-cmd", ".timeout 5000", file, sql]), "sqlite3");
+  return await finished(spawn("sqlite3", ["-cmd", ".timeout 30000", file, sql]), "sqlite3");
 }
 
 function finished(child: ChildProcess, what: string): Promise<string> {
@@ -254,7 +256,7 @@ export async function until<A, R>(
   ask: (arg: A) => R | Promise<R>,
   want: NoInfer<R>,
   arg?: A,
-  within = 30_000,
+  within = 60_000,
 ): Promise<void> {
   const expected = JSON.stringify(want);
   for (const end = performance.now() + within; ; await moment()) {

@@ -20,7 +20,7 @@ function watcher(file: string, state: string): Watcher {
   const gone = new Promise<void>((resolve) => child.on("close", () => resolve()));
   return {
     heard: async (text) => {
-      await expect.poll(() => out, { timeout: 15_000 }).toContain(text);
+      await expect.poll(() => out).toContain(text);
     },
     left: () => {
       const lines = out.split("\n").slice(0, -1);
@@ -183,10 +183,10 @@ describe.skipIf(browser === "")("presence", () => {
     await away.goto("about:blank"); // follows another tab
     await leader.close();
     await last.close(); // with it the replica has no tab any more
-    await expect.poll(() => go.left(), { timeout: 15_000 }).toEqual(goes);
+    await expect.poll(() => go.left()).toEqual(goes);
     await sees(other, [{ name: "crashed" }, { name: "go" }]);
     // A while: the one that crashed could have come back, and the one that stays was never gone.
-    await expect.poll(() => go.left(), { timeout: 30_000 }).toEqual([...goes, lost]);
+    await expect.poll(() => go.left()).toEqual([...goes, lost]);
     expect(await idOf(other)).toBe(stays);
     await crashed.close();
     await away.close();
