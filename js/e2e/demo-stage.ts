@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
-import { type Browser, launch, run, scratch, tidemark, until } from "./harness.ts";
+import { expect } from "vitest";
+import { type Browser, launch, run, scratch, sqlite3, tidemark, until } from "./harness.ts";
 
 /** The demo, served, and a browser that shows its page. */
 export interface DemoStage {
@@ -19,6 +20,11 @@ export interface DemoStage {
   tab(who: string, place?: string): Promise<Page>;
   /** Flags of the program that let it come as one of the people. */
   token(who: string): Promise<string[]>;
+  /**
+   * Waits until the tracker's served file answers with these rows. What a page says of itself
+   * may still be of before a click that it has not carried out.
+   */
+  served(sql: string, want: string): Promise<void>;
   stopServer(): Promise<void>;
   startServer(): Promise<void>;
   /** Keeps a picture of the page for people to look at. */
@@ -102,6 +108,9 @@ export async function demoStage(): Promise<DemoStage> {
       writeFileSync(file, await run("token", "issue", "--sub", who, "--key", join(stage.dir, "secret")));
       return ["--token-file", file];
     },
+    served: async (sql, want) => {
+      await expect.poll(() => sqlite3(join(stage.dir, "tracker.sqlite"), sql)).toBe(`${want}\n`);
+    },
     stopServer: () => server.stop(),
     startServer: async () => {
       server = await startDemo(folder.path, address);
@@ -153,6 +162,11 @@ export function side(page: Page, name: "ana" | "ben" | "chloe"): Side {
 /** Waits until something with this text is there. */
 export async function shows(where: Locator, text: string | RegExp): Promise<void> {
   await where.filter({ hasText: text }).first().waitFor();
+}
+
+/** Waits until there are so many of it. */
+export async function counts(where: Locator, n: number): Promise<void> {
+  await expect.poll(() => where.count()).toBe(n);
 }
 
 /** Waits until nothing of it is there. */

@@ -66,7 +66,7 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.page.keyboard.press("Control+End");
     await s.page.keyboard.type(" Bring cake.");
     await shows(ben.all.locator(".entry-accepted"), "Bring cake");
-    await shows(ana.status, "1 waiting");
+    await shows(ana.status, /\d waiting/); // a slow keyboard may rest within the sentence
     await ana.network.click();
     const both = "Open at nine. Bring the blue awning. Ask Mo for the keys. Bring cake.";
     await holds(s.page, ana.notes, both);
@@ -170,7 +170,7 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.page.locator('[data-add="doing"]').fill("Typed on the page");
     await s.page.keyboard.press("Enter");
     await shows(titles, "Typed on the page");
-    await shows(s.page.locator(".standing"), "In step");
+    await s.served("SELECT count(*) FROM task WHERE title = 'Typed on the page'", "1");
     await run("sync", copy, ...token);
     expect(await sqlite3(copy, "SELECT state FROM task WHERE title = 'Typed on the page'")).toBe("doing\n");
     await run("verify", copy, ...token);
@@ -186,16 +186,16 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.page.mouse.move(to.x + 80, to.y + 60, { steps: 8 });
     await s.shot("tracker-carried");
     await s.page.mouse.up();
+    await s.served("SELECT state FROM task WHERE title = 'Print the programme'", "done");
     await shows(column("done").first(), "Print the programme");
-    await shows(s.page.locator(".standing"), "In step");
 
     await column("done").first().focus();
     for (const key of ["Space", "ArrowLeft", "ArrowDown", "Space"]) await s.page.keyboard.press(key);
     await shows(column("doing").nth(1), "Print the programme");
     const stored = "SELECT title FROM task WHERE board_id = 'opening' AND state = 'doing' ORDER BY rank, id";
     const shown = `${(await column("doing").allTextContents()).join("\n")}\n`;
-    await expect.poll(() => sqlite3(join(s.dir, "tracker.sqlite"), stored), { timeout: 10_000 }).toBe(shown);
-    expect(await s.page.evaluate(() => document.activeElement?.textContent)).toBe("Print the programme");
+    await expect.poll(() => sqlite3(join(s.dir, "tracker.sqlite"), stored)).toBe(shown);
+    await until(s.page, () => document.activeElement?.textContent, "Print the programme");
   });
 
   test("a task is edited in its panel, and two tabs see each other", async () => {
@@ -211,7 +211,7 @@ describe.skipIf(browser === "")("the demo", () => {
     await s.shot("tracker-task");
     await s.page.keyboard.press("Escape");
     await gone(s.page.locator("dialog"));
-    expect(await s.page.evaluate(() => document.activeElement?.textContent)).toBe("Ask the choir");
+    await until(s.page, () => document.activeElement?.textContent, "Ask the choir");
     await other.close();
   });
 
@@ -241,17 +241,17 @@ describe.skipIf(browser === "")("the demo", () => {
         [],
       );
     await small();
-    const wide = () =>
-      s.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(await wide()).toBe(0);
+    const fits = (): Promise<void> =>
+      until(s.page, () => document.documentElement.scrollWidth - document.documentElement.clientWidth, 0);
+    await fits();
     await s.shot("tracker-phone");
     await s.page.goto(s.url);
     await shows(side(s.page, "ana").status, "In step");
-    expect(await wide()).toBe(0);
+    await fits();
     await small();
     await s.shot("lab-phone");
     await s.page.setViewportSize({ width: 320, height: 640 });
-    expect(await wide()).toBe(0);
+    await fits();
     await s.page.setViewportSize({ width: 390, height: 844 });
     await s.page.getByRole("navigation", { name: "Panels" }).getByRole("button", { name: "Ben" }).click();
     await side(s.page, "ben").title.waitFor();

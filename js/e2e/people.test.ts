@@ -1,6 +1,6 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type DemoStage, demoStage, gone, shows, write } from "./demo-stage.ts";
+import { counts, type DemoStage, demoStage, gone, shows, write } from "./demo-stage.ts";
 import { browser, until } from "./harness.ts";
 
 describe.skipIf(browser === "")("the people of the demo", () => {
@@ -41,7 +41,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     const chloe = await s.tab("chloe");
     await shows(chloe.locator(".who"), "You are Chloe");
     await shows(card(chloe), "Ask the brass band");
-    expect(await chloe.locator(".board-tab").count()).toBe(3);
+    await counts(chloe.locator(".board-tab"), 3);
     // Who one is does not stay in the address, and survives a reload.
     expect(new URL(chloe.url()).search).toBe("");
     await chloe.reload();
@@ -117,7 +117,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await button(ana, "Take off Chloe").click();
     await gone(ana.locator(".people [data-member=chloe] select"));
     await ana.keyboard.press("Escape");
-    await inStep(ana);
+    await s.served("SELECT count(*) FROM member WHERE board_id = 'budget' AND person_id = 'chloe'", "0");
     await chloe.getByRole("switch", { name: "Network of the tracker" }).click();
     await shows(chloe.locator(".notice-rejected"), "forbidden");
     await shows(chloe.locator(".notice-rejected"), "Keep the old engine");
@@ -196,7 +196,7 @@ describe.skipIf(browser === "")("the people of the demo", () => {
     await ana.getByRole("dialog").getByRole("button", { name: "Dev" }).click();
     await shows(ana.locator(".who"), "You are Dev");
     await shows(card(ana), "Ask the pipers");
-    expect(await ana.locator(".board-tab").count()).toBe(3);
+    await counts(ana.locator(".board-tab"), 3);
     const names = await ana.evaluate(async () => (await navigator.locks.query()).held?.map((l) => l.name) ?? []);
     expect(names.some((n) => n?.includes("tracker-dev"))).toBe(true);
     await ana.keyboard.press("w");
@@ -221,21 +221,22 @@ describe.skipIf(browser === "")("the people of the demo", () => {
   test("it fits a phone, and the dark", async () => {
     const dev = await s.tab("chloe", "#/tracker/opening");
     await shows(card(dev), "Ask the pipers");
-    const wide = () => dev.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const fits = (): Promise<void> =>
+      until(dev, () => document.documentElement.scrollWidth - document.documentElement.clientWidth, 0);
     await dev.setViewportSize({ width: 390, height: 844 });
-    await until(dev, () => document.documentElement.scrollWidth - document.documentElement.clientWidth, 0);
+    await fits();
     await s.shot("people-phone", dev);
     await dev.locator(".on-board").click();
     await s.shot("people-phone-dialog", dev);
-    expect(await wide()).toBe(0);
+    await fits();
     await dev.keyboard.press("Escape");
     await dev.locator(".who").click();
     await s.shot("people-phone-who", dev);
-    expect(await wide()).toBe(0);
+    await fits();
     await dev.keyboard.press("Escape");
     await dev.goto(`${s.url}#/tracker/budget`);
     await dev.locator(".absent").waitFor();
-    expect(await wide()).toBe(0);
+    await fits();
     await s.shot("people-phone-absent", dev);
     await dev.setViewportSize({ width: 1360, height: 900 });
     await dev.emulateMedia({ colorScheme: "dark" });
