@@ -25,16 +25,21 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
   });
   afterAll(() => s?.end());
 
-  async function open(name: string, storage: "opfs" | "indexeddb", page?: Page): Promise<Page> {
-    const tab = page ?? (await openTab(s.chrome.context, s.site));
+  /** Opens a database, which is offline until a test says more. */
+  async function open(name: string, storage: "opfs" | "indexeddb"): Promise<Page> {
+    const tab = await openTab(s.chrome.context, s.site);
     await tab.evaluate(
       async ([name, server, storage]) => {
-        window.db = await window.tidemark.open({ name, server, storage, deadline: 120_000 });
+        window.db = await window.tidemark.open({ name, server, storage, online: false, deadline: 120_000 });
       },
       [name, s.space, storage] as const,
     );
     return tab;
   }
+
+  /** Has all rows of the server come. */
+  const fill = (page: Page): Promise<void> =>
+    page.evaluate(() => window.db.setNetwork(true).then(() => window.db.caughtUp()));
 
   /** Changes all rows at the server while the page is away. */
   async function change(page: Page): Promise<void> {
@@ -43,9 +48,9 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
     await sqlite3(s.file, `UPDATE item SET n = n + 1`);
   }
 
-  /** Reads one after the other, by any way there is, until what is begun here is done; the first and the last come before and behind it. */
-  const readOn = (page: Page, begin: "online" | "ready"): Promise<{ seen: Seen[]; live: Seen[] }> =>
-    page.evaluate(async (begin) => {
+  /** Reads one after the other, by any way there is, until the page that goes online here has caught up; the first and the last come before and behind that, the first of an empty one when it has its tables. */
+  const readOn = (page: Page, empty: boolean): Promise<{ seen: Seen[]; live: Seen[] }> =>
+    page.evaluate(async (empty) => {
       const { db } = window;
       const sql = "SELECT count(*) AS count, coalesce(sum(n), 0) AS sum, coalesce(max(n), 0) AS one FROM item";
       const live: Seen[] = [];
@@ -57,10 +62,11 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
         const [r] = await db.query<{ count: number; sum: number; one: number }>(sql);
         seen.push([r!.count, r!.sum, r!.one]);
       };
+      if (empty) await db.setNetwork(true);
       await read();
       let over = false;
       const ends = (async () => {
-        if (begin === "online") await db.setNetwork(true);
+        await db.setNetwork(true);
         await db.ready;
         await db.caughtUp();
         over = true;
@@ -71,7 +77,7 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
       while (JSON.stringify(live.at(-1)) !== JSON.stringify(seen.at(-1))) await new Promise((r) => setTimeout(r, 10));
       stop();
       return { seen, live };
-    }, begin);
+    }, empty);
 
   /** The states that were seen, in order, and how often the first of them. */
   function statesOf(seen: readonly Seen[]): [states: Seen[], first: number] {
@@ -84,7 +90,7 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
     async (storage) => {
       const page = await open(`reads-${storage}`, storage);
       const was = round;
-      const first = await readOn(page, "ready");
+      const first = await readOn(page, true);
       // Until the rows were there, reads saw the empty tables; the server's snapshot may be of before it changed them.
       const [filled, empty] = statesOf(first.seen);
       expect([filled[0], filled.at(-1)]).toEqual([
@@ -97,7 +103,7 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
       expect(statesOf(first.live)[0].at(-1)).toEqual([ROWS, was * ROWS, was]);
       for (let i = 0; i < 2; i++) {
         await change(page);
-        const { seen, live } = await readOn(page, "online");
+        const { seen, live } = await readOn(page, false);
         const [states, old] = statesOf(seen);
         expect(states).toEqual([
           [ROWS, (round - 1) * ROWS, round - 1],
@@ -113,7 +119,7 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
 
   test.for(["opfs", "indexeddb"] as const)("leave what is written meanwhile its turn (%s)", async (storage) => {
     const page = await open(`writes-${storage}`, storage);
-    await page.evaluate(() => window.db.caughtUp());
+    await fill(page);
     await change(page);
     const kept = await page.evaluate(async () => {
       const { db } = window;
@@ -158,11 +164,11 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
   test.for(["opfs", "indexeddb"] as const)("a tab that is gone in the middle loses nothing (%s)", async (storage) => {
     const name = `gone-${storage}`;
     let page = await open(name, storage);
-    await page.evaluate(() => window.db.caughtUp());
+    await fill(page);
     await change(page);
     await page.evaluate(() => window.db.exec("INSERT INTO note VALUES ('mine', 'kept')"));
     for (let i = 0; i < 3; i++) {
-      // Reads are answered while rows come in; after some of them the tab goes.
+      // Reads are answered while rows come in; after some of them the tab goes. The next one finds it as it was then.
       await page.evaluate(async (many) => {
         const { db } = window;
         void db.setNetwork(true);
@@ -180,7 +186,7 @@ describe.skipIf(browser === "")("reads beside a sync", () => {
       expect([round - 1, round]).toContain(r!.a);
       expect(await page.evaluate(() => window.db.query("PRAGMA integrity_check"))).toEqual([{ integrity_check: "ok" }]);
     }
-    await page.evaluate(() => window.db.sync());
+    await page.evaluate(() => window.db.setNetwork(true).then(() => window.db.sync()));
     expect(await page.evaluate(async () => (await window.db.verify()).differed)).toBe(0);
     expect(await sqlite3(s.file, "SELECT text FROM note WHERE id = 'mine'; DELETE FROM note")).toBe("kept\n");
     await until(page, () => window.db.status.proven, true);
