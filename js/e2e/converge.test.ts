@@ -33,7 +33,7 @@ const POLICIES = `tables:
 /** A way to a server that can be made slow, or be cut. */
 interface Wire {
   readonly url: string;
-  /** Milliseconds that everything takes in each direction. */
+  /** Milliseconds that everything takes in each direction; nothing overtakes what was sent before. */
   delay: number;
   close(): Promise<void>;
 }
@@ -49,7 +49,11 @@ async function wireTo(url: string): Promise<Wire> {
       [far, near],
     ] as const) {
       open.add(from);
-      from.on("data", (bytes) => setTimeout(() => to.writable && to.write(bytes), wire.delay));
+      let last = Promise.resolve();
+      from.on("data", (bytes) => {
+        const late = new Promise<void>((resolve) => setTimeout(resolve, wire.delay));
+        last = last.then(() => late).then(() => void (to.writable && to.write(bytes)));
+      });
       from.on("error", () => to.destroy());
       from.on("close", () => {
         open.delete(from);
