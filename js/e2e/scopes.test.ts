@@ -88,7 +88,7 @@ describe.skipIf(browser === "")("a page of a space with scopes", () => {
     ).toEqual(["catalog true 1", "project/1 true 5", "project/2 true 3", "project/3 false 0"]);
     await page.evaluate(() => window.db.unsubscribe("project/2"));
     await shows(page, "a,b");
-    expect(await page.evaluate(() => window.kept.news)).toContain("project/2 lost");
+    await until(page, () => (window.kept.news as string[]).includes("project/2 lost"), true);
     await leave(page);
   });
 

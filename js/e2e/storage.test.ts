@@ -21,7 +21,7 @@ describe.skipIf(browser === "")("storage", () => {
     await page.evaluate(
       async ({ server, name, storage, online }) => {
         const late = (what: () => unknown): Promise<never> =>
-          new Promise((_, reject) => setTimeout(() => reject(new Error(`late: ${JSON.stringify(what())}`)), 20_000));
+          new Promise((_, reject) => setTimeout(() => reject(new Error(`late: ${JSON.stringify(what())}`)), 100_000));
         window.db = await Promise.race([window.tidemark.open({ name, server, storage, online }), late(() => "open")]);
         window.kept.events = [];
         window.db.onEvent((e) => (window.kept.events as unknown[]).push(e));
@@ -118,7 +118,7 @@ describe.skipIf(browser === "")("storage", () => {
       await window.db.exec`INSERT INTO task (id, title) VALUES ('cleared-2', 'cleared-2')`;
     });
     await reopened(page);
-    expect(await page.evaluate(() => window.db.status.storage!.level)).toBe("indexeddb");
+    await until(page, () => window.db.status.storage?.level, "indexeddb");
     await page.reload();
     await until(page, () => "tidemark" in window, true);
     await open(page, "cleared", "indexeddb", false);
