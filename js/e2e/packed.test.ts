@@ -1,11 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Browser, browser, launch, type Served, scratch, serve, sqlite3, until } from "./harness.ts";
+import { type Browser, browser, freeAddress, launch, type Served, scratch, serve, sqlite3, until } from "./harness.ts";
 
 const run = promisify(execFile);
 const js = fileURLToPath(new URL("..", import.meta.url));
@@ -77,16 +76,6 @@ async function install(app: string): Promise<boolean> {
   }
 }
 
-/** A port that is free now, for a server that must be told one. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
-
 describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
   const dir = scratch();
   const app = join(dir.path, "app");
@@ -94,7 +83,7 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
   const file = join(dir.path, "shop.sqlite");
   let chrome: Browser;
   let served: Served;
-  let port: number;
+  let port: string;
   let installed = false;
 
   beforeAll(async () => {
@@ -117,7 +106,7 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     };
     writeFileSync(join(app, "package.json"), JSON.stringify(manifest));
     installed = await install(app);
-    port = await freePort();
+    port = new URL(`http://${await freeAddress()}`).port;
     await sqlite3(
       file,
       "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT NOT NULL); INSERT INTO task VALUES ('a', 'first')",
@@ -162,7 +151,7 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
   test.for(["dev", "build"] as const)("the app works (%s)", async (mode, { skip }) => {
     if (!installed) skip();
     if (mode === "build") await run(process.execPath, [vite, "build"], { cwd: app });
-    const args = ["--host", "127.0.0.1", "--port", `${port}`, "--strictPort"];
+    const args = ["--host", "127.0.0.1", "--port", port, "--strictPort"];
     const server = spawn(process.execPath, [vite, ...(mode === "dev" ? [] : ["preview"]), ...args], {
       cwd: app,
       stdio: ["ignore", "pipe", "inherit"],
