@@ -14,8 +14,9 @@ describe.skipIf(browser === "")("a page that has tokens", () => {
   afterAll(() => s?.end());
 
   /** Opens a tab with a database whose tokens come from `window.kept.token`. */
-  async function signIn(transport: "websocket" | "http", token: string) {
+  async function signIn(transport: "websocket" | "http", issue: () => Promise<string>) {
     const page = await openTab(s.chrome.context, s.site);
+    const token = await issue();
     await page.evaluate(
       async ({ server, transport, token }) => {
         window.kept.token = token;
@@ -36,7 +37,7 @@ describe.skipIf(browser === "")("a page that has tokens", () => {
     "goes on with newer ones and keeps to its person (%s)",
     async (transport) => {
       // Long enough to sign in and write by on a slow machine; then it is waited for its end.
-      const page = await signIn(transport, await s.token("ana", "12s"));
+      const page = await signIn(transport, () => s.token("ana", "12s"));
       const write = (title: string) =>
         page.evaluate(async (title) => {
           await window.db.exec`INSERT INTO task (id, title) VALUES (${window.tidemark.id()}, ${title})`;
@@ -71,7 +72,7 @@ describe.skipIf(browser === "")("a page that has tokens", () => {
     const listen = (r: { url(): string }): unknown => seen.push(r.url());
     s.chrome.context.on("request", listen);
     s.chrome.context.on("page", (p) => p.on("websocket", listen));
-    const page = await signIn("websocket", token);
+    const page = await signIn("websocket", async () => token);
     await page.evaluate(() => window.db.close());
     await page.close();
     s.chrome.context.off("request", listen);
