@@ -34,8 +34,8 @@ func (l *Loop) reached(news *Applied) error {
 	}
 	l.progressed()
 	l.unsent = true // what went was sealed first
-	if l.check != nil && len(news.Scopes) > 0 {
-		l.check = nil // it compared other scopes; begin anew
+	if l.check != nil && (news.Schema || len(news.Scopes) > 0) {
+		l.check = nil // it compared other tables or scopes; begin anew
 		l.wanted = true
 	}
 	l.notify(Note{Applied: news})

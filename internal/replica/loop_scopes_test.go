@@ -223,6 +223,22 @@ func TestSchemaBehindAnEmptyList(t *testing.T) {
 	}
 }
 
+// A schema that is taken over behind the Welcome that a comparison began with can
+// bring tables that were not asked about.
+func TestSchemaBeginsAComparisonAnew(t *testing.T) {
+	l := in(t, Verifying)
+	compared, code := l.check, l.wantCode
+	l.sent()
+	l.copy.bySchema = &Applied{Schema: true}
+	l.mustStep(t, down(&wire.Schema{}))
+	if l.State() != Verifying || l.check == compared || l.check.code != code {
+		t.Fatalf("%v, goes on with %+v", l.State(), l.check)
+	}
+	if len(l.sent()) == 0 {
+		t.Fatal("nothing is asked")
+	}
+}
+
 func TestRowsMustSayTheirScopes(t *testing.T) {
 	image := []tidemark.Value{tidemark.Int(1), tidemark.Int(1)}
 	for name, c := range map[string]struct {

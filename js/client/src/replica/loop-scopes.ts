@@ -25,8 +25,8 @@ export function reached(l: Loop, news: Applied | null): void {
   if (!news) return;
   l.progressed();
   l.unsent = true; // what went was sealed first
-  if (l.check && news.scopes.length > 0) {
-    l.check = null; // it compared other scopes; begin anew
+  if (l.check && (news.schema || news.scopes.length > 0)) {
+    l.check = null; // it compared other tables or scopes; begin anew
     l.wanted = true;
   }
   l.notify({ applied: news });

@@ -402,6 +402,17 @@ test("a list of scopes makes staged chunks void and a comparison begin anew", ()
   expect(other.loop.staging).toBe(false);
 });
 
+test("a schema that brings other tables makes a comparison begin anew", () => {
+  const l = reach("verifying");
+  const compared = l.loop.check;
+  l.sent();
+  l.copy.bySchema = { ...nothing(0), schema: true };
+  l.must(down({ type: "schema", hash: "", body: "" }));
+  expect(l.loop.state).toBe("verifying");
+  expect(l.loop.check).not.toBe(compared);
+  expect(l.sent().some((m) => m.type === "askRanges")).toBe(true);
+});
+
 test.each(["catching up", "idle", "pushing", "verifying"] as const)(
   "what leaves because a schema shows that nothing was listed is told, %s",
   (s) => {
