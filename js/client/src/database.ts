@@ -314,7 +314,8 @@ export interface SyncResult {
 /**
  * An open database: a replica that this tab shares with the others of its
  * origin. Reads and writes are local; what is written goes to the server when
- * it can be reached. Promises fail with a TidemarkError.
+ * it can be reached. What a page reads shows what it wrote before, also where it
+ * did not wait for the write. Promises fail with a TidemarkError.
  *
  * Every call has a deadline but those that wait for the server or for the whole
  * file: ready, sync, flushed, caughtUp, verify, subscribe, unsubscribe, exportFile and logout. A write that fails

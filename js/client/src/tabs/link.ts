@@ -25,6 +25,12 @@ const WRITES: readonly Method[] = ["exec", "transaction", "resolve"];
 /** Calls that change nothing. */
 const READS: readonly Method[] = ["query", "pending", "rejected", "conflicts", "export", "scopes", "inspect"];
 
+/** Calls that are to find what writes before them did. */
+const BEHIND: readonly Method[] = [...WRITES, ...READS, "flushed", "exportFile"];
+
+/** Writes that are under way at most: the worker remembers twice as many answers. */
+const MOST = SLOTS / 2;
+
 /** A call that has no answer yet. */
 interface Asked {
   readonly id: number;
@@ -51,6 +57,8 @@ export class Link {
   #reads = 0;
   #writes = 0;
   #writing = 0;
+  /** Some calls wait in order until writes before them have their answers. */
+  #holding = false;
   /** Why no call is taken any more. */
   #ended: unknown = null;
 
@@ -85,7 +93,8 @@ export class Link {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
         this.#asked.delete(id);
-        if (writes) this.#next();
+        if (writes) this.#writing--;
+        if (this.#holding) this.#sendOn(false);
       };
       const asked: Asked = {
         id,
@@ -105,20 +114,19 @@ export class Link {
       };
       signal?.addEventListener("abort", abort);
       this.#asked.set(id, asked);
-      if (writes && ++this.#writing > SLOTS / 2) return; // its turn comes when others have their answers
-      this.#send(asked);
+      if (writes && ++this.#writing > MOST) this.#holding = true;
+      if (!this.#holding || !BEHIND.includes(method)) this.#send(asked);
     });
   }
 
   /** Another worker leads: what has no answer is asked again, under the same numbers. */
   follow(leader: string): void {
-    this.leader = leader;
-    let writing = 0;
+    this.leader = "";
     for (const a of [...this.#asked.values()]) {
-      if (a.method === "watch" || a.method === "unwatch")
-        a.fail(closed()); // live queries are asked for anew
-      else if (a.id < 0 || ++writing <= SLOTS / 2) this.#send(a);
+      if (a.method === "watch" || a.method === "unwatch") a.fail(closed()); // live queries are asked for anew
     }
+    this.leader = leader;
+    this.#sendOn(true);
   }
 
   take(down: Extract<Down, { type: "answer" }>): void {
@@ -131,6 +139,7 @@ export class Link {
   /** Every call fails from here on. */
   end(err: unknown): void {
     this.#ended = err;
+    this.leader = "";
     for (const a of [...this.#asked.values()]) a.fail(err);
   }
 
@@ -142,14 +151,14 @@ export class Link {
     this.#post(this.leader, { type: "call", tab: this.tab, id: a.id, method: a.method, args: a.args, left, again });
   }
 
-  /** A write has its answer: the next one that waits gets its turn. */
-  #next(): void {
-    this.#writing--;
+  /** Sends what was not sent yet, or everything again, as far as it need not wait. */
+  #sendOn(again: boolean): void {
+    let writing = 0;
+    this.#holding = false;
     for (const a of this.#asked.values()) {
-      if (a.id > 0 && a.sent === "") {
-        this.#send(a);
-        return;
-      }
+      if (a.id > 0 && ++writing > MOST) this.#holding = true;
+      if (this.#holding && !again) return; // the rest waits or is sent
+      if ((again || a.sent === "") && !(this.#holding && BEHIND.includes(a.method))) this.#send(a);
     }
   }
 

@@ -113,6 +113,9 @@ const early: readonly Method[] = [
 /** What leaves a transaction of a tab alone. */
 const beside: readonly Method[] = ["transaction", "rollback", "ready", "caughtUp", "whole", "present", "cast"];
 
+/** What a tab is to see in whatever it reads next, although it did not wait for the answer. */
+const writing: readonly Method[] = ["exec", "resolve", "retry", "editAndRetry"];
+
 /** What does not use the database itself. */
 const away: readonly Method[] = [...early.filter((m) => m !== "wipe"), "rollback", "whole"];
 
@@ -142,13 +145,21 @@ export async function answer(host: Host, call: Call, signal: AbortSignal): Promi
   }
 }
 
-/** What only reads goes on beside a long step of the sync, everything else waits for the step's end. */
+/**
+ * What only reads goes on beside a long step of the sync, everything else waits for the
+ * step's end, and the reads of a tab wait behind its writes.
+ */
 async function carryOut(host: Host, call: Call, signal: AbortSignal): Promise<unknown> {
   const until = performance.now() + call.left;
   if (!early.includes(call.method)) await ended(host.whenOpen(), signal);
   let reads = readsOn(host, call);
   if (host.slices.busy && reads === null && (call.again || !away.includes(call.method))) {
-    await ended(host.slices.free(), signal);
+    if (writing.includes(call.method)) host.waiting.add(call);
+    try {
+      await ended(host.slices.free(), signal);
+    } finally {
+      host.waiting.delete(call);
+    }
     reads = readsOn(host, call);
   }
   signal.throwIfAborted();
@@ -168,8 +179,9 @@ async function carryOut(host: Host, call: Call, signal: AbortSignal): Promise<un
 }
 
 /** What a call reads on that does nothing else, as far as that can be seen; null for all others. */
-function readsOn(host: Host, { method, args }: Call): Statements | null {
+function readsOn(host: Host, { tab, method, args }: Call): Statements | null {
   if (method !== "query" && method !== "exec" && method !== "watch") return null;
+  if (host.slices.busy && [...host.waiting].some((write) => write.tab === tab)) return null;
   const statements = host.reader?.statements ?? null;
   try {
     // These methods' arguments have a statement.

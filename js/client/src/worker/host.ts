@@ -62,6 +62,8 @@ export class Host {
   passed = false;
   /** Tabs that called and did not leave. */
   readonly heard = new Set<string>();
+  /** Writes that wait for the end of a long step. */
+  readonly waiting = new Set<{ readonly tab: string }>();
   /** Calls that wait until the tables are there. */
   readonly opened: Promise<void>;
   /** The sync loop's shell, when the rows are there. */

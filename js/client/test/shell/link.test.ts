@@ -69,11 +69,49 @@ test("fewer writes are under way than the worker remembers answers", async () =>
   expect(new Set(calls().map((c) => c.id)).size).toBe(100);
 });
 
+test("what is asked behind writes that wait, waits with them, over the end of a worker", () => {
+  const { link, sent, calls } = newLink();
+  link.follow("w1");
+  const ask = (method: "exec" | "query"): void => void link.call(method, statement);
+  for (let i = 0; i < 33; i++) ask("exec");
+  ask("query");
+  ask("exec");
+  ask("query");
+  const asked = (): string =>
+    calls()
+      .splice(32)
+      .map((c) => `${c.method} ${c.again}`)
+      .join();
+  // What such a write may wait for itself goes at once.
+  void link.call("network", true);
+  expect(asked()).toBe("network false");
+  link.take({ type: "answer", tab: "tab", id: calls().splice(32)[0]!.id, result: null });
+  sent.splice(32);
+  const answer = (id: number): void => link.take({ type: "answer", tab: "tab", id, result: null });
+  expect(asked()).toBe("");
+  answer(calls()[0]!.id);
+  expect(asked()).toBe("exec false,query false");
+  // The next worker is asked the same, in the same order.
+  link.follow("w2");
+  expect(asked()).toBe(`exec false,query false${",exec true".repeat(32)},query true`);
+  // The same one too, after the page was put away.
+  link.follow("w2");
+  expect(asked()).toBe(`exec false,query false${`${",exec true".repeat(32)},query true`.repeat(2)}`);
+  answer(calls()[1]!.id);
+  expect(asked()).toMatch(/query true,exec false,query false$/);
+  for (const { id } of calls()) answer(id);
+  expect(link.busy).toBe(false);
+  ask("query");
+  expect(asked()).toMatch(/exec false,query false,query false$/);
+});
+
 test("nothing hangs when the tab leaves", async () => {
-  const { link } = newLink();
-  const open = link.call("query", statement).catch((e) => e.message);
+  const { link, sent } = newLink();
+  link.follow("w1");
+  const open = Array.from({ length: 40 }, () => link.call("exec", statement).catch((e) => e.message));
   link.end(new Error("closed"));
-  expect(await open).toBe("closed");
+  expect(new Set(await Promise.all(open))).toEqual(new Set(["closed"]));
+  expect(sent).toHaveLength(32); // the others were not done, as they say
   expect(await link.call("query", statement).catch((e) => e.message)).toBe("closed");
 });
 

@@ -306,9 +306,13 @@ function hosted(): { host: Host; copy: Copy; told: Shared[]; patches: Patch[] } 
 
 let calls = 0;
 
-function call(host: Host, method: Method, args: unknown = null, again = false): Promise<unknown> {
-  const m = { type: "call", tab: "tab", id: ++calls, method, args, left: 1e9, again } as const;
-  return answer(host, m, new AbortController().signal);
+function call(
+  host: Host,
+  method: Method,
+  args: unknown = null,
+  { again = false, tab = "tab", signal = new AbortController().signal } = {},
+): Promise<unknown> {
+  return answer(host, { type: "call", tab, id: ++calls, method, args, left: 1e9, again }, signal);
 }
 
 const fail = (err: unknown): void => {
@@ -320,7 +324,7 @@ test("reads are answered beside a long step, everything else behind it, in order
   host.slices.do(copy, incoming(copy, 0, 2000), () => {}, fail);
   const done: string[] = [];
   const ask = (method: Method, args: unknown = null, again = false): Promise<void> =>
-    call(host, method, args, again).then(
+    call(host, method, args, { again, tab: "writer" }).then(
       () => void done.push(method),
       (err) => void done.push(`${method}: ${err.code}`),
     );
@@ -358,6 +362,36 @@ test("reads are answered beside a long step, everything else behind it, in order
     ...["conflicts", "discard: not_found", "exec", "exportFile", "inspect", "pending", "query: usage", "query: usage"],
     ...["rejected", "scopes", "transaction", "unwatch", "wipe: pending"],
   ]);
+});
+
+test("a tab reads what it wrote, whether it waited for that or not", async () => {
+  const { host, copy } = hosted();
+  host.slices.do(copy, incoming(copy, 0, 2000), () => {}, fail);
+  const insert = statement("INSERT INTO t (n) VALUES (5)");
+  const gone = new AbortController();
+  const given = call(host, "exec", insert, { signal: gone.signal });
+  const answered: Method[] = [];
+  const ask = (method: Method, s = statement(COUNT)): Promise<unknown> =>
+    call(host, method, s).finally(() => answered.push(method));
+  const first = [ask("exec", insert), ask("query"), ask("exec")];
+  const second = [ask("exec", insert), ask("watch")];
+  // Others go on.
+  const other = await call(host, "query", statement(COUNT), { tab: "other" });
+  expect([host.slices.busy, answered, other]).toMatchObject([true, [], { rows: [[0, 0]] }]);
+  gone.abort(new Error("given up"));
+  await expect(given).rejects.toThrow("given up");
+  const [, read, same] = await Promise.all(first);
+  const [, live] = await Promise.all(second);
+  expect([read, same, live]).toMatchObject([
+    { rows: [[2001, 2005]] },
+    { rows: [[2001, 2005]] },
+    { whole: { rows: [[2002, 2010]] } },
+  ]);
+  // With the writes done, it reads beside the next step.
+  await turn();
+  host.slices.do(copy, incoming(copy, 3000, 5000), () => {}, fail);
+  await ask("query");
+  expect(host.slices.busy).toBe(true);
 });
 
 test("live queries run beside a long step, and again behind it", async () => {
