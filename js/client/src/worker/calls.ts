@@ -117,7 +117,7 @@ const beside: readonly Method[] = ["transaction", "rollback", "ready", "caughtUp
 const writing: readonly Method[] = ["exec", "resolve", "retry", "editAndRetry"];
 
 /** What does not use the database itself. */
-const away: readonly Method[] = [...early.filter((m) => m !== "wipe"), "rollback", "whole"];
+const away: readonly Method[] = [...early.filter((m) => m !== "wipe" && m !== "flushed"), "rollback", "whole"];
 
 /** What writes nothing that would have to be stored. */
 const reading: readonly Method[] = [

@@ -375,6 +375,8 @@ test("a tab reads what it wrote, whether it waited for that or not", async () =>
     call(host, method, s).finally(() => answered.push(method));
   const first = [ask("exec", insert), ask("query"), ask("exec")];
   const second = [ask("exec", insert), ask("watch")];
+  const tired = new AbortController();
+  const flushed = call(host, "flushed", null, { signal: tired.signal }).catch((err) => err.message);
   // Others go on.
   const other = await call(host, "query", statement(COUNT), { tab: "other" });
   expect([host.slices.busy, answered, other]).toMatchObject([true, [], { rows: [[0, 0]] }]);
@@ -387,8 +389,10 @@ test("a tab reads what it wrote, whether it waited for that or not", async () =>
     { rows: [[2001, 2005]] },
     { whole: { rows: [[2002, 2010]] } },
   ]);
-  // With the writes done, it reads beside the next step.
   await turn();
+  tired.abort(new Error("they are pending"));
+  expect(await flushed).toBe("they are pending");
+  // With the writes done, it reads beside the next step.
   host.slices.do(copy, incoming(copy, 3000, 5000), () => {}, fail);
   await ask("query");
   expect(host.slices.busy).toBe(true);
