@@ -45,16 +45,21 @@ func (db *DB) Compile(sql string) error {
 
 // WithTriggers runs fn while the triggers stored in the file are on, or off,
 // and puts the switch back.
-func (db *DB) WithTriggers(on bool, fn func() error) (err error) {
-	was, err := db.conn.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER)
+func (db *DB) WithTriggers(on bool, fn func() error) error {
+	return db.with(sqlite3.DBCONFIG_ENABLE_TRIGGER, on, fn)
+}
+
+// with runs fn while a switch of the connection is on, or off, and puts it back.
+func (db *DB) with(op sqlite3.DBConfig, on bool, fn func() error) (err error) {
+	was, err := db.conn.Config(op)
 	if err != nil {
 		return err
 	}
-	if err := db.SetTriggers(on); err != nil {
+	if _, err := db.conn.Config(op, on); err != nil {
 		return err
 	}
 	defer func() {
-		if rerr := db.SetTriggers(was); err == nil {
+		if _, rerr := db.conn.Config(op, was); err == nil {
 			err = rerr
 		}
 	}()

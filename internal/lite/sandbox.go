@@ -28,7 +28,8 @@ type Want struct {
 }
 
 // CompileWithin compiles a statement, if allow lets it have everything that it
-// wants. Nothing runs, nothing is kept.
+// wants. Nothing runs, nothing is kept. A name in double quotes that nothing has
+// is an error also where the connection takes it for a string otherwise.
 func (db *DB) CompileWithin(sql string, allow func(Want) bool) error {
 	hear := func(action sqlite3.AuthorizerActionCode, third, fourth, schema, _ string) sqlite3.AuthorizerReturnCode {
 		w := Want{}
@@ -50,7 +51,7 @@ func (db *DB) CompileWithin(sql string, allow func(Want) bool) error {
 	if err := db.conn.SetAuthorizer(hear); err != nil {
 		return err
 	}
-	err := db.Compile(sql)
+	err := db.with(sqlite3.DBCONFIG_DQS_DML, false, func() error { return db.Compile(sql) })
 	if aerr := db.conn.SetAuthorizer(nil); err == nil {
 		err = aerr
 	}

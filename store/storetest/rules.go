@@ -184,6 +184,16 @@ var ruleTests = []test{
 		b.rule(insertOnly("task", "public"))
 		b.may("", insert(tTask, 40, 1, "ann", "x", 40, 1.0, nil))
 	}},
+	{"a name in double quotes is never a string", team, func(b *bench) {
+		b.rule(insertOnly("task", `NOT EXISTS (SELECT 1 FROM member m WHERE "role" = 'banned')`))
+		b.may("ann", insert(tTask, 30, 1, "ann", "t", 30, 1.0, nil))
+		b.exec("ALTER TABLE member RENAME COLUMN role TO part")
+		b.sequence()
+		b.mayNot("ann", insert(tTask, 31, 1, "ann", "t", 31, 1.0, nil))
+		b.exec("ALTER TABLE member RENAME COLUMN part TO role")
+		b.sequence()
+		b.may("ann", insert(tTask, 31, 1, "ann", "t", 31, 1.0, nil))
+	}},
 	{"a rule reads the space and nothing else", team, func(b *bench) {
 		for _, condition := range []string{
 			"(SELECT count(*) FROM _tm_meta) >= 0", "(SELECT count(v) FROM _tm_meta) >= 0", "EXISTS (SELECT 1 FROM main._tm_changeset)", "(SELECT count(*) FROM sqlite_master) > 0",
