@@ -172,7 +172,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // testPatience is how long a test waits for anything.
-const testPatience = 20 * time.Second
+const testPatience = time.Minute
 
 // within asks again and again, and reports whether it came true in time.
 func within(limit time.Duration, ok func() bool) bool {

@@ -203,7 +203,7 @@ func TestASessionGoesOnWithANewerToken(t *testing.T) {
 	for _, transport := range []string{"websocket", "http"} {
 		t.Run(transport, func(t *testing.T) {
 			s := jwtService(t, -1)
-			w := &wallet{text: tokenFor(t, "ana", 3*time.Second)}
+			w := &wallet{text: tokenFor(t, "ana", 6*time.Second)}
 			var dials atomic.Int64
 			db := s.cloneAs(w.text, Options{Token: w.source, Transport: transport, OnEvent: func(e Event) {
 				if e.State == "dialing" {
@@ -211,7 +211,7 @@ func TestASessionGoesOnWithANewerToken(t *testing.T) {
 				}
 			}})
 			running(t, db)
-			end := time.Now().Add(3 * time.Second)
+			end := time.Now().Add(6 * time.Second)
 			w.put(tokenFor(t, "ana", time.Hour))
 			eventually(t, "the old token's end", func() bool { return time.Now().After(end) })
 			change(t, db, "INSERT INTO artist (name) VALUES ('late')")
@@ -225,7 +225,7 @@ func TestASessionGoesOnWithANewerToken(t *testing.T) {
 
 func TestWaitingForAToken(t *testing.T) {
 	s := jwtService(t, -1)
-	w := &wallet{text: tokenFor(t, "ana", 2*time.Second)}
+	w := &wallet{text: tokenFor(t, "ana", 6*time.Second)}
 	var mu sync.Mutex
 	var states []string
 	expiring := 0

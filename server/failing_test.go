@@ -163,7 +163,7 @@ func TestTheScrubFindsWhatCaptureMissed(t *testing.T) {
 
 func TestAConnectionThatDoesNotAnswerIsCut(t *testing.T) {
 	tune := testTuning()
-	tune.ping, tune.silence = 10*time.Millisecond, 300*time.Millisecond
+	tune.ping, tune.silence = 20*time.Millisecond, 3*time.Second
 	d := newDeck(t, Options{}, tune)
 	alive, dead := d.newDevice(), d.newDevice()
 	alive.dial()

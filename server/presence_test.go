@@ -197,11 +197,11 @@ func TestOtherSpacesNeverHear(t *testing.T) {
 	}
 }
 
-// hurried runs the clock of presence fifty times faster than it should, so that
-// half a minute is over in no time.
+// hurried runs the clock of presence ten times faster than it should, so that
+// half a minute is over soon, and not before a slow machine has said its next word.
 func hurried() tuning {
 	tune := testTuning()
-	tune.hurry, tune.ping = 50, 20*time.Millisecond
+	tune.hurry, tune.ping = 10, 20*time.Millisecond
 	return tune
 }
 

@@ -190,7 +190,7 @@ func TestAnEndpointWithAnotherSecret(t *testing.T) {
 func TestAnEndpointThatHangs(t *testing.T) {
 	release := make(chan struct{})
 	e := newEndpoint(t, func(http.ResponseWriter, int64, []byte) { <-release })
-	hook := e.hook(func(o *WebhookOptions) { o.Timeout, o.Tries = 20*time.Millisecond, 2 })
+	hook := e.hook(func(o *WebhookOptions) { o.Timeout, o.Tries = 500*time.Millisecond, 2 })
 	err := hook(context.Background(), item1())
 	close(release)
 	if err == nil || e.asked.Load() != 2 {
