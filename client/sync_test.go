@@ -247,7 +247,7 @@ func TestForeignWritesAreNoticedFast(t *testing.T) {
 		return newLease(a.Path()).holder().Live && newLease(b.Path()).holder().Live
 	})
 	best := time.Hour
-	for i := range 5 {
+	for i := 0; i < 40 && best > 150*time.Millisecond; i++ { // something else may hold a busy machine up, but not each time
 		out, err := exec.Command("sqlite3", "-cmd", ".timeout 5000", a.Path(), fmt.Sprintf("INSERT INTO artist (name) VALUES ('shell %d')", i)).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
