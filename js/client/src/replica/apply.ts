@@ -8,7 +8,6 @@ import type { Batch } from "../wire/down.ts";
 import { Attempt, type Job, noJob, type Piece, QUICK, run, TooNarrow, type Way, WHOLE } from "./attempt.ts";
 import { Moved } from "./connection.ts";
 import { flag, keyContact, keyHead, keyProven, keyRepair, store } from "./facts.ts";
-import { checkFence } from "./identity.ts";
 import { countInBlocks } from "./lease.ts";
 import type { Pending } from "./pending.ts";
 import type { Replica } from "./replica.ts";
@@ -52,8 +51,7 @@ export interface Applied {
  * Applies a batch, with the outcomes that it settles, in one transaction, and
  * rebases pending on top. A chunk with `more` set is staged. A schema that the
  * replica does not have must have come with `saveSchema` before. Moved means
- * that the checkpoint is not where the batch begins, or that somebody else
- * holds the sync lease: say hello again.
+ * that the checkpoint is not where the batch begins: say hello again.
  */
 export function apply(r: Replica, b: Batch, outcomes: readonly Outcome[], now: number): Work<Applied> {
   if (b.more) return step(() => transaction(r, "apply", now, () => keep(r, b)));
@@ -64,7 +62,6 @@ export function apply(r: Replica, b: Batch, outcomes: readonly Outcome[], now: n
 export function settle(r: Replica, outcomes: readonly Outcome[], now: number): Work<Applied> {
   return scrubbed(r, () =>
     engineTransaction(r, "settle", now, function* () {
-      checkFence(r);
       const seq = meta.getInt(r.db, meta.keySeq);
       const a = yield* advance(r, { ...noJob, outcomes, seq });
       a.tally.save();
@@ -133,7 +130,6 @@ function* bring(r: Replica, b: Batch, outcomes: readonly Outcome[]): Work<Applie
 
 /** Makes sure that nobody else moved the file meanwhile. */
 function atCheckpoint(r: Replica, from: Seq): void {
-  checkFence(r);
   const seq = meta.getInt(r.db, meta.keySeq);
   if (seq !== from) throw new Moved(`the changes begin at seq ${from}, the file is at ${seq}`);
 }

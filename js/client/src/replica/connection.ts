@@ -5,7 +5,7 @@ import { busy, corrupt, disk, full, notADatabase, readOnly } from "../lite/failu
 import type { Work } from "../lite/work.ts";
 import * as meta from "../meta/meta.ts";
 
-/** The checkpoint is not what the caller thought, or the sync lease was taken over: say hello again. */
+/** The checkpoint is not what the caller thought: say hello again. No sync lease is needed here, since one worker alone has the file. */
 export class Moved extends Error {}
 
 /**

@@ -25,8 +25,6 @@ export const keyProven = "proven";
 export const keyRepair = "repair";
 /** Code of the refusal that ended syncing. */
 export const keyStopped = "stopped";
-/** Counts the takers of the sync lease. */
-export const keyFence = "fence";
 /** 1: nobody may write here. */
 export const keyReadOnly = "read_only";
 /** 1: the scopes of _tm_want are wanted and no others. */

@@ -10,7 +10,7 @@ import type { Welcome } from "../wire/down.ts";
 import type { Hello } from "../wire/up.ts";
 import { protocol } from "../wire/wire.ts";
 import type { Applied } from "./apply.ts";
-import { guarded, Moved } from "./connection.ts";
+import { guarded } from "./connection.ts";
 import * as facts from "./facts.ts";
 import type { Replica } from "./replica.ts";
 import { welcomeList } from "./scope-list.ts";
@@ -172,25 +172,6 @@ function numberAnew(db: Database): number {
 /** The cause of a suspension that another suspended changeset brought about. */
 export function causeOn(n: number): string {
   return `depends_on ${n}`;
-}
-
-/**
- * Called by the taker of the sync lease. From then on whoever held it before
- * cannot apply any more.
- */
-export function takeFence(r: Replica): number {
-  r.fence = transaction(r, "lease", 0, () => {
-    const n = meta.getInt(r.db, facts.keyFence) + 1;
-    meta.setInt(r.db, facts.keyFence, n);
-    return n;
-  });
-  return r.fence;
-}
-
-/** The first step of a transaction that applies. */
-export function checkFence(r: Replica): void {
-  if (r.fence !== 0 && meta.getInt(r.db, facts.keyFence) !== r.fence)
-    throw new Moved("somebody else took the sync lease");
 }
 
 /** Remembers the refusal that ended syncing, until the next welcome. */

@@ -15,7 +15,6 @@ import { noJob } from "./attempt.ts";
 import { idOf, synced } from "./base.ts";
 import { type Differences, find } from "./differences.ts";
 import { flag, keyProven, keyRepair, store } from "./facts.ts";
-import { checkFence } from "./identity.ts";
 import { expelKeylessOf } from "./keyless.ts";
 import { membersOf } from "./member.ts";
 import { withoutMirrors } from "./mirror.ts";
@@ -92,7 +91,6 @@ export function* confirmed(
 export function repairAll(r: Replica, list: readonly RangeRows[], code: Code, now: number): Work<number> {
   return withoutMirrors(r, () =>
     engineTransaction(r, "repair", now, function* () {
-      checkFence(r);
       seal(r);
       const d: Differences = { n: 0, theirs: [], mine: [] };
       for (const p of list) yield* find(r, d, p);

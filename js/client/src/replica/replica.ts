@@ -14,7 +14,7 @@ import type { Hello, Push } from "../wire/up.ts";
 import { type Applied, apply, settle } from "./apply.ts";
 import { guarded, prepareConnection, requireReplica } from "./connection.ts";
 import { type CreateOptions, create } from "./create.ts";
-import { hello, reidentify, stop, takeFence, welcome } from "./identity.ts";
+import { hello, reidentify, stop, welcome } from "./identity.ts";
 import { type Merging, mergingOf } from "./intent.ts";
 import { know } from "./know.ts";
 import { lease } from "./lease.ts";
@@ -82,8 +82,6 @@ export class Replica {
 
   /** Up to so many pending changesets, a rebase tries all of them where constraints meet. */
   exact = defaultExact;
-  /** What takeFence gave, 0 for none. */
-  fence = 0;
   /** The last time that a caller told, Unix milliseconds. */
   now = 0;
   /** Rowid of the first log record of the app's transaction, the open one or the last. */
@@ -173,10 +171,6 @@ export class Replica {
   /** Remembers the refusal that ended syncing, until the next welcome. */
   stop(code: Code): void {
     stop(this, code);
-  }
-
-  takeFence(): number {
-    return takeFence(this);
   }
 
   saveSchema(s: SchemaMessage, now: number): Work<Applied | null> {

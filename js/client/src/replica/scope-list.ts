@@ -5,7 +5,6 @@ import type { Scopes, Welcome } from "../wire/down.ts";
 import { type Applied, advance, nothing } from "./apply.ts";
 import { type RowID, rowID } from "./base.ts";
 import { flag, keyUnlisted, store } from "./facts.ts";
-import { checkFence } from "./identity.ts";
 import { compareValues } from "./order.ts";
 import type { Replica } from "./replica.ts";
 import { otherKind, wants } from "./scopes.ts";
@@ -91,7 +90,6 @@ function* takeList(r: Replica, list: readonly string[]): Work<Applied | null> {
  * waits, suspended, for the server's word.
  */
 function* drop(r: Replica, lost: readonly Listed[], news: ScopeNews[]): Work<Applied> {
-  checkFence(r);
   const { only, want } = wants(r.db);
   const seq = meta.getInt(r.db, meta.keySeq);
   const leave: RowID[] = [];
