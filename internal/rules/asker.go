@@ -47,7 +47,7 @@ func (k *Asker) Fill(t *tidemark.Table, c *tidemark.Change) (*tidemark.Change, e
 	out := *c
 	out.Cols, out.New = slices.Clone(c.Cols), slices.Clone(c.New)
 	for _, s := range d.sets {
-		if c.Op == tidemark.Update && slices.Contains(d.immutable, s.col) {
+		if c.Op == tidemark.Update && !k.Sets(t, s.col) {
 			continue
 		}
 		v, err := k.j.db.Get(s.sql, k.params[:s.params]...)
@@ -67,6 +67,12 @@ func (k *Asker) Fill(t *tidemark.Table, c *tidemark.Change) (*tidemark.Change, e
 		}
 	}
 	return &out, nil
+}
+
+// Sets reports whether the server gives a column its value whenever its row changes.
+func (k *Asker) Sets(t *tidemark.Table, col int) bool {
+	d := k.j.tables[t.ID]
+	return d != nil && !slices.Contains(d.immutable, col) && slices.ContainsFunc(d.sets, func(s setter) bool { return s.col == col })
 }
 
 // widen gives an insert that was made under an older schema the defaults of the

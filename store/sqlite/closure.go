@@ -157,43 +157,51 @@ func (b *batch) echo(i, cause *item, does *tidemark.Change) error {
 		return nil
 	}
 	if i.c.Op == tidemark.Update {
-		rest, ok, err := b.beside(i, does)
-		if err != nil || !ok {
+		alike, err := b.leavesAlike(i, does)
+		if err != nil || !alike {
 			return err
 		}
-		if len(rest.Cols) > 0 {
+		// What it says beyond this action, and beyond those that it was found to name before.
+		rest := only(cmp.Or(i.said, i.c), func(col int) bool { return !slices.Contains(does.Cols, col) })
+		asked := func(col int) bool { return !b.guard.asker.Sets(i.table, col) }
+		if slices.ContainsFunc(rest.Cols, asked) {
 			i.said = rest
 			return nil
 		}
+		i.c = only(i.c, asked) // where the keys are off, the server adds nothing either
 	}
 	i.named, i.cause = true, cause
 	cause.brings = append(cause.brings, i)
 	return nil
 }
 
-// beside is what an update says beyond an action, and beyond those that it was
-// found to name before; ok is false where the two do not leave the reference alike.
-func (b *batch) beside(i *item, does *tidemark.Change) (rest *tidemark.Change, ok bool, err error) {
+// leavesAlike reports whether an update leaves a reference as an action does.
+func (b *batch) leavesAlike(i *item, does *tidemark.Change) (bool, error) {
 	after, err := row.Get(b.x.db, i.table, i.key)
 	if err != nil || after == nil {
-		return nil, false, err
+		return false, err
 	}
 	for j, col := range i.c.Cols {
 		after[col] = i.c.New[j]
 	}
-	said := cmp.Or(i.said, i.c)
-	rest = &tidemark.Change{Table: said.Table, Op: said.Op, Key: said.Key, MadeAt: said.MadeAt}
-	for j, col := range said.Cols {
-		if !slices.Contains(does.Cols, col) {
-			rest.Cols, rest.New = append(rest.Cols, col), append(rest.New, said.New[j])
-		}
-	}
 	for j, col := range does.Cols {
 		if after[col] != does.New[j] {
-			return nil, false, nil
+			return false, nil
 		}
 	}
-	return rest, true, nil
+	return true, nil
+}
+
+// only is an update of some of its columns.
+func only(c *tidemark.Change, wanted func(col int) bool) *tidemark.Change {
+	out := *c
+	out.Cols, out.New, out.Old, out.Edits = nil, nil, nil, nil
+	for j, col := range c.Cols {
+		if wanted(col) {
+			out.Cols, out.New = append(out.Cols, col), append(out.New, c.New[j])
+		}
+	}
+	return &out
 }
 
 // both lays an action over a change of the same row.

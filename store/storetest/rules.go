@@ -305,6 +305,16 @@ var ruleTests = []test{
 		b.may("ann", remove(1, 8), update(2, row(14), 1, nil, 2, nil))
 		b.want("link", "(10,NULL,NULL,'') (11,NULL,NULL,'') (12,NULL,NULL,'') (13,NULL,NULL,'') (14,NULL,NULL,'')")
 	}},
+	{"nor by what the server adds to that", links, func(b *bench) {
+		set := []tidemark.SetRule{{Column: "note", Value: "'by ' || :user"}}
+		b.rule(&tidemark.Rules{Public: true, Tables: []tidemark.TableRules{{Table: "link", Update: "OLD.id = 14", Set: set}}})
+		b.may("ann", remove(1, 1)) // its copy's foreign keys are off, or on
+		b.may("ann", remove(1, 2), remove(1, 3), update(2, row(11), 1, nil, 2, nil))
+		b.mayNot("ann", remove(1, 4), remove(1, 5), update(2, row(12), 1, nil, 2, nil), update(2, row(13), 2, nil))
+		b.may("ann", remove(1, 4), remove(1, 5), update(2, row(12), 1, nil, 2, nil, 3, "forged"))
+		b.may("ann", update(2, row(14), 1, nil))
+		b.want("link", "(10,NULL,8,'') (11,NULL,NULL,'') (12,NULL,NULL,'') (13,6,7,'') (14,NULL,8,'by ann')")
+	}},
 	{"unique values that trade places", team, func(b *bench) {
 		b.rule(teamRules())
 		b.may("ann", update(tTask, row(10), 4, 2), update(tTask, row(11), 4, 1))
