@@ -241,19 +241,26 @@ export class Shell {
 
   async verify(signal: AbortSignal): Promise<VerifyReport> {
     await this.sync(signal);
-    let report: VerifyReport | null = null;
+    let asked = false;
+    const reports: VerifyReport[] = [];
+    // One that breaks off is begun anew in the next session, but not for ever.
     const waited = this.#wait(
       signal,
       false,
-      () => report !== null,
+      () => reports.length > 0 || (asked && this.state === "idle"),
       (note) => {
-        report = note.verify ?? report;
+        if (note.verify) reports.push(note.verify);
       },
     );
-    this.step({ type: "verify" });
+    this.step({ type: "verify" }, null, () => {
+      asked = true;
+    });
     await waited;
-    // #wait resolves when it is there.
-    return report as unknown as VerifyReport;
+    if (reports[0]) return reports[0];
+    throw new TidemarkError("offline", "the comparison broke off again and again", {
+      op: "verify",
+      hint: "nothing is lost: verify again when the connection to the server holds",
+    });
   }
 
   /** Makes the loop go on now: dial if it pauses, look for local writes. */

@@ -1,8 +1,10 @@
 import { vi } from "vitest";
 import { atOnce, type Work } from "../../src/lite/work.ts";
+import type { Replica } from "../../src/replica/replica.ts";
 import { Address } from "../../src/sync/address.ts";
 import { Shell } from "../../src/sync/shell.ts";
 import { subprotocol } from "../../src/wire/wire.ts";
+import type { FakeEngine } from "../replica/fake-engine.ts";
 import { Origin, people } from "../replica/fixture.ts";
 
 /** Sockets that were opened, the newest last. */
@@ -54,6 +56,22 @@ export async function dialing(): Promise<{ shell: Shell; welcome: string; steps:
   const { schema } = r.hello();
   const welcome = `["w",1,"s","inc","term","r1","t",0,"${schema}","AQIDBAUGBwgJCgsMDQ4PEA",1,[],false,"",0]`;
   return { shell, welcome, steps: () => steps };
+}
+
+/** A shell whose server is the test: it gives the shell the events of a link. */
+export function deaf(engine: FakeEngine): Shell {
+  vi.stubGlobal("fetch", () => new Promise(() => {}));
+  const nothing = () => undefined;
+  return new Shell({
+    replica: engine as unknown as Replica, // the loop and those who wait for it ask no more of it
+    ...{ address: new Address("http://127.0.0.1/s"), transport: "http", tokens: async () => "", renew: async () => "" },
+    ...{ rand: (n: number) => new Uint8Array(n), flush: nothing, enter: nothing, note: nothing, stepped: nothing },
+    work: <T>(work: Work<T>, then: (result: T) => void) => then(atOnce(work)),
+    fault: (err: unknown) => {
+      throw err;
+    },
+    presence: { receive: nothing, welcome: nothing, gone: nothing },
+  });
 }
 
 /** Opens the newest socket and has the server welcome it. */
