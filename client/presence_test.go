@@ -120,10 +120,14 @@ func TestReplicasSeeWhoIsThere(t *testing.T) {
 	untilWithin(t, pb, ``, 30*time.Second)
 }
 
+// onlySockets is for tests in which a server goes. Where one cuts a WebSocket off and
+// answers plain HTTP by then, a client takes that way for some minutes, and is not present.
+var onlySockets = Options{Transport: "websocket"}
+
 // A server that restarts knows nobody; everyone comes back without being told to.
 func TestPresenceSurvivesARestart(t *testing.T) {
 	s := serve(t)
-	a, b := s.clone(Options{}), s.clone(Options{})
+	a, b := s.clone(onlySockets), s.clone(onlySockets)
 	running(t, a)
 	pa, pb := joined(t, a, map[string]int{"a": 1}), joined(t, b, map[string]int{"b": 1})
 	until(t, pa, `{"b":1}`)
@@ -141,7 +145,7 @@ func TestPresenceSurvivesARestart(t *testing.T) {
 
 func TestPresenceOffline(t *testing.T) {
 	s := serve(t)
-	a, b := s.clone(Options{}), s.clone(Options{})
+	a, b := s.clone(onlySockets), s.clone(onlySockets)
 	s.stop()
 	p := a.Presence("all")
 	if err := p.Join(nil); err != nil {
