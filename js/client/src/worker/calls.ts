@@ -45,6 +45,7 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
     await host.commits.gathered();
     await host.slices.free();
     const copy = await host.whenOpen();
+    copy.transactions.yield(); // one that was begun meanwhile
     copy.replica.seal(Date.now()); // no session does it while the first sync is under way
     return copy.replica.pending(true).map((p) => pendingView(copy.replica.schema, p));
   },

@@ -164,6 +164,7 @@ export class Host {
     this.#first = null;
     this.status.note({ phase: "ready", progress: null, error: null });
     const copy = this.#copyNow();
+    copy.transactions.yield();
     if (this.#keeper.older) inheritPending(this, this.#keeper.older, copy);
     this.#keeper.older = null;
     if (this.boot.rescued) inheritRescued(this, this.boot.rescued, this.#keeper.found, copy);

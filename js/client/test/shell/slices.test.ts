@@ -412,6 +412,17 @@ test("live queries run beside a long step, and again behind it", async () => {
   expect(JSON.stringify(patches[1])).toContain("2005");
 });
 
+test("what is pending is told also when a tab begins a transaction meanwhile", async () => {
+  const { host, copy } = hosted();
+  host.slices.do(copy, incoming(copy, 0, 2000), () => {}, fail);
+  const written = call(host, "exec", statement("INSERT INTO t VALUES (5000, 5)"));
+  const pending = call(host, "pending");
+  const insert = { ...statement("INSERT INTO t VALUES (5001, 1)"), reads: false };
+  const begun = call(host, "transaction", { id: "x", from: 0, known: 0, mark: "", commit: false, steps: [insert] });
+  await Promise.all([written, begun]);
+  expect(await pending).toMatchObject([{ n: 1, changes: [{ key: { id: 5000 } }] }]);
+});
+
 test("a status in the middle of a long step is that of before it", async () => {
   const { host, copy } = hosted();
   const before = host.status.now();
