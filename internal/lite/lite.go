@@ -38,6 +38,8 @@ type DB struct {
 	path  string
 	stmts map[string]*Stmt
 	turns uint // see turn
+
+	encoding string // of its texts, once it was asked for
 }
 
 // Open opens a database file.

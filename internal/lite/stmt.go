@@ -124,7 +124,7 @@ func (s *Stmt) Value(i int) tidemark.Value {
 	case sqlite3.FLOAT:
 		return tidemark.Real(s.s.ColumnFloat(i))
 	case sqlite3.TEXT:
-		return tidemark.Text(s.s.ColumnText(i))
+		return tidemark.Text(s.textOf(i))
 	case sqlite3.BLOB:
 		return tidemark.Blob(s.s.ColumnRawBlob(i))
 	}
@@ -135,7 +135,7 @@ func (s *Stmt) Value(i int) tidemark.Value {
 func (s *Stmt) Int(i int) int64 { return s.s.ColumnInt64(i) }
 
 // Text returns result column i as text.
-func (s *Stmt) Text(i int) string { return s.s.ColumnText(i) }
+func (s *Stmt) Text(i int) string { return s.textOf(i) }
 
 // Blob returns result column i as bytes, copied.
 func (s *Stmt) Blob(i int) []byte { return s.s.ColumnBlob(i, nil) }
