@@ -113,7 +113,7 @@ describe.skipIf(browser === "")("the packages in a plain Vite app", () => {
     );
     served = await serve([file], `http://127.0.0.1:${port}`);
     chrome = await launch(join(dir.path, "profile"));
-  }, 180_000);
+  }, 600_000);
 
   afterAll(async () => {
     await chrome?.close();

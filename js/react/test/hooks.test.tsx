@@ -284,7 +284,7 @@ test("what the provider opened is opened once in strict mode, and closed when it
   await act(async () => host.querySelector("button")?.click());
   expect([items().length, opened.mock.calls.length, l.closed]).toEqual([3, 1, 0]);
   await render(null);
-  await vi.waitFor(() => expect(l.closed).toBe(1));
+  await vi.waitFor(() => expect(l.closed).toBe(1), 20_000);
 });
 
 class Boundary extends Component<{ children: ReactNode }, { message: string }> {
