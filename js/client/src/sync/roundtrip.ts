@@ -38,7 +38,6 @@ export class RoundTrips implements Link {
   #running: AbortController | null = null;
   /** The request that runs has nothing to say but hello, and waits for news. */
   #waits = false;
-  #greeting: Up | null = null;
   #rest = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -71,33 +70,22 @@ export class RoundTrips implements Link {
   }
 
   async #begin(ctl: AbortController): Promise<void> {
-    let messages: Up[];
+    const greets = this.#queue[0]?.type === "hello";
+    const messages: Up[] = [];
     try {
-      messages = await this.#request();
+      if (!greets) messages.push(await this.#host.hello());
     } catch (error) {
       if (!this.#closed) this.#emit({ type: "disconnected", error });
       this.close();
       return;
     }
     if (this.#closed) return;
-    this.#waits = messages.length === 1 && messages[0] !== this.#greeting;
+    // From here on nothing comes between: who sends now finds out whether this request waits.
+    messages.push(...this.#queue.splice(0, greets || this.#host.ways.small ? 1 : this.#queue.length));
+    this.#waits = messages.length === 1 && !greets;
     const up = new Shorthand();
     const body = messages.map((m) => `${encodeUp(up.up(m))}\n`).join("");
     await this.#trip(body, ctl, this.#waits);
-  }
-
-  /** Takes the messages of the next request from the queue. */
-  async #request(): Promise<Up[]> {
-    const first = this.#queue[0];
-    this.#greeting = null;
-    if (first?.type === "hello") {
-      this.#queue.shift();
-      this.#greeting = first;
-      return [first];
-    }
-    const hello = await this.#host.hello();
-    const n = this.#host.ways.small ? 1 : this.#queue.length;
-    return [hello, ...this.#queue.splice(0, n)];
   }
 
   async #trip(body: string, ctl: AbortController, waited: boolean): Promise<void> {
