@@ -422,7 +422,7 @@ export interface Database {
   setNetwork(on: boolean): Promise<void>;
   /** Begins anew with the server: after it stopped, or when a new token is there. */
   reconnect(): Promise<void>;
-  /** Compares every row with the server, repairs and reports. */
+  /** Compares every row with the server, repairs and reports. Fails with `offline` when that breaks off again and again. */
   verify(signal?: AbortSignal): Promise<VerifyReport>;
 
   /** What the database does, for people who look into it. */
