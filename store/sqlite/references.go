@@ -46,12 +46,7 @@ func newReferences(s *tidemark.Schema) *references {
 func places(t *tidemark.Table, columns []string) []int {
 	out := make([]int, len(columns))
 	for i, name := range columns {
-		out[i] = -1
-		for c := range t.Columns {
-			if tidemark.SameName(t.Columns[c].Name, name) {
-				out[i] = c
-			}
-		}
+		out[i] = t.Place(name)
 	}
 	return out
 }
