@@ -11,40 +11,37 @@ afterEach(() => {
 
 const greeting = new FakeEngine().hello();
 
-const settled = (): Promise<void> => new Promise((done) => setTimeout(done));
-
-/** A link of which the first request was answered, with the requests that it made. */
-async function greeted(hello: () => Promise<Hello>): Promise<{ link: RoundTrips; bodies: string[] }> {
-  const bodies: string[] = [];
-  vi.stubGlobal("fetch", (_: string, { body, signal }: { body: string; signal: AbortSignal }) => {
-    bodies.push(body);
-    if (bodies.length === 1)
-      return Promise.resolve(new Response("", { headers: { "Content-Type": "application/x-ndjson" } }));
-    return new Promise((_, reject) => {
-      signal.throwIfAborted();
-      signal.addEventListener("abort", () => reject(signal.reason));
-    });
-  });
-  const host = { address: new Address("http://127.0.0.1/s"), ways: new Ways(), tokens: async () => "", hello };
-  const link = new RoundTrips(host, () => {}, false);
-  link.send([greeting]);
-  await settled();
-  return { link, bodies };
+/** Waits, for as long as a test may take. */
+async function until(ok: () => boolean): Promise<void> {
+  while (!ok()) await new Promise((done) => setTimeout(done));
 }
 
 test("what is sent while the next request is made up is in it, or ends it", async () => {
   for (let turns = 0; turns < 12; turns++) {
-    let resolve: (h: Hello) => void = () => {};
-    const { link, bodies } = await greeted(() => new Promise((done) => (resolve = done)));
-    expect(bodies).toHaveLength(1);
-    resolve(greeting);
+    const hellos: ((h: Hello) => void)[] = [];
+    const bodies: string[] = [];
+    vi.stubGlobal("fetch", (_: string, { body, signal }: { body: string; signal: AbortSignal }) => {
+      if (bodies.push(body) === 1)
+        return Promise.resolve(new Response("", { headers: { "Content-Type": "application/x-ndjson" } }));
+      return new Promise((_, reject) => {
+        signal.throwIfAborted();
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    });
+    const host = { address: new Address("http://127.0.0.1/s"), ways: new Ways(), tokens: async () => "" };
+    const hello = (): Promise<Hello> => new Promise((done) => hellos.push(done));
+    const link = new RoundTrips({ ...host, hello }, () => {}, false);
+    link.send([greeting]);
+    await until(() => hellos.length === 1);
+    hellos[0]!(greeting);
     for (let i = 0; i < turns; i++) await null;
     const question: Up = { type: "askRanges", id: 987654321, table: 1, after: null, upto: null, bounds: [] };
     link.send([question]);
-    await settled();
-    if (bodies.length === 2 && !bodies[1]!.includes("987654321")) resolve(greeting); // the next one after it ended
-    await settled();
-    expect([turns, bodies.some((b) => b.includes("987654321"))]).toEqual([turns, true]);
+    const sent = (): string[] => bodies.filter((b) => b.includes("987654321"));
+    await until(() => sent().length > 0 || hellos.length === 2);
+    hellos[1]?.(greeting);
+    await until(() => sent().length > 0);
+    expect(sent()).toHaveLength(1);
     link.close();
   }
 });
