@@ -30,13 +30,15 @@ func (c *helpCommand) Run(s *shell) error {
 			return c.topic(s, text)
 		}
 	}
+	asked := strings.Join(c.Topic, " ")
 	for _, known := range s.parser.Model.Leaves(true) {
-		if len(c.Topic) == 1 && known.Name == c.Topic[0] {
-			return s.help(known.Name)
+		// "rules" is no command itself, but has some.
+		if path := known.Path(); path == asked || strings.HasPrefix(path, asked+" ") {
+			return s.help(c.Topic...)
 		}
 	}
 	if len(c.Topic) > 0 {
-		return usageError("there is no command or topic "+strings.Join(c.Topic, " "),
+		return usageError("there is no command or topic "+asked,
 			"tidemark help lists the commands; the topics are "+strings.Join(slices.Sorted(maps.Keys(topics)), ", "))
 	}
 	return s.help()

@@ -63,7 +63,8 @@ func (r *Replica) reverse(op string, now int64, which string) (*Undone, error) {
 			return err
 		}
 		if m == nil {
-			return &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "there is nothing to " + op}
+			return &tidemark.Error{Code: tidemark.CodeNotFound, Msg: "there is nothing to " + op,
+				Hint: "only what was written into this copy can be taken back, as far as the newest 100 changesets go, and only what was undone last can be redone"}
 		}
 		u := &undo{r: r, a: r.newAttempt(whole), m: m}
 		out = &u.out
