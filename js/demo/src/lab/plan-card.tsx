@@ -61,7 +61,7 @@ function Votes({ plan, person, act }: Props & { readonly plan: Plan }) {
     act(() => db.exec`UPDATE task SET votes = votes + 1 WHERE id = ${plan.id}`);
   };
   return (
-    <button ref={ref} type="button" className="votes" onClick={vote} aria-label={`Vote. ${plan.votes} votes so far`}>
+    <button ref={ref} type="button" className="votes" onClick={vote} aria-label={`Vote. Votes so far: ${plan.votes}`}>
       <UpIcon size={16} />
       <span className="votes-count">{plan.votes}</span>
     </button>

@@ -53,7 +53,7 @@ export const TaskCard = memo(function TaskCard({ card, assignee, readers, lifted
             votes.expect(card.votes + 1);
             on.onVote(card.id);
           }}
-          aria-label={`Vote for ${card.title}. ${card.votes} votes so far`}
+          aria-label={`Vote for ${card.title}. Votes so far: ${card.votes}`}
         >
           <UpIcon size={14} /> {card.votes}
         </button>

@@ -196,7 +196,7 @@ function Votes({ card, mayEdit, act }: FieldProps) {
       type="button"
       className="votes votes-small"
       disabled={!mayEdit}
-      aria-label={`Vote. ${card.votes} votes so far`}
+      aria-label={`Vote. Votes so far: ${card.votes}`}
       onClick={() => {
         expect(card.votes + 1);
         act(() => db.exec`UPDATE task SET votes = votes + 1 WHERE id = ${card.id}`);
