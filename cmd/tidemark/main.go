@@ -13,10 +13,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -63,6 +66,9 @@ func run(args []string) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "--version" {
+		args[0] = "version"
+	}
 	var c commands
 	parser, err := newParser(&c)
 	if err != nil {
@@ -90,6 +96,7 @@ func newParser(c *commands) (*kong.Kong, error) {
 		kong.Name("tidemark"),
 		kong.Description("Serve any SQLite database, copy it anywhere, write to any copy with any tool, and all copies converge."),
 		kong.UsageOnError(),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "serve", Title: "On the server:"},
@@ -100,6 +107,20 @@ func newParser(c *commands) (*kong.Kong, error) {
 			{Key: "try", Title: "To begin with:"},
 		}),
 	)
+}
+
+// duration reads a flag such as --timeout.
+func duration(c *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := c.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is no duration: write its unit too, as in 30s, 5m or 1h30m", text)
+	}
+	target.SetInt(int64(d))
+	return nil
 }
 
 // interruptible returns a context that ends with the first Ctrl-C or SIGTERM.

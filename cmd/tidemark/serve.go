@@ -132,11 +132,27 @@ func (c *serveCommand) present() error {
 				return err
 			}
 		}
-		if err := mustBeThere(path); err != nil {
+		if err := servable(path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// servable refuses what cannot be a database, with what serve can do about it.
+func servable(path string) error {
+	err := mustBeThere(path)
+	var known *tidemark.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	e := *known
+	if fi, err := os.Stat(path); err == nil && fi.IsDir() {
+		e.Hint = "tidemark serve --dir " + quoteArg(path) + " serves what is in it"
+	} else if e.Code == tidemark.CodeNotFound {
+		e.Hint = "check the path; --create makes a new database there"
+	}
+	return &e
 }
 
 // declared makes sure that the policies of every file fit it, before anything

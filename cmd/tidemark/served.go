@@ -93,7 +93,7 @@ func printServedStatus(s *shell, st servedStatus) {
 	}
 	now := time.Now().UnixMilli()
 	for _, r := range st.Replicas {
-		rows = append(rows, []string{"copy", shortID(r.ID) + " at seq " + grouped(int64(r.Seq)) + ", " + ago(r.Contact, now)})
+		rows = append(rows, []string{"copy", shortID(r.ID) + " came " + ago(r.Contact, now) + " with seq " + grouped(int64(r.Seq))})
 	}
 	if len(st.Replicas) == 0 {
 		rows = append(rows, []string{"copies", "none yet"})

@@ -89,7 +89,7 @@ func (r *Replica) mayWipe(force bool) error {
 	if st.Pending == 0 && st.Rejected == 0 && !st.Unsealed {
 		return nil
 	}
-	msg := fmt.Sprintf("%d changesets have not reached the server and %d were rejected; nobody else has them", st.Pending, st.Rejected)
+	msg := fmt.Sprintf("what has not reached the server (%d) and what was rejected (%d) is nowhere else", st.Pending, st.Rejected)
 	if st.Unsealed {
 		msg = "something was just written that has not reached the server; nobody else has it"
 	}
