@@ -78,6 +78,7 @@ type ruleReport struct {
 	Without []string       `json:"without_rules"`
 	Indexes []rules.Advice `json:"missing_indexes,omitempty"`
 
+	declared bool // there is a section rules
 	scopeReport
 }
 
@@ -103,7 +104,7 @@ func reportRules(a *sqlite.Adoption, c *policy.Config) (*ruleReport, error) {
 	var d policy.Rules
 	var covers []guards.Cover
 	if c != nil && c.Rules != nil {
-		d = *c.Rules
+		d, r.declared = *c.Rules, true
 		if d.Default.Declared() {
 			r.Default = d.Default.Value
 		}
@@ -163,7 +164,7 @@ func ruledAs(name string, d *policy.TableRules) ruledTable {
 func printRules(s *shell, r *ruleReport, path string) {
 	printScopes(s, &r.scopeReport, r.File)
 	if r.File == "" || len(r.Tables) == 0 {
-		s.printf("No table has rules. A server with tokens lets nobody write what no rule allows; one without lets everybody write everything, until there is a section rules.\n")
+		s.printf("No table has rules. %s\n", r.unruled())
 		printIndexes(s, r.Indexes)
 		return
 	}
@@ -185,6 +186,17 @@ func printRules(s *shell, r *ruleReport, path string) {
 	}
 	printIndexes(s, r.Indexes)
 	s.printf("\nnext: tidemark rules explain %s --as SOMEBODY 'UPDATE ...'\n", quoteArg(path))
+}
+
+// unruled says who may write where no table has rules.
+func (r *ruleReport) unruled() string {
+	switch {
+	case !r.declared:
+		return "A server with tokens lets nobody write what no rule allows; one without lets everybody write everything, until there is a section rules."
+	case r.Default == tidemark.RulePublic:
+		return "Everybody may write everything: default is public."
+	}
+	return "Nobody may write anything: default is not public."
 }
 
 func printIndexes(s *shell, missing []rules.Advice) {
