@@ -25,9 +25,9 @@ export function ago(at: number, now: number): string {
   if (at === 0) return "never";
   const s = Math.max(0, Math.round((now - at) / 1000));
   if (s < 2) return "now";
-  if (s < 60) return `${s} s ago`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
-  return s < 172_800 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86_400)} days ago`;
+  if (s < 60) return `${s}\u00a0s\u00a0ago`;
+  if (s < 3600) return `${Math.floor(s / 60)}\u00a0min\u00a0ago`;
+  return s < 172_800 ? `${Math.floor(s / 3600)}\u00a0h\u00a0ago` : `${Math.floor(s / 86_400)}\u00a0days\u00a0ago`;
 }
 
 export function bytes(n: number): string {

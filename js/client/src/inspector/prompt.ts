@@ -27,7 +27,7 @@ export function prompt(db: Database): HTMLElement {
     try {
       const did = writes.checked ? await db.exec(sql) : { rows: await db.query(sql), changes: 0 };
       const took = ms(performance.now() - begun);
-      const counts = `${did.rows.length} rows${writes.checked ? `, ${did.changes} changed` : ""}, ${took}`;
+      const counts = `${did.rows.length} ${did.rows.length === 1 ? "row" : "rows"}${writes.checked ? `, ${did.changes} changed` : ""}, ${took}`;
       redraw(result, h("p", { class: "dim" }, counts), ...(did.rows.length > 0 ? [table(did.rows)] : []));
     } catch (err) {
       redraw(result, h("p", { class: "bad" }, message(err)));

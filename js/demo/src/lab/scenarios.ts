@@ -87,7 +87,7 @@ export const scenarios: readonly Scenario[] = [
     id: "merge",
     title: "Edits merge",
     task: "Change the title on one side. Vote, add labels and type notes on both.",
-    outcome: "Votes added up, labels collected, both people's sentences stand. Nobody's edit is gone.",
+    outcome: "What Ana and Ben did is in both copies: votes add up, labels and sentences of both stay.",
     play: playMerge,
   },
   {
