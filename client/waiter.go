@@ -21,6 +21,8 @@ type waiter struct {
 	state    string
 	res      SyncResult
 	verified *replica.VerifyReport
+	differed int // rows that comparisons repaired, with those before the newest
+	saved    int // records that they made of them
 	failures int
 	last     *tidemark.Error // the last failure
 	final    bool            // coming back will not cure it
@@ -63,8 +65,10 @@ func (w *waiter) hear(n replica.Note, left map[string]int, state string) {
 			w.res.add(a, left)
 		}
 	}
-	if n.Verify != nil {
-		w.verified = n.Verify
+	if v := n.Verify; v != nil {
+		w.verified = v
+		w.differed += v.Differed
+		w.saved += v.Saved
 	}
 	if n.Err != nil {
 		w.last = n.Err
@@ -120,10 +124,17 @@ func (w *waiter) compared() (bool, error) {
 	return false, e
 }
 
+// report is the newest comparison's, with what those before it repaired: a
+// session makes one of its own when triggers of capture were gone.
 func (w *waiter) report() *replica.VerifyReport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.verified
+	if w.verified == nil {
+		return nil
+	}
+	r := *w.verified
+	r.Differed, r.Saved = w.differed, w.saved
+	return &r
 }
 
 func (w *waiter) forget() {
