@@ -76,3 +76,7 @@ var hints = map[tidemark.Code]string{
 	tidemark.CodeNoSpace:         "look up the space's name in the server's address list, e.g. http://HOST:7420/NAME",
 	tidemark.CodeCorrupt:         "restore the file from a backup, or clone it anew",
 }
+
+func usageError(msg, hint string) error {
+	return &tidemark.Error{Code: tidemark.CodeUsage, Msg: msg, Hint: hint}
+}

@@ -7,12 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +16,6 @@ import (
 	"github.com/tidemarkdb/tidemark/internal/meta"
 	"github.com/tidemarkdb/tidemark/internal/policy"
 	"github.com/tidemarkdb/tidemark/server"
-	"github.com/tidemarkdb/tidemark/store/sqlite"
 )
 
 type serveCommand struct {
@@ -92,117 +87,6 @@ func (c *serveCommand) secured(l net.Listener) (net.Listener, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return with, nil
-}
-
-func (c *serveCommand) check() error {
-	switch {
-	case len(c.Files) == 0 && c.Dir == "":
-		return usageError("no file to serve", "tidemark serve FILE, or tidemark serve --dir DIR")
-	case c.Name != "" && len(c.Files) != 1:
-		return usageError("--name goes with exactly one file", "serve the other files under their own names, or by another server")
-	case !c.Insecure && !c.asks() && !loopback(c.Listen):
-		return &ending{exit: exitRefused, code: tidemark.CodeUsage,
-			msg:  c.Listen + " can be reached by others, and this server has no keys: everyone who reaches it could read and write",
-			hint: "ask for tokens: tidemark token keygen -o secret, and --auth-secret secret; or listen on 127.0.0.1 behind a proxy that checks who comes, or say --insecure-any-address"}
-	}
-	for _, check := range []func() error{c.guardFlags.check, c.checkHook, c.origins, c.present, c.declared} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// origins refuses what no browser would send, which would let in nobody.
-func (c *serveCommand) origins() error {
-	for _, o := range c.Origins {
-		u, err := url.Parse(o)
-		if o != "*" && (err != nil || o != u.Scheme+"://"+u.Host || u.Host == "") {
-			return usageError(o+" is not a web origin", "give scheme and host and nothing behind them, e.g. --origin https://app.example")
-		}
-	}
-	return nil
-}
-
-// present looks for the files before anything is begun.
-func (c *serveCommand) present() error {
-	for _, path := range c.Files {
-		if c.Create {
-			if err := touch(path); err != nil {
-				return err
-			}
-		}
-		if err := servable(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// servable refuses what cannot be a database, with what serve can do about it.
-func servable(path string) error {
-	err := mustBeThere(path)
-	var known *tidemark.Error
-	if !errors.As(err, &known) {
-		return err
-	}
-	e := *known
-	if fi, err := os.Stat(path); err == nil && fi.IsDir() {
-		e.Hint = "tidemark serve --dir " + quoteArg(path) + " serves what is in it"
-	} else if e.Code == tidemark.CodeNotFound {
-		e.Hint = "check the path; --create makes a new database there"
-	}
-	return &e
-}
-
-// declared makes sure that the policies of every file fit it, before anything
-// is written or listens. What cannot be looked at is left to opening it.
-func (c *serveCommand) declared() error {
-	files := c.Files
-	if c.Dir != "" {
-		if _, err := loadPolicies(filepath.Join(c.Dir, "any.sqlite"), c.Policies); err != nil {
-			return err
-		}
-		found, err := filepath.Glob(filepath.Join(c.Dir, "*"))
-		if err != nil {
-			return err
-		}
-		files = append(slices.Clone(files), found...)
-	}
-	for _, path := range files {
-		config, err := loadPolicies(path, c.Policies)
-		if err != nil {
-			return unusableFor(path, err)
-		}
-		a, err := sqlite.Look(path)
-		if err != nil || a.Role == meta.RoleReplica {
-			continue
-		}
-		if err := policy.Check(config, a.Schema, policy.Functions{}); err != nil {
-			return unusableFor(path, err)
-		}
-		if err := policy.CheckRules(config, a.Schema); err != nil {
-			return unusableFor(path, err)
-		}
-	}
-	return nil
-}
-
-func usageError(msg, hint string) error {
-	return &tidemark.Error{Code: tidemark.CodeUsage, Msg: msg, Hint: hint}
-}
-
-// loopback reports whether only programs on this machine can reach the address.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return true // listening will say what is wrong with it
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 func listen(address string) (net.Listener, error) {
@@ -296,15 +180,6 @@ func long(path string) bool {
 	return err == nil && role == ""
 }
 
-// touch makes an empty file, which is an empty database, unless there is one.
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return &tidemark.Error{Code: tidemark.CodeReadOnly, Op: "serve", Err: err, Hint: "give a path in a folder that you can write to"}
-	}
-	return f.Close()
-}
-
 // spaceName is the name under which a file was served before, or else one made
 // of the file's.
 func spaceName(path string) string {
@@ -319,112 +194,6 @@ func spaceName(path string) string {
 		}
 	}
 	return server.NameOf(path)
-}
-
-// serving is what serve prints with --json.
-type serving struct {
-	Address string        `json:"address"`
-	URL     string        `json:"url"`
-	Dir     string        `json:"dir,omitempty"`
-	Spaces  []servedSpace `json:"spaces"`
-}
-
-type servedSpace struct {
-	Name     string `json:"name"`
-	File     string `json:"file"`
-	URL      string `json:"url"`
-	Policies string `json:"policies,omitempty"` // the file that declares them
-	scoping
-}
-
-// scoping is in what parts a space is copied.
-type scoping struct {
-	Scopes []string `json:"scopes,omitempty"` // kinds
-	Loose  []string `json:"loose,omitempty"`  // foreign keys that copies go without
-}
-
-// readScoping reads it from a served file. What cannot be read is left out: serving
-// has said what is wrong.
-func readScoping(path string) (p scoping) {
-	r, err := sqlite.Read(path)
-	if err != nil {
-		return p
-	}
-	defer func() { _ = r.Close() }()
-	return scoping{r.Schema.Scopes, loosened(r.Schema)}
-}
-
-func (c *serveCommand) announce(s *shell, address string, srv *server.Server) error {
-	d := serving{Address: address, URL: c.scheme() + address, Dir: c.Dir, Spaces: []servedSpace{}}
-	list, err := srv.Spaces()
-	if err != nil {
-		return err
-	}
-	for _, sp := range list {
-		d.Spaces = append(d.Spaces, servedSpace{sp.Name, sp.Path, d.URL + "/" + url.PathEscape(sp.Name), sp.Policies, readScoping(sp.Path)})
-	}
-	c.introduce(s, d)
-	if err := s.document(d); err != nil {
-		return err
-	}
-	if c.ReadyFile == "" {
-		return nil
-	}
-	// Written beside and renamed, so that a script never reads half of it.
-	part := c.ReadyFile + ".part"
-	if err := os.WriteFile(part, []byte(address+"\n"), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(part, c.ReadyFile)
-}
-
-// mostSpaces are listed when the server starts.
-const mostSpaces = 20
-
-func (c *serveCommand) introduce(s *shell, d serving) {
-	defer c.warn(s, d.Address)
-	if c.Dir != "" {
-		s.printf("serving %s of %s\n", plural(len(d.Spaces), "file"), c.Dir)
-	}
-	for i, sp := range d.Spaces {
-		if i == mostSpaces {
-			s.printf("  and %d more\n", len(d.Spaces)-i)
-			break
-		}
-		s.printf("serving %s as space %s\n  %s\n", sp.File, sp.Name, sp.URL)
-		if sp.Policies != "" {
-			s.printf("  policies: %s\n", sp.Policies)
-		}
-		if len(sp.Scopes) > 0 {
-			s.printf("  scopes: %s\n", strings.Join(sp.Scopes, ", "))
-		}
-		for _, fk := range sp.Loose {
-			s.printf("  copies go without the foreign key of %s: they may hold a row and not the one that it refers to\n", fk)
-		}
-	}
-	example := d.URL + "/NAME"
-	if len(d.Spaces) > 0 {
-		example = d.Spaces[0].URL
-	}
-	if c.guide != nil {
-		c.guide(s, example)
-		return
-	}
-	who := ""
-	if c.asks() {
-		who = " --token-file TOKEN"
-	}
-	s.printf("\nIn another terminal:\n  tidemark clone %s copy.db%s\n  tidemark sync --watch copy.db%s\n\nCtrl-C stops the server.\n", quoteArg(example), who, who)
-}
-
-func (c *serveCommand) warn(s *shell, address string) {
-	switch {
-	case loopback(address):
-	case !c.asks():
-		_, _ = fmt.Fprintf(s.err, "tidemark: warning: everyone who can reach %s can read and write these spaces\n", address)
-	case c.Cert == "":
-		_, _ = fmt.Fprintf(s.err, "tidemark: warning: without --tls-cert, or a proxy in front that speaks HTTPS, whoever listens on the way to %s can take people's tokens\n", address)
-	}
 }
 
 // serve answers requests until the context ends or the listener breaks.
